@@ -1,0 +1,3 @@
+"""tour: a source-reading companion for PyTorch."""
+
+__version__ = "0.1.0"

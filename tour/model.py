@@ -1,0 +1,176 @@
+"""The words that every other module shares: languages, kinds, and the records that parsers give and linkers yield.
+
+Positions: lines count from 1, columns from 0 in bytes, ends are excluded for columns and included for lines.
+Only parsers and renderers convert to or from anything else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Lang(StrEnum):
+    """The language of a source file; decides its parser."""
+
+    PYTHON = "python"
+    C = "c"
+    CPP = "cpp"
+    CUDA = "cuda"
+    OPERATORS = "operators"
+    """``native_functions.yaml``."""
+
+    @property
+    def scheme(self) -> str:
+        """The prefix of a symbol id: ``py``, ``c``, ``cpp`` (C++ and CUDA share a linker namespace) or ``op``."""
+        return {"python": "py", "cuda": "cpp", "operators": "op"}.get(self.value, self.value)
+
+
+class Kind(StrEnum):
+    """What a symbol is, in any language."""
+
+    MODULE = "module"
+    NAMESPACE = "namespace"
+    CLASS = "class"
+    FUNCTION = "function"
+    METHOD = "method"
+    VARIABLE = "variable"
+    ENUM = "enum"
+    ALIAS = "alias"
+    MACRO = "macro"
+    OPERATOR = "operator"
+
+
+class Role(StrEnum):
+    """Why a place names a symbol."""
+
+    CALL = "call"
+    IMPORT = "import"
+    BASE = "base"
+    ENTRY = "entry"
+    """A row of a method table: ``name`` is the Python name, ``target`` the C function."""
+    TABLE = "table"
+    """A method table handed to a module under construction: ``name`` is the table's variable."""
+    SOURCE = "source"
+    """A source file listed for an extension module: ``name`` is the path, ``target`` the module."""
+    DISPATCH = "dispatch"
+    """One key of an operator's ``dispatch:``: ``name`` is the kernel, ``target`` the dispatch key."""
+
+
+class LinkKind(StrEnum):
+    """How a fact leads from one symbol to another (the joints of PyTorch)."""
+
+    CONTAINS = "contains"
+    INHERITS = "inherits"
+    IMPORTS = "imports"
+    CALLS = "calls"
+    INIT = "init"
+    BINDS = "binds"
+    GENERATES = "generates"
+    DISPATCHES = "dispatches"
+    STUBS = "stubs"
+    LAUNCHES = "launches"
+    DIFFERENTIATES = "differentiates"
+    STARTS = "starts"
+    HANDS = "hands"
+    THEN = "then"
+
+
+class Grade(StrEnum):
+    """How sure a link is, surest first."""
+
+    EXACT = "exact"
+    """Resolved by scope, by libclang, or by a declaration such as a table entry."""
+    NAME = "name"
+    """By name only; the link says how many candidates there were."""
+    ASSERTED = "asserted"
+    """The tour's author says so and gives a reason."""
+
+
+class Lane(StrEnum):
+    """The layer that a step lives in."""
+
+    PYTHON = "python"
+    BINDING = "binding"
+    GENERATED = "generated"
+    DISPATCHER = "dispatcher"
+    CPP = "cpp"
+    KERNEL = "kernel"
+    PROCESS = "process"
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A named definition (or a declaration, where ``is_definition`` is false) in one file."""
+
+    kind: Kind
+    qualname: str
+    """Whole name without the scheme: ``torch.nn.modules.module.Module.to``, ``at::native::batch_norm_cpu``."""
+    signature: str
+    """Parameter list as normalised text, ``""`` where there is none; tells overloads apart."""
+    line: int
+    """Line that holds the name."""
+    column: int
+    start_line: int
+    """First line of the definition: decorators, ``template <…>`` and a return type count."""
+    end_line: int
+    parent: int
+    """Position of the enclosing symbol in the same file's list; -1 at the top."""
+    is_definition: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A place that names a symbol."""
+
+    role: Role
+    name: str
+    """The name as written there: ``self._apply``, ``torch::autograd::initTorchFunctions``."""
+    target: str | None
+    """What the place ties the name to (an import's alias, a table entry's C function); see ``Role``."""
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    scope: int
+    """Position of the symbol around it in the same file's list; -1 outside all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in a file that could not be read; reported, never a stop."""
+
+    path: str
+    line: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """A line that shows something: ``file`` relative to the tree's root with ``/``, ``line`` from 1."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A directed fact from one symbol to another."""
+
+    kind: LinkKind
+    source: str
+    """Id of the symbol it starts from."""
+    target: str
+    """Id of the symbol it leads to."""
+    target_at: At | None
+    """Where the target is defined, where the linker knows; tells same-named symbols apart."""
+    at: At
+    """Where one can see the fact."""
+    rule: str
+    """The linker and rule that made it: ``calls/scope``."""
+    grade: Grade
+    candidates: int = 1
+    """How many symbols the name could have meant; over 1 only for ``Grade.NAME``."""
