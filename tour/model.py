@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 
 class Lang(StrEnum):
@@ -174,3 +175,14 @@ class Link:
     grade: Grade
     candidates: int = 1
     """How many symbols the name could have meant; over 1 only for ``Grade.NAME``."""
+
+
+class Progress(Protocol):
+    """What long work calls as it goes on; the library never prints."""
+
+    def __call__(self, what: str, done: int, total: int | None) -> None:
+        """Say that ``done`` of ``total`` units of ``what`` are behind us; ``total`` is ``None`` where unknown."""
+
+
+def silent(what: str, done: int, total: int | None) -> None:
+    """A ``Progress`` that says nothing."""
