@@ -47,6 +47,9 @@ class Role(StrEnum):
 
     CALL = "call"
     IMPORT = "import"
+    """``import a.b``: ``name`` is the module, ``target`` the name it binds."""
+    FROM = "from"
+    """``from a import b``: ``name`` is ``a.b``, ``target`` the name it binds; for ``*`` ``name`` is ``a``."""
     BASE = "base"
     ENTRY = "entry"
     """A row of a method table: ``name`` is the Python name, ``target`` the C function."""

@@ -1,0 +1,248 @@
+"""Bring an index up to date with a tree: find what changed, parse that on every core, store it in one transaction.
+
+A file counts as unchanged when its size and time are; where only the time differs, its digest decides. One task is a
+batch of files and its result depends on nothing but those bytes and the macro mask, so any executor will do. What is
+left out: links. They are worked out of the stored facts when somebody asks (``tour/links``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import marshal
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, fields
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from tour.errors import StaleIndex, TourError
+from tour.index import FileFacts, Index, Writer, state_of
+from tour.model import Lang, Mention, Progress, Symbol, silent
+from tour.parsers import macros, parse
+from tour.tree import SourceFile, Tree
+
+BATCH_BYTES = 400_000
+"""Source bytes in one task: large enough to hide the hand-over, small enough to keep both cores busy to the end."""
+
+_C_FAMILY = frozenset({Lang.C, Lang.CPP, Lang.CUDA})
+_symbol_fields = attrgetter(*(field.name for field in fields(Symbol)))
+_mention_fields = attrgetter(*(field.name for field in fields(Mention)))
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an update did."""
+
+    files: int
+    parsed: int
+    removed: int
+    problems: int
+    seconds: float
+    rebuilt: str | None
+    """Why the old index was thrown away, if there was one."""
+
+
+def update(
+    tree: Tree,
+    index: Path,
+    *,
+    executor: Executor | None = None,
+    progress: Progress = silent,
+    waiting: Callable[[], None] = lambda: None,
+) -> Report:
+    """Make ``index`` say what ``tree`` holds now.
+
+    ``waiting`` is called once if another process is at the same index. Raises ``TreeError`` where the tree cannot be
+    read; the old index then stays as it was.
+    """
+    index.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(index, waiting):
+        start = time.monotonic()
+        state = state_of(index)
+        rebuilt = None if state in {"ready", "absent"} else state
+        files = tree.files()
+        with Writer(index, fresh=state != "ready") as writer:
+            parsed, removed, changed = _bring_up(tree, writer, files, executor, progress)
+            if changed or writer.meta("version") != tree.version or writer.meta("root") != str(tree.root):
+                writer.set_meta(version=tree.version, root=str(tree.root), kind=tree.kind.value)
+                writer.commit()
+        with Index(index) as done:
+            problems = done.counts()["problem"]
+        return Report(len(files), parsed, removed, problems, time.monotonic() - start, rebuilt)
+
+
+def _alone(index: Path, waiting: Callable[[], None]) -> FileLock:
+    """The lock that keeps two updates of one index apart, held."""
+    lock = FileLock(index.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        waiting()
+        lock.acquire()
+    except OSError as error:
+        raise StaleIndex(f"cannot write to {index.parent}: {error.strerror}", hint="Set XDG_CACHE_HOME.") from error
+    return lock
+
+
+def _bring_up(
+    tree: Tree, writer: Writer, files: Sequence[SourceFile], executor: Executor | None, progress: Progress
+) -> tuple[int, int, bool]:
+    """Store what is new; give how many files were parsed, how many removed, and whether anything was written."""
+    stored = writer.files()
+    present = {file.path for file in files}
+    stale = [
+        file
+        for file in files
+        if (old := stored.get(file.path)) is None or (old.size, old.mtime_ns) != (file.size, file.mtime_ns)
+    ]
+    removed = [path for path in stored if path not in present]
+    if not stale and not removed:
+        return 0, 0, False
+    for path in removed:
+        writer.remove(path)
+    with _workers(executor, sum(file.size for file in stale)) as pool:
+        found = dict(_read_macros(tree, stale, pool))
+        known = {path: text for path, text in writer.macros().items() if path in present} | found
+        mask = macros.learn(macros.Macro(*macro) for path in sorted(known) for macro in known[path])
+        mask_text = json.dumps({name: sorted(names) for name, names in asdict(mask).items()})
+        if writer.meta("mask") not in (None, mask_text):
+            # Another mask reads every C file differently, so an update must read them all to equal a cold build.
+            again = {file.path for file in stale}
+            stale += [file for file in files if file.lang in _C_FAMILY and file.path not in again]
+            stored = {path: old for path, old in stored.items() if old.lang not in _C_FAMILY}
+        writer.set_meta(mask=mask_text)
+        parsed = 0
+        for facts in _parse(tree, stale, mask, pool, progress):
+            old = stored.get(facts.path)
+            if old is not None and old.digest == facts.digest:
+                writer.touch(facts.path, facts.size, facts.mtime_ns)
+                continue
+            writer.remove(facts.path)
+            writer.add(facts, known.get(facts.path, ()))
+            parsed += 1
+    return parsed, len(removed), True
+
+
+class _InThisProcess:
+    """What stands for a pool where the work is too little to pay for one."""
+
+    def __enter__(self) -> _InThisProcess:
+        return self
+
+    def __exit__(self, *exc: object) -> None: ...
+
+    def run(self, task: Callable[..., bytes], batches: Iterable[tuple[Any, ...]]) -> Iterator[bytes]:
+        return (task(*batch) for batch in batches)
+
+
+class _Pool:
+    """An executor, ours or the caller's, whose results come as they are ready."""
+
+    def __init__(self, executor: Executor | None) -> None:
+        self._executor = executor or ProcessPoolExecutor(
+            os.process_cpu_count() if hasattr(os, "process_cpu_count") else len(os.sched_getaffinity(0)),
+            mp_context=multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn"),
+        )
+        self._ours = executor is None
+
+    def __enter__(self) -> _Pool:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._ours:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def run(self, task: Callable[..., bytes], batches: Iterable[tuple[Any, ...]]) -> Iterator[bytes]:
+        futures: list[Future[bytes]] = [self._executor.submit(task, *batch) for batch in batches]
+        for future in as_completed(futures):
+            yield future.result()
+
+
+def _workers(executor: Executor | None, size: int) -> _Pool | _InThisProcess:
+    return _InThisProcess() if executor is None and size < 2 * BATCH_BYTES else _Pool(executor)
+
+
+def _batches(files: Sequence[SourceFile]) -> Iterator[list[SourceFile]]:
+    """Files in tasks of about ``BATCH_BYTES``, the largest first so that no giant is left for the end."""
+    batch: list[SourceFile] = []
+    size = 0
+    for file in sorted(files, key=lambda file: (-file.size, file.path)):
+        batch.append(file)
+        size += file.size
+        if size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _read_macros(
+    tree: Tree, files: Sequence[SourceFile], pool: _Pool | _InThisProcess
+) -> Iterator[tuple[str, list[list[Any]]]]:
+    sources = [file for file in files if file.lang in _C_FAMILY]
+    tasks = ((tree, [file.path for file in batch]) for batch in _batches(sources))
+    for result in pool.run(_macro_task, tasks):
+        yield from marshal.loads(result)
+
+
+def _macro_task(tree: Tree, paths: list[str]) -> bytes:
+    """The ``#define``s of some files; runs in a worker."""
+    found = []
+    for path in paths:
+        source, _ = _read(tree, path)
+        found.append((path, [[m.name, m.takes_arguments, m.needs, m.is_empty] for m in macros.defined(source)]))
+    return marshal.dumps(found)
+
+
+def _parse(
+    tree: Tree, files: Sequence[SourceFile], mask: macros.Mask, pool: _Pool | _InThisProcess, progress: Progress
+) -> Iterator[FileFacts]:
+    total, done = sum(file.size for file in files), 0
+    progress("Indexing", 0, total)
+    for result in pool.run(_parse_task, ((tree, batch, mask) for batch in _batches(files))):
+        for fields_ in marshal.loads(result):
+            facts = FileFacts(*fields_)
+            yield facts
+            done += facts.size
+        progress("Indexing", done, total)
+
+
+def _parse_task(tree: Tree, files: list[SourceFile], mask: macros.Mask) -> bytes:
+    """The facts of some files; runs in a worker. Marshal, for it is several times as fast as pickle here."""
+    batch = []
+    for file in files:
+        source, unread = _read(tree, file.path)
+        parsed = parse(file.path, source, file.lang, mask)
+        batch.append(
+            (
+                file.path,
+                file.lang.value,
+                file.size,
+                file.mtime_ns,
+                hashlib.blake2b(source, digest_size=16).digest(),
+                [_plain(_symbol_fields(symbol)) for symbol in parsed.symbols],
+                [_plain(_mention_fields(mention)) for mention in parsed.mentions],
+                [(1, unread)] if unread else [(problem.line, problem.what) for problem in parsed.problems],
+            )
+        )
+    return marshal.dumps(batch)
+
+
+def _plain(record: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The record with its leading kind or role as a bare string, as marshal knows no enumerations."""
+    return (record[0].value, *record[1:])
+
+
+def _read(tree: Tree, path: str) -> tuple[bytes, str | None]:
+    """A file's bytes, or nothing and the reason why it could not be read."""
+    try:
+        return tree.read(path), None
+    except TourError as error:
+        return b"", error.what

@@ -1,0 +1,448 @@
+"""The SQLite file that holds what the parsers found, and every question anybody may ask it; the only SQL.
+
+The index is a cache: a file of another format, or one cut short, is rebuilt, never migrated. It knows no trees; it
+stores paths, and the facts a reader needs to judge whether they still hold (size, time, digest). Names are stored
+once, with their last part beside them, so that "who mentions X" is one look-up. A file's mentions lie in one run of
+rows in the order of the file, so that "what is mentioned between these lines" needs no index of its own.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from tour.errors import StaleIndex
+from tour.model import At, Kind, Lang, Role
+
+FORMAT = 1
+"""Raised with every change of the schema or of what parsers store; another number means: rebuild."""
+
+APPLICATION_ID = 0x746F7572  # "tour"
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE file (
+  id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, lang TEXT NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL,
+  digest BLOB NOT NULL, macros TEXT NOT NULL, first_mention INTEGER NOT NULL, end_mention INTEGER NOT NULL);
+CREATE TABLE problem (file INTEGER NOT NULL, line INTEGER NOT NULL, what TEXT NOT NULL);
+CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE, tail TEXT NOT NULL);
+CREATE TABLE symbol (
+  id INTEGER PRIMARY KEY, file INTEGER NOT NULL, scheme TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+  qualname TEXT NOT NULL, signature TEXT NOT NULL, line INTEGER NOT NULL, col INTEGER NOT NULL,
+  start_line INTEGER NOT NULL, end_line INTEGER NOT NULL, parent INTEGER, defines INTEGER NOT NULL);
+CREATE TABLE mention (
+  id INTEGER PRIMARY KEY, file INTEGER NOT NULL, role TEXT NOT NULL, name INTEGER NOT NULL, target TEXT,
+  line INTEGER NOT NULL, col INTEGER NOT NULL, end_line INTEGER NOT NULL, end_col INTEGER NOT NULL, scope INTEGER);
+"""
+_INDICES = """
+CREATE INDEX IF NOT EXISTS name_tail ON name (tail);
+CREATE INDEX IF NOT EXISTS symbol_qualname ON symbol (qualname);
+CREATE INDEX IF NOT EXISTS symbol_name ON symbol (name);
+CREATE INDEX IF NOT EXISTS symbol_file ON symbol (file);
+CREATE INDEX IF NOT EXISTS mention_name ON mention (name);
+CREATE INDEX IF NOT EXISTS problem_file ON problem (file);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """What the index knows of a file's state when it was read."""
+
+    id: int
+    path: str
+    lang: Lang
+    size: int
+    mtime_ns: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """One file's facts on their way into the index, as plain tuples so that they cross processes cheaply."""
+
+    path: str
+    lang: str
+    size: int
+    mtime_ns: int
+    digest: bytes
+    symbols: list[tuple[Any, ...]]
+    """The fields of ``Symbol``, in order."""
+    mentions: list[tuple[Any, ...]]
+    """The fields of ``Mention``, in order."""
+    problems: list[tuple[int, str]]
+    """Line and what."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSymbol:
+    """A symbol in the index."""
+
+    row: int
+    scheme: str
+    kind: Kind
+    name: str
+    qualname: str
+    signature: str
+    file: str
+    file_row: int
+    line: int
+    column: int
+    start_line: int
+    end_line: int
+    parent: int | None
+    """Row of the symbol around it."""
+    is_definition: bool
+
+    @property
+    def id(self) -> str:
+        """``scheme:qualname``, without the parameters that tell overloads apart."""
+        return f"{self.scheme}:{self.qualname}"
+
+    @property
+    def at(self) -> At:
+        """The line that holds its name."""
+        return At(self.file, self.line)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMention:
+    """A mention in the index."""
+
+    role: Role
+    name: str
+    target: str | None
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    scope: int | None
+    """Row of the innermost symbol around it."""
+
+    @property
+    def at(self) -> At:
+        """The line it stands on."""
+        return At(self.file, self.line)
+
+
+_SYMBOL = (
+    "SELECT s.id, s.scheme, s.kind, s.name, s.qualname, s.signature, f.path, s.file, s.line, s.col, s.start_line,"
+    " s.end_line, s.parent, s.defines FROM symbol s JOIN file f ON f.id = s.file"
+)
+_MENTION = (
+    "SELECT m.role, n.text, m.target, f.path, m.line, m.col, m.end_line, m.end_col, m.scope"
+    " FROM mention m JOIN name n ON n.id = m.name JOIN file f ON f.id = m.file"
+)
+
+
+def last_part(name: str) -> str:
+    """``c`` of ``a.b.c``, ``a::b::c`` and ``.c``."""
+    return name.rpartition(":")[2].rpartition(".")[2] or name
+
+
+def split_id(symbol_id: str) -> tuple[str, str, str]:
+    """``cpp:a::f(int)`` as scheme, qualified name and signature (``""`` where none is given)."""
+    scheme, _, rest = symbol_id.partition(":")
+    name, paren, parameters = rest.partition("(")
+    if name.endswith("operator"):  # operator()
+        return scheme, rest, ""
+    return scheme, name, paren + parameters
+
+
+class Index:
+    """An index opened to be asked. Use as a context manager, or ``close`` it."""
+
+    def __init__(self, path: Path) -> None:
+        """Open ``path``; raises ``StaleIndex`` where there is none, or none that can be read."""
+        self.path = path
+        state = state_of(path)
+        if state != "ready":
+            raise StaleIndex(_UNREADABLE[state].format(path=path), hint="Run `tour index`.")
+        self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        self._scopes: dict[int, StoredSymbol] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    def _symbols(self, where: str, *values: object) -> list[StoredSymbol]:
+        return [
+            StoredSymbol(row[0], row[1], Kind(row[2]), *row[3:13], is_definition=bool(row[13]))
+            for row in self._db.execute(f"{_SYMBOL} WHERE {where} ORDER BY f.path, s.line, s.col", values)
+        ]
+
+    def _mentions(self, where: str, *values: object) -> list[StoredMention]:
+        return [
+            StoredMention(Role(row[0]), *row[1:])
+            for row in self._db.execute(f"{_MENTION} WHERE {where}", values)
+        ]
+
+    @cached_property
+    def meta(self) -> dict[str, str]:
+        """What was written down about the tree: ``version``, ``root``, ``kind``."""
+        return dict(self._db.execute("SELECT key, value FROM meta"))
+
+    def counts(self) -> dict[str, int]:
+        """How many files, symbols, mentions and problems there are."""
+        return {
+            table: self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            for table in ("file", "symbol", "mention", "problem")
+        }
+
+    def file(self, path: str) -> StoredFile | None:
+        """The file's state when it was read, or ``None`` where the index has no such file."""
+        row = self._db.execute(
+            "SELECT id, path, lang, size, mtime, digest FROM file WHERE path = ?", (path,)
+        ).fetchone()
+        return StoredFile(row[0], row[1], Lang(row[2]), *row[3:]) if row else None
+
+    def problems(self) -> Iterator[tuple[At, str]]:
+        """Everything that could not be read, by path and line."""
+        rows = "SELECT f.path, p.line, p.what FROM problem p JOIN file f ON f.id = p.file ORDER BY f.path, p.line"
+        for path, line, what in self._db.execute(rows):
+            yield At(path, line), what
+
+    def symbols(self, qualname: str, scheme: str | None = None) -> list[StoredSymbol]:
+        """Every symbol of that qualified name, definitions and declarations."""
+        if scheme is None:
+            return self._symbols("s.qualname = ?", qualname)
+        return self._symbols("s.qualname = ? AND s.scheme = ?", qualname, scheme)
+
+    def symbols_named(self, name: str, scheme: str | None = None) -> list[StoredSymbol]:
+        """Every symbol whose qualified name ends in ``name``."""
+        if scheme is None:
+            return self._symbols("s.name = ?", name)
+        return self._symbols("s.name = ? AND s.scheme = ?", name, scheme)
+
+    def symbols_in(self, path: str) -> list[StoredSymbol]:
+        """Every symbol of a file, in its order."""
+        return self._symbols("f.path = ?", path)
+
+    def symbol(self, row: int) -> StoredSymbol:
+        """The symbol in that row."""
+        if row not in self._scopes:
+            self._scopes[row] = self._symbols("s.id = ?", row)[0]
+        return self._scopes[row]
+
+    def members(self, row: int) -> list[StoredSymbol]:
+        """The symbols directly inside the symbol in that row."""
+        parent = self.symbol(row)
+        return self._symbols("s.file = ? AND s.parent = ?", parent.file_row, row)
+
+    def mentions_between(self, path: str, first: int, last: int) -> list[StoredMention]:
+        """What is mentioned in lines ``first`` to ``last`` of a file, in its order."""
+        run = self._db.execute("SELECT first_mention, end_mention FROM file WHERE path = ?", (path,)).fetchone()
+        if run is None:
+            return []
+        return self._mentions("m.id >= ? AND m.id < ? AND m.line BETWEEN ? AND ? ORDER BY m.id", *run, first, last)
+
+    def mentions_of(self, name: str, *roles: Role) -> list[StoredMention]:
+        """Every mention, in one of the roles, whose name ends in ``name``."""
+        marks = ", ".join("?" * len(roles))
+        return self._mentions(
+            f"n.tail = ? AND m.role IN ({marks}) ORDER BY f.path, m.id", name, *(role.value for role in roles)
+        )
+
+    def files_under(self, prefix: str) -> list[str]:
+        """Paths that begin with ``prefix``."""
+        rows = self._db.execute("SELECT path FROM file WHERE substr(path, 1, ?) = ? ORDER BY path", (len(prefix), prefix))
+        return [path for (path,) in rows]
+
+    def nearest(self, name: str, limit: int = 5) -> list[str]:
+        """Ids of the symbols whose names look most like ``name``, best first."""
+        tail = last_part(name)
+        rows = self._db.execute(
+            "SELECT DISTINCT name FROM symbol WHERE length(name) BETWEEN ? AND ? AND (substr(name, 1, 1) = ? COLLATE NOCASE)",
+            (len(tail) - 3, len(tail) + 3, tail[:1]),
+        )
+        close = difflib.get_close_matches(tail, [row[0] for row in rows], n=limit)
+        return [symbol.id for near in close for symbol in self.symbols_named(near)[:1]]
+
+
+_UNREADABLE = {
+    "absent": "there is no index at {path}",
+    "other format": "the index at {path} has another format",
+    "damaged": "the index at {path} is damaged",
+}
+
+
+def state_of(path: Path) -> str:
+    """``ready``, ``absent``, ``other format`` or ``damaged``; reads a few pages only."""
+    if not path.exists():
+        return "absent"
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            marks = [db.execute(f"PRAGMA {pragma}").fetchone()[0] for pragma in ("application_id", "user_version")]
+            pages, page_size = (db.execute(f"PRAGMA {p}").fetchone()[0] for p in ("page_count", "page_size"))
+            if marks != [APPLICATION_ID, FORMAT]:
+                return "other format"
+            whole = db.execute("SELECT value FROM meta WHERE key = 'complete'").fetchone()
+            if whole is None or path.stat().st_size < pages * page_size:
+                return "damaged"
+    except sqlite3.DatabaseError:
+        return "damaged"
+    return "ready"
+
+
+class Writer:
+    """An index opened to be written: everything between opening and ``commit`` happens or does not.
+
+    A new index is made beside its final place and renamed there by ``commit``; an existing one is changed in one
+    transaction. Either way an interrupt leaves the old one whole.
+    """
+
+    def __init__(self, path: Path, *, fresh: bool) -> None:
+        self.path = path
+        self._fresh = fresh
+        self._working = path.with_name(f".{path.name}.new") if fresh else path
+        if fresh:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._working.unlink(missing_ok=True)
+        self._db = sqlite3.connect(self._working, isolation_level=None)
+        if fresh:
+            # Nobody else sees the file before the rename, and a torn one is thrown away: no journal is needed.
+            self._db.execute("PRAGMA journal_mode = OFF")
+            self._db.execute("PRAGMA synchronous = OFF")
+            self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            self._db.execute(f"PRAGMA user_version = {FORMAT}")
+            self._db.executescript(_SCHEMA)
+        self._db.execute("PRAGMA cache_size = -65536")
+        self._db.execute("BEGIN IMMEDIATE")
+        self._names = dict(self._db.execute("SELECT text, id FROM name"))
+        self._next = {table: self._last(table) + 1 for table in ("file", "symbol", "mention", "name")}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+        self._db.close()
+        if self._fresh:
+            self._working.unlink(missing_ok=True)
+
+    def _last(self, table: str) -> int:
+        return int(self._db.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0])
+
+    def files(self) -> dict[str, StoredFile]:
+        """Every file in the index by path."""
+        rows = self._db.execute("SELECT id, path, lang, size, mtime, digest FROM file")
+        return {row[1]: StoredFile(row[0], row[1], Lang(row[2]), *row[3:]) for row in rows}
+
+    def macros(self) -> dict[str, list[list[Any]]]:
+        """The ``#define``s of every file by path, as ``set_macros`` got them."""
+        return {path: json.loads(text) for path, text in self._db.execute("SELECT path, macros FROM file")}
+
+    def meta(self, key: str) -> str | None:
+        """One fact about the tree."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def set_meta(self, **facts: str) -> None:
+        """Write facts about the tree."""
+        self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", facts.items())
+
+    def touch(self, path: str, size: int, mtime_ns: int) -> None:
+        """Note that a file has another time but the same content."""
+        self._db.execute("UPDATE file SET size = ?, mtime = ? WHERE path = ?", (size, mtime_ns, path))
+
+    def remove(self, path: str) -> None:
+        """Forget a file and all it holds."""
+        row = self._db.execute("SELECT id, first_mention, end_mention FROM file WHERE path = ?", (path,)).fetchone()
+        if row is None:
+            return
+        self._db.execute("DELETE FROM mention WHERE id >= ? AND id < ?", row[1:])
+        for table in ("symbol", "problem"):
+            self._db.execute(f"DELETE FROM {table} WHERE file = ?", row[:1])
+        self._db.execute("DELETE FROM file WHERE id = ?", row[:1])
+
+    def add(self, facts: FileFacts, macros: Sequence[Sequence[Any]] = ()) -> None:
+        """Store one file that the index does not hold."""
+        file, base, first = self._next["file"], self._next["symbol"], self._next["mention"]
+        scheme = Lang(facts.lang).scheme
+        end = first + len(facts.mentions)
+        macro_text = json.dumps(macros, separators=(",", ":"))
+        self._db.execute(
+            "INSERT INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (file, facts.path, facts.lang, facts.size, facts.mtime_ns, facts.digest, macro_text, first, end),
+        )
+        self._db.executemany(
+            "INSERT INTO symbol VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                (base + at, file, scheme, kind, last_part(qualname), qualname, signature, line, column, start, stop,
+                 base + parent if parent >= 0 else None, defines)
+                for at, (kind, qualname, signature, line, column, start, stop, parent, defines)
+                in enumerate(facts.symbols)
+            ),
+        )  # fmt: skip
+        name_row = self._name_row
+        self._db.executemany(
+            "INSERT INTO mention VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                (first + at, file, role, name_row(name), target, line, column, end_line, end_column,
+                 base + scope if scope >= 0 else None)
+                for at, (role, name, target, line, column, end_line, end_column, scope)
+                in enumerate(facts.mentions)
+            ),
+        )  # fmt: skip
+        self._db.executemany("INSERT INTO problem VALUES (?, ?, ?)", ((file, *problem) for problem in facts.problems))
+        self._next.update(file=file + 1, symbol=base + len(facts.symbols), mention=end)
+
+    def _name_row(self, name: str) -> int:
+        row = self._names.get(name)
+        if row is None:
+            row = self._names[name] = self._next["name"]
+            self._next["name"] += 1
+            self._new_names.append((row, name, last_part(name)))
+        return row
+
+    @cached_property
+    def _new_names(self) -> list[tuple[int, str, str]]:
+        return []
+
+    def commit(self) -> None:
+        """Make all of it true at once."""
+        self._db.executemany("INSERT INTO name VALUES (?, ?, ?)", self._new_names)
+        self._new_names.clear()
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES ('complete', '1')")
+        for statement in filter(str.strip, _INDICES.split(";")):
+            self._db.execute(statement)
+        self._db.execute("COMMIT")
+        if self._fresh:
+            self._db.close()
+            self._working.replace(self.path)
+
+
+def facts_of(index: Path) -> Iterable[tuple[Any, ...]]:
+    """All that an index says, without row numbers, sorted: two indexes of the same tree give the same.
+
+    For tests and ``scripts/bench``; reads the whole index.
+    """
+    with closing(sqlite3.connect(f"{index.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        yield from db.execute(
+            "SELECT 'symbol', f.path, s.scheme, s.kind, s.qualname, s.signature, s.line, s.col, s.start_line,"
+            " s.end_line, p.qualname, s.defines FROM symbol s JOIN file f ON f.id = s.file"
+            " LEFT JOIN symbol p ON p.id = s.parent ORDER BY f.path, s.line, s.col, s.qualname, s.kind, s.end_line"
+        )
+        yield from db.execute(
+            "SELECT 'mention', f.path, m.role, n.text, n.tail, m.target, m.line, m.col, m.end_line, m.end_col, s.qualname"
+            " FROM mention m JOIN file f ON f.id = m.file JOIN name n ON n.id = m.name"
+            " LEFT JOIN symbol s ON s.id = m.scope ORDER BY f.path, m.line, m.col, m.role, n.text"
+        )
+        yield from db.execute(
+            "SELECT 'problem', f.path, p.line, p.what FROM problem p JOIN file f ON f.id = p.file ORDER BY 2, 3, 4"
+        )
+        yield from db.execute("SELECT 'file', path, lang, digest FROM file ORDER BY path")

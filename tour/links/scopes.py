@@ -1,0 +1,260 @@
+"""What a name means where it stands: Python's and C++'s scopes, as far as the index can see them.
+
+Python: function, class and module bindings, imports (re-exports and ``*`` too), ``self`` and ``cls`` through the
+bases. C++: the enclosing namespaces and classes, outwards. Not seen: parameters and local variables that hide a
+name, assignments at run time, ``using`` directives and argument-dependent look-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tour.index import Index, StoredMention, StoredSymbol, last_part
+from tour.model import At, Kind, Role
+
+_CALLABLE = frozenset({Kind.FUNCTION, Kind.METHOD, Kind.CLASS, Kind.VARIABLE, Kind.MACRO, Kind.ALIAS})
+_FUNCTIONS = frozenset({Kind.FUNCTION, Kind.METHOD})
+_DEEPEST = 12
+"""Re-exports and bases are followed this far; deeper chains are loops."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One end of a link: a symbol's id, and where it is defined if the tree defines it."""
+
+    id: str
+    at: At | None = None
+
+    @property
+    def scheme(self) -> str:
+        """``py``, ``c``, ``cpp`` or ``op``."""
+        return self.id.partition(":")[0]
+
+    @property
+    def qualname(self) -> str:
+        """The id without its scheme."""
+        return self.id.partition(":")[2]
+
+
+def node(symbol: StoredSymbol) -> Node:
+    """The node of a stored symbol."""
+    return Node(symbol.id, symbol.at)
+
+
+def stored(index: Index, of: Node) -> list[StoredSymbol]:
+    """The symbols that a node stands for: one where it says where it is defined, else all of that id."""
+    symbols = index.symbols(of.qualname, of.scheme)
+    return [symbol for symbol in symbols if symbol.at == of.at] if of.at else symbols
+
+
+def mentions_in(
+    index: Index, symbol: StoredSymbol, lines: tuple[int, int] | None, *roles: Role
+) -> Iterator[StoredMention]:
+    """What a symbol's own body mentions: all of a function's lines; of a module or class not its functions' bodies.
+
+    ``lines`` narrows it to a statement.
+    """
+    first, last = (symbol.start_line, symbol.end_line) if lines is None else lines
+    whole = symbol.kind in _FUNCTIONS
+    for mention in index.mentions_between(symbol.file, first, last):
+        if mention.role in roles and (whole or mention.scope == symbol.row):
+            yield mention
+
+
+class PythonScopes:
+    """Name resolution in the Python files of an index."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._modules: dict[str, list[StoredSymbol]] = {}
+        self._imports: dict[tuple[str, int], list[StoredMention]] = {}
+
+    def module(self, name: str) -> StoredSymbol | None:
+        """The module of that dotted name: a source file, else an extension module that a ``setup.py`` declares."""
+        if name not in self._modules:
+            found = [symbol for symbol in self._index.symbols(name, "py") if symbol.kind is Kind.MODULE]
+            found.sort(key=lambda symbol: (symbol.file.endswith(".pyi"), symbol.parent is not None))
+            self._modules[name] = found
+        found = self._modules[name]
+        return found[0] if found else None
+
+    def is_extension(self, module: StoredSymbol) -> bool:
+        """Whether the module is declared in a ``setup.py`` and has no Python source."""
+        return module.parent is not None
+
+    def _bound(self, scope: StoredSymbol) -> list[StoredMention]:
+        """The imports that bind names in a scope's own body."""
+        key = (scope.file, scope.row)
+        if key not in self._imports:
+            self._imports[key] = [
+                mention
+                for mention in self._index.mentions_between(scope.file, scope.start_line, scope.end_line)
+                if mention.role in {Role.IMPORT, Role.FROM} and mention.scope == scope.row
+            ]
+        return self._imports[key]
+
+    def resolve(self, name: str, scope: StoredSymbol) -> list[Node]:
+        """What a dotted name, as written in ``scope``, stands for; several where branches define it, none unseen."""
+        if name.startswith("super()."):
+            owner = self._owner(scope)
+            return self._inherited(owner, name[8:], _DEEPEST, own=False) if owner else []
+        if name.startswith("."):
+            return []
+        head, *rest = name.split(".")
+        if head in {"self", "cls"} and (owner := self._owner(scope)):
+            return self._inherited(owner, rest[0], _DEEPEST) if len(rest) == 1 else []
+        around: StoredSymbol | None = scope
+        while around is not None:
+            if around.kind is not Kind.CLASS or around is scope:
+                found = self._in_scope(around, head)
+                if found:
+                    return self._members(found, rest)
+            around = self._index.symbol(around.parent) if around.parent is not None else None
+        return []
+
+    def _owner(self, scope: StoredSymbol) -> StoredSymbol | None:
+        """The class whose method ``scope`` is, or lies in."""
+        while scope.parent is not None:
+            around = self._index.symbol(scope.parent)
+            if scope.kind is Kind.METHOD and around.kind is Kind.CLASS:
+                return around
+            scope = around
+        return None
+
+    def _inherited(self, owner: StoredSymbol, name: str, depth: int, *, own: bool = True) -> list[Node]:
+        """A member of a class or of its bases, depth first and left to right."""
+        if own and (found := _latest(self._index.symbols(f"{owner.qualname}.{name}", "py"))):
+            return [node(symbol) for symbol in found]
+        if not depth:
+            return []
+        for base in self._index.mentions_between(owner.file, owner.start_line, owner.end_line):
+            if base.role is not Role.BASE or base.scope != owner.row:
+                continue
+            around = self._index.symbol(owner.parent) if owner.parent is not None else owner
+            for parent in self.resolve(base.name, around):
+                for symbol in stored(self._index, parent):
+                    if symbol.kind is Kind.CLASS and (found_ := self._inherited(symbol, name, depth - 1)):
+                        return found_
+        return []
+
+    def _in_scope(self, scope: StoredSymbol, head: str) -> list[Node]:
+        """What one scope binds a plain name to."""
+        if scope.kind is Kind.MODULE:
+            return self._attribute(scope, head, _DEEPEST)
+        if found := _latest(self._index.symbols(f"{scope.qualname}.{head}", "py")):
+            return [node(symbol) for symbol in found]
+        return self._imported(scope, head, _DEEPEST)
+
+    def _attribute(self, module: StoredSymbol, name: str, depth: int) -> list[Node]:
+        """What ``module.name`` is: a definition, an import, a submodule, or one of the names that ``*`` brings."""
+        if self.is_extension(module):
+            return [Node(f"py:{module.qualname}.{name}")]
+        if found := _latest(
+            symbol
+            for symbol in self._index.symbols(f"{module.qualname}.{name}", "py")
+            if symbol.parent == module.row
+        ):
+            return [node(symbol) for symbol in found]
+        if found := self._imported(module, name, depth):
+            return found
+        if submodule := self.module(f"{module.qualname}.{name}"):
+            return [node(submodule)]
+        return []
+
+    def _imported(self, scope: StoredSymbol, name: str, depth: int) -> list[Node]:
+        """What the imports of a scope bind a name to; the last one wins, names before ``*``."""
+        if not depth:
+            return []
+        stars: list[Node] = []
+        for mention in reversed(self._bound(scope)):
+            if mention.role is Role.IMPORT and mention.target == name:
+                path = name if mention.name.partition(".")[0] == name else mention.name
+                if module := self.module(path):
+                    return [node(module)]
+            elif mention.role is Role.FROM and mention.target == name:
+                if found := self.dotted(mention.name, depth - 1):
+                    return found
+            elif mention.target == "*" and not stars and not name.startswith("_"):
+                star = self.module(mention.name)
+                if star is not None and star is not scope and not self.is_extension(star):
+                    stars = self._attribute(star, name, depth - 1)
+        return stars
+
+    def dotted(self, name: str, depth: int = _DEEPEST) -> list[Node]:
+        """What an absolute dotted name stands for: the longest module that there is, then its attributes."""
+        parts = name.split(".")
+        for length in range(len(parts), 0, -1):
+            module = self.module(".".join(parts[:length]))
+            if module is None:
+                continue
+            if length == len(parts):
+                return [node(module)]
+            found = self._attribute(module, parts[length], depth)
+            return self._members(found, parts[length + 1 :])
+        return []
+
+    def _members(self, nodes: list[Node], names: list[str]) -> list[Node]:
+        """The attributes of what was found, one after the other."""
+        for name in names:
+            further: list[Node] = []
+            for found in nodes:
+                symbols = stored(self._index, found)
+                if not symbols and found.scheme == "py":
+                    further.append(Node(f"{found.id}.{name}"))
+                for symbol in symbols:
+                    if symbol.kind is Kind.MODULE:
+                        further += self._attribute(symbol, name, _DEEPEST)
+                    elif symbol.kind is Kind.CLASS:
+                        further += self._inherited(symbol, name, _DEEPEST)
+            nodes = list(dict.fromkeys(further))
+        return nodes
+
+
+def _latest(symbols: object) -> list[StoredSymbol]:
+    """Of the definitions of one name the one that holds in the end; overload stubs never do."""
+    found = [symbol for symbol in symbols if symbol.is_definition]  # type: ignore[attr-defined]
+    sources = [symbol for symbol in found if not symbol.file.endswith(".pyi")] or found
+    return sources[-1:]
+
+
+def cpp_targets(index: Index, name: str, scope: StoredSymbol | None) -> tuple[list[StoredSymbol], bool]:
+    """The definitions that a C or C++ name may mean where it stands, and whether scope alone decided.
+
+    Enclosing namespaces and classes are tried from the inside out; the first that knows the name wins. C code sees
+    names of C linkage, which C++ files define at global scope under ``extern "C"``.
+    """
+    if name.startswith("this."):
+        found = _members_of_class(index, name[5:], scope)
+        return (found, len(found) == 1) if found else (_by_last_part(index, name), False)
+    if name.startswith("."):
+        return _by_last_part(index, name), False
+    plain = name.removeprefix("::")
+    prefix = "" if name.startswith("::") or scope is None else scope.qualname
+    while True:
+        found = _functions(index.symbols(f"{prefix}::{plain}" if prefix else plain))
+        if found:
+            return found, len({(symbol.qualname, symbol.signature) for symbol in found}) == 1 and len(found) == 1
+        if not prefix:
+            break
+        prefix = prefix.rpartition("::")[0]
+    return _by_last_part(index, name), False
+
+
+def _members_of_class(index: Index, name: str, scope: StoredSymbol | None) -> list[StoredSymbol]:
+    return _functions(index.symbols(f"{scope.qualname.rpartition('::')[0]}::{name}", "cpp")) if scope else []
+
+
+def _by_last_part(index: Index, name: str) -> list[StoredSymbol]:
+    """Every C or C++ definition whose name ends alike; qualified names must agree in all that was written."""
+    found = _functions(index.symbols_named(last_part(name)))
+    written = name.removeprefix("::").removeprefix("this.").removeprefix(".")
+    if "::" in written:
+        found = [symbol for symbol in found if f"::{symbol.qualname}".endswith(f"::{written}")]
+    return found
+
+
+def _functions(symbols: list[StoredSymbol]) -> list[StoredSymbol]:
+    """Definitions that can be called; declarations only where nothing else is there."""
+    callable_ = [symbol for symbol in symbols if symbol.scheme in {"c", "cpp"} and symbol.kind in _CALLABLE]
+    return [symbol for symbol in callable_ if symbol.is_definition] or callable_

@@ -1,0 +1,143 @@
+"""Macros that hide C++ from a grammar, learnt from the tree's own ``#define``s and blanked at equal length.
+
+``class TORCH_API Tensor {`` costs ``Tensor`` its members, and ``END_HANDLE_TH_ERRORS`` without a semicolon swallows
+the declaration after it. A macro may be blanked when every definition of it in the tree is made of attributes and
+specifiers alone (or of macros that are), and at least one is not empty; or when it is one of the brace pairs that
+PyTorch puts around a function's body. Offsets hold, so lines and columns need no mapping. What is left out: macros
+that make declarations, and preprocessor branches that cut a declaration in two.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_DEFINE = re.compile(
+    rb"^[ \t]*#[ \t]*define[ \t]+(\w+)(\([^)\n]*\))?((?:\\\r?\n|[^\n])*)", re.MULTILINE
+)
+_DIRECTIVE = re.compile(rb"^[ \t]*#(?:\\\r?\n|[^\n])*", re.MULTILINE)
+_COMMENT = re.compile(rb"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_CANDIDATE = re.compile(rb"\b(?:[A-Z][A-Z0-9_]{2,}|__\w+)\b")
+_SPECIFIERS = frozenset(
+    b"inline static constexpr virtual noexcept extern __restrict__ __restrict restrict __host__ __device__ __global__ "
+    b"__forceinline__ __forceinline __inline__ __inline __noinline__ __shared__ __constant__ __extension__".split()
+)
+_WITH_ARGUMENTS = frozenset(b"__attribute__ __declspec _Pragma alignas __launch_bounds__".split())
+_TOKEN = re.compile(rb'\s+|"C"|\[\[|[A-Za-z_]\w*')
+_BRACE_PAIR = re.compile(rb"(END_)?HANDLE_\w+|\w+_(BEGIN|END)")
+
+
+@dataclass(frozen=True, slots=True)
+class Macro:
+    """One ``#define``, as far as it decides whether the macro may be blanked."""
+
+    name: str
+    takes_arguments: bool
+    needs: str | None
+    """Space-separated macros that its body is made of besides attributes; ``None`` where it holds anything else."""
+    is_empty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """The macros of a tree that are blanked before parsing."""
+
+    plain: frozenset[str] = frozenset()
+    with_arguments: frozenset[str] = frozenset()
+    """Those whose argument list is blanked too."""
+
+
+def defined(source: bytes) -> list[Macro]:
+    """The ``#define``s of one file."""
+    macros = []
+    for name, parameters, body in _DEFINE.findall(source):
+        body = _COMMENT.sub(b" ", body.replace(b"\\\r\n", b" ").replace(b"\\\n", b" ")).strip()
+        needs = _needs(body)
+        if needs is None and _BRACE_PAIR.fullmatch(name) and body.count(b"{") != body.count(b"}"):
+            needs = ""
+        macros.append(Macro(name.decode("ascii", "replace"), bool(parameters), needs, not body))
+    return macros
+
+
+def _needs(body: bytes) -> str | None:
+    """The macros that ``body`` leans on if it is made of attributes and specifiers alone, else ``None``."""
+    needed: list[str] = []
+    at = 0
+    while at < len(body):
+        token = _TOKEN.match(body, at)
+        if token is None:
+            return None
+        word, at = token[0], token.end()
+        if word == b"[[":
+            at = body.find(b"]]", at) + 2
+            if at == 1:
+                return None
+        elif word in _WITH_ARGUMENTS:
+            at = _after_arguments(body, at)
+        elif not word.isspace() and word != b'"C"' and word not in _SPECIFIERS:
+            needed.append(word.decode("ascii", "replace"))
+            at = _after_arguments(body, at)
+    return " ".join(sorted(set(needed)))
+
+
+def _after_arguments(source: bytes, at: int) -> int:
+    """The offset behind the balanced parentheses that open at ``at`` (blanks allowed); ``at`` where none do."""
+    start = at
+    while start < len(source) and source[start] in b" \t\r\n":
+        start += 1
+    if source[start : start + 1] != b"(":
+        return at
+    depth = 0
+    for offset in range(start, min(len(source), start + 2000)):
+        depth += (source[offset] == 0x28) - (source[offset] == 0x29)
+        if not depth:
+            return offset + 1
+    return at
+
+
+def learn(macros: Iterable[Macro]) -> Mask:
+    """The mask that all the ``#define``s of a tree add up to; the order they come in does not matter."""
+    bodies: dict[str, list[Macro]] = {}
+    for macro in macros:
+        bodies.setdefault(macro.name, []).append(macro)
+    blankable = {
+        name
+        for name, found in bodies.items()
+        if all(macro.needs is not None for macro in found) and not all(macro.is_empty for macro in found)
+    }
+    empty = {name for name, found in bodies.items() if all(macro.is_empty for macro in found)}
+    while True:
+        kept = {
+            name
+            for name in blankable
+            if all(need in blankable or need in empty for macro in bodies[name] for need in (macro.needs or "").split())
+        }
+        if kept == blankable:
+            break
+        blankable = kept
+    called = {name for name in blankable if any(macro.takes_arguments for macro in bodies[name])}
+    return Mask(frozenset(blankable - called), frozenset(called))
+
+
+def blank(source: bytes, mask: Mask) -> bytes:
+    """``source`` with the masked macros turned into blanks outside preprocessor lines, byte for byte as long."""
+    if not mask.plain and not mask.with_arguments:
+        return source
+    masked = bytearray(source)
+    at = 0
+    for directive in [*_DIRECTIVE.finditer(source), None]:
+        end = directive.start() if directive else len(source)
+        for found in _CANDIDATE.finditer(source, at, end):
+            name = found[0].decode("ascii", "replace")
+            if name in mask.plain:
+                masked[found.start() : found.end()] = b" " * (found.end() - found.start())
+            elif name in mask.with_arguments:
+                stop = min(_after_arguments(source, found.end()), end)
+                stretch = source[found.start() : stop]
+                masked[found.start() : stop] = b"".join(
+                    b"\n" if byte == 10 else b" " for byte in stretch
+                )
+        if directive:
+            at = directive.end()
+    return bytes(masked)

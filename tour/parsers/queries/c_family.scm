@@ -1,0 +1,46 @@
+; What to look for in C++ and CUDA. `@symbol.KIND` and `@mention.ROLE` mark the whole node, `@name` what it is called,
+; `@target` what it is tied to, `@signature` the parameters. A kind that ends in `.declaration` has no body.
+; The engine keeps declarations and variables out of function bodies.
+
+(namespace_definition name: (_) @name) @symbol.namespace
+(class_specifier name: (_) @name body: (_)) @symbol.class
+(struct_specifier name: (_) @name body: (_)) @symbol.class
+(union_specifier name: (_) @name body: (_)) @symbol.class
+(enum_specifier name: (_) @name body: (_)) @symbol.enum
+(alias_declaration name: (type_identifier) @name) @symbol.alias
+(type_definition declarator: (type_identifier) @name) @symbol.alias
+(preproc_def name: (identifier) @name) @symbol.macro
+(preproc_function_def name: (identifier) @name) @symbol.macro
+
+(function_definition declarator: (function_declarator declarator: (_) @name parameters: (_) @signature)) @symbol.function
+(function_definition declarator: (pointer_declarator declarator: (function_declarator declarator: (_) @name parameters: (_) @signature))) @symbol.function
+(function_definition declarator: (pointer_declarator declarator: (pointer_declarator declarator: (function_declarator declarator: (_) @name parameters: (_) @signature)))) @symbol.function
+(function_definition declarator: (reference_declarator (function_declarator declarator: (_) @name parameters: (_) @signature))) @symbol.function
+(function_definition declarator: (operator_cast declarator: (_) @signature) @name) @symbol.function
+
+(declaration declarator: (function_declarator declarator: (_) @name parameters: (_) @signature)) @symbol.function.declaration
+(declaration declarator: (pointer_declarator declarator: (function_declarator declarator: (_) @name parameters: (_) @signature))) @symbol.function.declaration
+(declaration declarator: (reference_declarator (function_declarator declarator: (_) @name parameters: (_) @signature))) @symbol.function.declaration
+(field_declaration declarator: (function_declarator declarator: (_) @name parameters: (_) @signature)) @symbol.function.declaration
+(field_declaration declarator: (pointer_declarator declarator: (function_declarator declarator: (_) @name parameters: (_) @signature))) @symbol.function.declaration
+(field_declaration declarator: (reference_declarator (function_declarator declarator: (_) @name parameters: (_) @signature))) @symbol.function.declaration
+
+(declaration declarator: (init_declarator declarator: [(identifier) (qualified_identifier)] @name)) @symbol.variable
+(declaration declarator: (init_declarator declarator: (array_declarator declarator: (_) @name))) @symbol.variable
+
+(call_expression function: (_) @name) @mention.call
+
+(base_class_clause [(type_identifier) (qualified_identifier) (template_type)] @name @mention.base)
+
+; Rows of a method table: {"name", function, flags, doc}
+((declaration
+   type: (_) @type
+   declarator: (init_declarator value: (initializer_list
+     (initializer_list . (string_literal) @name . (_) @target) @mention.entry)))
+ (#match? @type "PyMethodDef"))
+
+; A method table joins those of the module under construction
+((call_expression
+   function: (identifier) @callee
+   arguments: (argument_list (_) . (_) @name)) @mention.table
+ (#eq? @callee "THPUtils_addPyMethodDefs"))

@@ -1,0 +1,89 @@
+"""A hop → the links that show it, and how surely.
+
+A hop is shown by one link of its kind from the origin's lines to the next step's place, or by a short route whose
+last link is of that kind and whose others are calls and imports. ``then`` is shown by the order of lines in one body.
+Where nothing shows a hop the author's reason stands in (``asserted``), and without one it is unproven (``none``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tour.anchors import Place
+from tour.links import LINKERS, Links, node
+from tour.model import At, Grade, Link, LinkKind
+from tour.route import surest
+from tour.tours import Hop
+
+LONGEST = {LinkKind.IMPORTS: 8}
+"""Links in a route that may show a hop; an import reaches through packages, anything else is near or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What shows a hop."""
+
+    grade: str
+    """``exact``, ``name``, ``asserted`` or ``none``."""
+    at: At | None = None
+    """Where the last link can be seen."""
+    links: tuple[Link, ...] = ()
+    problem: str | None = None
+    """Why there is no proof, where there is none."""
+
+
+def prove(hop: Hop, origin: Place, target: Place, links: Links) -> Proof:
+    """Look for what shows ``hop`` between two located places."""
+    if origin.symbol is None or target.symbol is None:
+        return _unproven(hop, "one end of it is not located")
+    if hop.kind is LinkKind.THEN:
+        return _in_order(hop, origin, target)
+    passing = frozenset({LinkKind.CALLS, LinkKind.IMPORTS, hop.kind})
+    if hop.kind is LinkKind.IMPORTS:
+        passing = frozenset({LinkKind.IMPORTS})
+    way = surest(
+        links,
+        node(origin.symbol),
+        origin.lines,
+        lambda link: link.kind is hop.kind and _arrives(link, target),
+        kinds=passing,
+        linkers=("imports",) if hop.kind is LinkKind.IMPORTS else tuple(LINKERS),
+        longest=LONGEST.get(hop.kind, 2),
+    )
+    if not way:
+        return _unproven(hop, f"the index has no {hop.kind} link from {_named(origin)} to {_named(target)}")
+    grade = Grade.NAME if any(link.grade is Grade.NAME for link in way) else Grade.EXACT
+    return Proof(grade.value, way[-1].at if len(way) == 1 else way[0].at, tuple(way))
+
+
+def _arrives(link: Link, target: Place) -> bool:
+    """Whether a link leads to the step's symbol, or to something that its statement defines."""
+    if link.target_at is None or target.symbol is None:
+        return False
+    if link.target_at == target.symbol.at:
+        return True
+    inside = target.statement and target.line <= link.target_at.line <= target.end_line
+    return inside and link.target_at.file == target.symbol.file
+
+
+def _in_order(hop: Hop, origin: Place, target: Place) -> Proof:
+    """``then``: both in one body, the target further down."""
+    assert origin.symbol is not None and target.symbol is not None
+    if origin.symbol.row != target.symbol.row:
+        return _unproven(hop, f"{_named(origin)} and {_named(target)} are not in one body")
+    if origin.statement and target.line <= origin.end_line:
+        return _unproven(hop, f"{_named(target)} does not come after {_named(origin)}")
+    at = At(target.symbol.file, target.line)
+    link = Link(
+        LinkKind.THEN, origin.symbol.id, target.symbol.id, target.symbol.at, at, "proof/order-of-lines", Grade.EXACT
+    )
+    return Proof(Grade.EXACT.value, at, (link,))
+
+
+def _unproven(hop: Hop, problem: str) -> Proof:
+    return Proof(Grade.ASSERTED.value if hop.because else "none", problem=problem)
+
+
+def _named(place: Place) -> str:
+    assert place.symbol is not None
+    return f"{place.symbol.id} ({place.symbol.file}:{place.line})"
