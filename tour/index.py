@@ -1,9 +1,9 @@
 """The SQLite file that holds what the parsers found, and every question anybody may ask it; the only SQL.
 
 The index is a cache: a file of another format, or one cut short, is rebuilt, never migrated. It knows no trees; it
-stores paths, and the facts a reader needs to judge whether they still hold (size, time, digest). Names are stored
-once, with their last part beside them, so that "who mentions X" is one look-up. A file's mentions lie in one run of
-rows in the order of the file, so that "what is mentioned between these lines" needs no index of its own.
+stores paths, and the facts a reader needs to judge whether they still hold (size, time, digest). A row's number is its
+file's number and its place in the file, so that whoever parsed a file can number its rows alone, and "what is
+mentioned between these lines" needs no index of its own.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Self
 
 from tour.errors import StaleIndex
-from tour.model import At, Kind, Lang, Role
+from tour.model import At, Kind, Lang, Mention, Role, Symbol
 
 FORMAT = 1
 """Raised with every change of the schema or of what parsers store; another number means: rebuild."""
@@ -30,22 +30,19 @@ _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE file (
   id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, lang TEXT NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL,
-  digest BLOB NOT NULL, macros TEXT NOT NULL, first_mention INTEGER NOT NULL, end_mention INTEGER NOT NULL);
+  digest BLOB NOT NULL, macros TEXT NOT NULL);
 CREATE TABLE problem (file INTEGER NOT NULL, line INTEGER NOT NULL, what TEXT NOT NULL);
-CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE, tail TEXT NOT NULL);
 CREATE TABLE symbol (
-  id INTEGER PRIMARY KEY, file INTEGER NOT NULL, scheme TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+  id INTEGER PRIMARY KEY, scheme TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
   qualname TEXT NOT NULL, signature TEXT NOT NULL, line INTEGER NOT NULL, col INTEGER NOT NULL,
   start_line INTEGER NOT NULL, end_line INTEGER NOT NULL, parent INTEGER, defines INTEGER NOT NULL);
 CREATE TABLE mention (
-  id INTEGER PRIMARY KEY, file INTEGER NOT NULL, role TEXT NOT NULL, name INTEGER NOT NULL, target TEXT,
+  id INTEGER PRIMARY KEY, role TEXT NOT NULL, before TEXT NOT NULL, name TEXT NOT NULL, target TEXT,
   line INTEGER NOT NULL, col INTEGER NOT NULL, end_line INTEGER NOT NULL, end_col INTEGER NOT NULL, scope INTEGER);
 """
 _INDICES = """
-CREATE INDEX IF NOT EXISTS name_tail ON name (tail);
 CREATE INDEX IF NOT EXISTS symbol_qualname ON symbol (qualname);
 CREATE INDEX IF NOT EXISTS symbol_name ON symbol (name);
-CREATE INDEX IF NOT EXISTS symbol_file ON symbol (file);
 CREATE INDEX IF NOT EXISTS mention_name ON mention (name);
 CREATE INDEX IF NOT EXISTS problem_file ON problem (file);
 """
@@ -64,20 +61,57 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True)
-class FileFacts:
-    """One file's facts on their way into the index, as plain tuples so that they cross processes cheaply."""
+class FileRows:
+    """One file on its way into the index, its rows numbered and in plain tuples, so that they cross processes cheaply."""
 
+    id: int
     path: str
     lang: str
     size: int
     mtime_ns: int
     digest: bytes
     symbols: list[tuple[Any, ...]]
-    """The fields of ``Symbol``, in order."""
+    """As ``symbol_rows`` gives them."""
     mentions: list[tuple[Any, ...]]
-    """The fields of ``Mention``, in order."""
+    """As ``mention_rows`` gives them."""
     problems: list[tuple[int, str]]
     """Line and what."""
+
+
+ROWS = 1 << 22
+"""Numbers that each file has for its symbols, and again for its mentions; what is beyond is left out."""
+
+
+def symbol_rows(file: int, scheme: str, symbols: Sequence[Symbol]) -> list[tuple[Any, ...]]:
+    """The rows of a file's symbols."""
+    base = file * ROWS
+    return [
+        (
+            base + at, scheme, symbol.kind._value_, last_part(symbol.qualname), symbol.qualname, symbol.signature,
+            symbol.line, symbol.column, symbol.start_line, symbol.end_line,
+            base + symbol.parent if symbol.parent >= 0 else None, symbol.is_definition,
+        )
+        for at, symbol in enumerate(symbols[:ROWS])
+    ]  # fmt: skip
+
+
+def mention_rows(file: int, mentions: Sequence[Mention]) -> list[tuple[Any, ...]]:
+    """The rows of a file's mentions: names are cut in two, so that "who mentions X" is one look-up."""
+    base = file * ROWS
+    return [
+        (
+            base + at, mention.role._value_, *_cut(mention.name), mention.target, mention.line, mention.column,
+            mention.end_line, mention.end_column, base + mention.scope if mention.scope >= 0 else None,
+        )
+        for at, mention in enumerate(mentions[:ROWS])
+    ]  # fmt: skip
+
+
+@lru_cache(maxsize=1 << 16)
+def _cut(name: str) -> tuple[str, str]:
+    """``a.b.`` and ``c`` of ``a.b.c``."""
+    last = last_part(name)
+    return name[: len(name) - len(last)], last
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +125,6 @@ class StoredSymbol:
     qualname: str
     signature: str
     file: str
-    file_row: int
     line: int
     column: int
     start_line: int
@@ -133,13 +166,18 @@ class StoredMention:
 
 
 _SYMBOL = (
-    "SELECT s.id, s.scheme, s.kind, s.name, s.qualname, s.signature, f.path, s.file, s.line, s.col, s.start_line,"
-    " s.end_line, s.parent, s.defines FROM symbol s JOIN file f ON f.id = s.file"
+    "SELECT s.id, s.scheme, s.kind, s.name, s.qualname, s.signature, f.path, s.line, s.col, s.start_line,"
+    f" s.end_line, s.parent, s.defines FROM symbol s JOIN file f ON f.id = s.id / {ROWS}"
 )
 _MENTION = (
-    "SELECT m.role, n.text, m.target, f.path, m.line, m.col, m.end_line, m.end_col, m.scope"
-    " FROM mention m JOIN name n ON n.id = m.name JOIN file f ON f.id = m.file"
+    "SELECT m.role, m.before || m.name, m.target, f.path, m.line, m.col, m.end_line, m.end_col, m.scope"
+    f" FROM mention m JOIN file f ON f.id = m.id / {ROWS}"
 )
+
+
+def _run(file: int) -> tuple[int, int]:
+    """The first and last row number of a file."""
+    return file * ROWS, (file + 1) * ROWS - 1
 
 
 def last_part(name: str) -> str:
@@ -180,7 +218,7 @@ class Index:
 
     def _symbols(self, where: str, *values: object) -> list[StoredSymbol]:
         return [
-            StoredSymbol(row[0], row[1], Kind(row[2]), *row[3:13], is_definition=bool(row[13]))
+            StoredSymbol(row[0], row[1], Kind(row[2]), *row[3:12], is_definition=bool(row[12]))
             for row in self._db.execute(f"{_SYMBOL} WHERE {where} ORDER BY f.path, s.line, s.col", values)
         ]
 
@@ -229,7 +267,8 @@ class Index:
 
     def symbols_in(self, path: str) -> list[StoredSymbol]:
         """Every symbol of a file, in its order."""
-        return self._symbols("f.path = ?", path)
+        file = self.file(path)
+        return self._symbols("s.id BETWEEN ? AND ?", *_run(file.id)) if file else []
 
     def symbol(self, row: int) -> StoredSymbol:
         """The symbol in that row."""
@@ -239,21 +278,21 @@ class Index:
 
     def members(self, row: int) -> list[StoredSymbol]:
         """The symbols directly inside the symbol in that row."""
-        parent = self.symbol(row)
-        return self._symbols("s.file = ? AND s.parent = ?", parent.file_row, row)
+        return self._symbols("s.id BETWEEN ? AND ? AND s.parent = ?", *_run(row // ROWS), row)
 
     def mentions_between(self, path: str, first: int, last: int) -> list[StoredMention]:
         """What is mentioned in lines ``first`` to ``last`` of a file, in its order."""
-        run = self._db.execute("SELECT first_mention, end_mention FROM file WHERE path = ?", (path,)).fetchone()
-        if run is None:
+        file = self.file(path)
+        if file is None:
             return []
-        return self._mentions("m.id >= ? AND m.id < ? AND m.line BETWEEN ? AND ? ORDER BY m.id", *run, first, last)
+        within = "m.id BETWEEN ? AND ? AND m.line BETWEEN ? AND ? ORDER BY m.id"
+        return self._mentions(within, *_run(file.id), first, last)
 
     def mentions_of(self, name: str, *roles: Role) -> list[StoredMention]:
         """Every mention, in one of the roles, whose name ends in ``name``."""
         marks = ", ".join("?" * len(roles))
         return self._mentions(
-            f"n.tail = ? AND m.role IN ({marks}) ORDER BY f.path, m.id", name, *(role.value for role in roles)
+            f"m.name = ? AND m.role IN ({marks}) ORDER BY f.path, m.id", name, *(role.value for role in roles)
         )
 
     def files_under(self, prefix: str) -> list[str]:
@@ -314,6 +353,8 @@ class Writer:
         self._db = sqlite3.connect(self._working, isolation_level=None)
         if fresh:
             # Nobody else sees the file before the rename, and a torn one is thrown away: no journal is needed.
+            self._db.execute("PRAGMA page_size = 16384")
+            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode = OFF")
             self._db.execute("PRAGMA synchronous = OFF")
             self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -321,21 +362,14 @@ class Writer:
             self._db.executescript(_SCHEMA)
         self._db.execute("PRAGMA cache_size = -65536")
         self._db.execute("BEGIN IMMEDIATE")
-        self._names = dict(self._db.execute("SELECT text, id FROM name"))
-        self._next = {table: self._last(table) + 1 for table in ("file", "symbol", "mention", "name")}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
-        self._db.close()
+        self._db.close()  # which takes back what was not committed
         if self._fresh:
             self._working.unlink(missing_ok=True)
-
-    def _last(self, table: str) -> int:
-        return int(self._db.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0])
 
     def files(self) -> dict[str, StoredFile]:
         """Every file in the index by path."""
@@ -361,62 +395,29 @@ class Writer:
 
     def remove(self, path: str) -> None:
         """Forget a file and all it holds."""
-        row = self._db.execute("SELECT id, first_mention, end_mention FROM file WHERE path = ?", (path,)).fetchone()
+        row = self._db.execute("SELECT id FROM file WHERE path = ?", (path,)).fetchone()
         if row is None:
             return
-        self._db.execute("DELETE FROM mention WHERE id >= ? AND id < ?", row[1:])
-        for table in ("symbol", "problem"):
-            self._db.execute(f"DELETE FROM {table} WHERE file = ?", row[:1])
-        self._db.execute("DELETE FROM file WHERE id = ?", row[:1])
+        for table in ("mention", "symbol"):
+            self._db.execute(f"DELETE FROM {table} WHERE id BETWEEN ? AND ?", _run(row[0]))
+        self._db.execute("DELETE FROM problem WHERE file = ?", row)
+        self._db.execute("DELETE FROM file WHERE id = ?", row)
 
-    def add(self, facts: FileFacts, macros: Sequence[Sequence[Any]] = ()) -> None:
+    def add(self, rows: FileRows, macros: Sequence[Sequence[Any]] = ()) -> None:
         """Store one file that the index does not hold."""
-        file, base, first = self._next["file"], self._next["symbol"], self._next["mention"]
-        scheme = Lang(facts.lang).scheme
-        end = first + len(facts.mentions)
         macro_text = json.dumps(macros, separators=(",", ":"))
         self._db.execute(
-            "INSERT INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (file, facts.path, facts.lang, facts.size, facts.mtime_ns, facts.digest, macro_text, first, end),
+            "INSERT INTO file VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (rows.id, rows.path, rows.lang, rows.size, rows.mtime_ns, rows.digest, macro_text),
         )
+        self._db.executemany("INSERT INTO symbol VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows.symbols)
+        self._db.executemany("INSERT INTO mention VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows.mentions)
         self._db.executemany(
-            "INSERT INTO symbol VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                (base + at, file, scheme, kind, last_part(qualname), qualname, signature, line, column, start, stop,
-                 base + parent if parent >= 0 else None, defines)
-                for at, (kind, qualname, signature, line, column, start, stop, parent, defines)
-                in enumerate(facts.symbols)
-            ),
-        )  # fmt: skip
-        name_row = self._name_row
-        self._db.executemany(
-            "INSERT INTO mention VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                (first + at, file, role, name_row(name), target, line, column, end_line, end_column,
-                 base + scope if scope >= 0 else None)
-                for at, (role, name, target, line, column, end_line, end_column, scope)
-                in enumerate(facts.mentions)
-            ),
-        )  # fmt: skip
-        self._db.executemany("INSERT INTO problem VALUES (?, ?, ?)", ((file, *problem) for problem in facts.problems))
-        self._next.update(file=file + 1, symbol=base + len(facts.symbols), mention=end)
-
-    def _name_row(self, name: str) -> int:
-        row = self._names.get(name)
-        if row is None:
-            row = self._names[name] = self._next["name"]
-            self._next["name"] += 1
-            self._new_names.append((row, name, last_part(name)))
-        return row
-
-    @cached_property
-    def _new_names(self) -> list[tuple[int, str, str]]:
-        return []
+            "INSERT INTO problem VALUES (?, ?, ?)", ((rows.id, *problem) for problem in rows.problems)
+        )
 
     def commit(self) -> None:
         """Make all of it true at once."""
-        self._db.executemany("INSERT INTO name VALUES (?, ?, ?)", self._new_names)
-        self._new_names.clear()
         self._db.execute("INSERT OR REPLACE INTO meta VALUES ('complete', '1')")
         for statement in filter(str.strip, _INDICES.split(";")):
             self._db.execute(statement)
@@ -434,13 +435,15 @@ def facts_of(index: Path) -> Iterable[tuple[Any, ...]]:
     with closing(sqlite3.connect(f"{index.absolute().as_uri()}?mode=ro", uri=True)) as db:
         yield from db.execute(
             "SELECT 'symbol', f.path, s.scheme, s.kind, s.qualname, s.signature, s.line, s.col, s.start_line,"
-            " s.end_line, p.qualname, s.defines FROM symbol s JOIN file f ON f.id = s.file"
-            " LEFT JOIN symbol p ON p.id = s.parent ORDER BY f.path, s.line, s.col, s.qualname, s.kind, s.end_line"
+            " s.end_line, p.qualname, s.defines FROM symbol s JOIN file f ON f.id = s.id / :rows"
+            " LEFT JOIN symbol p ON p.id = s.parent ORDER BY f.path, s.line, s.col, s.qualname, s.kind, s.end_line",
+            {"rows": ROWS},
         )
         yield from db.execute(
-            "SELECT 'mention', f.path, m.role, n.text, n.tail, m.target, m.line, m.col, m.end_line, m.end_col, s.qualname"
-            " FROM mention m JOIN file f ON f.id = m.file JOIN name n ON n.id = m.name"
-            " LEFT JOIN symbol s ON s.id = m.scope ORDER BY f.path, m.line, m.col, m.role, n.text"
+            "SELECT 'mention', f.path, m.role, m.before, m.name, m.target, m.line, m.col, m.end_line, m.end_col, s.qualname"
+            " FROM mention m JOIN file f ON f.id = m.id / :rows"
+            " LEFT JOIN symbol s ON s.id = m.scope ORDER BY f.path, m.line, m.col, m.role, m.before, m.name",
+            {"rows": ROWS},
         )
         yield from db.execute(
             "SELECT 'problem', f.path, p.line, p.what FROM problem p JOIN file f ON f.id = p.file ORDER BY 2, 3, 4"

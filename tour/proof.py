@@ -1,4 +1,4 @@
-"""A hop → the links that show it, and how surely.
+"""A hop → the links that show it, and how surely; and a whole tour, step by step, in one tree.
 
 A hop is shown by one link of its kind from the origin's lines to the next step's place, or by a short route whose
 last link is of that kind and whose others are calls and imports. ``then`` is shown by the order of lines in one body.
@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tour.anchors import Place
+from tour.anchors import Place, Reader, locate
+from tour.index import Index
 from tour.links import LINKERS, Links, node
 from tour.model import At, Grade, Link, LinkKind
 from tour.route import surest
-from tour.tours import Hop
+from tour.tours import Hop, Step, Tour
 
 LONGEST = {LinkKind.IMPORTS: 8}
 """Links in a route that may show a hop; an import reaches through packages, anything else is near or nothing."""
@@ -26,10 +27,36 @@ class Proof:
     grade: str
     """``exact``, ``name``, ``asserted`` or ``none``."""
     at: At | None = None
-    """Where the last link can be seen."""
+    """Where the deciding link can be seen: the last one; of a chain of imports the first, which the origin holds."""
     links: tuple[Link, ...] = ()
     problem: str | None = None
     """Why there is no proof, where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One step of a tour in one tree, and how it leads on."""
+
+    step: Step
+    place: Place
+    to: str | None
+    """Id of the next step that this version has; ``None`` at the end and where the walk enters anew."""
+    proof: Proof | None
+
+
+def walk(tour: Tour, index: Index, read: Reader, version: str) -> list[Passage]:
+    """Locate every step of a tour and prove every hop. Steps that this version lacks are passed over."""
+    links = Links(index)
+    places = {step.id: locate(step, index, read, version) for step in tour.steps}
+    passages = []
+    for number, step in enumerate(tour.steps):
+        following = (later.id for later in tour.steps[number + 1 :] if places[later.id].located != "absent")
+        to = next(following, None) if step.hop and places[step.id].located != "absent" else None
+        proof = None
+        if step.hop is not None and to is not None:
+            proof = prove(step.hop, places[step.hop.origin], places[to], links)
+        passages.append(Passage(step, places[step.id], to, proof))
+    return passages
 
 
 def prove(hop: Hop, origin: Place, target: Place, links: Links) -> Proof:
@@ -53,7 +80,8 @@ def prove(hop: Hop, origin: Place, target: Place, links: Links) -> Proof:
     if not way:
         return _unproven(hop, f"the index has no {hop.kind} link from {_named(origin)} to {_named(target)}")
     grade = Grade.NAME if any(link.grade is Grade.NAME for link in way) else Grade.EXACT
-    return Proof(grade.value, way[-1].at if len(way) == 1 else way[0].at, tuple(way))
+    seen = way[0] if hop.kind is LinkKind.IMPORTS else way[-1]
+    return Proof(grade.value, seen.at, tuple(way))
 
 
 def _arrives(link: Link, target: Place) -> bool:

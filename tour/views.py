@@ -5,9 +5,23 @@ Views hold text and numbers only, so a renderer needs no index, no tree and no f
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from tour.anchors import Place, Reader
+from tour.errors import StaleIndex
+from tour.index import Index
 from tour.model import At, Kind, Lane, Lang, Link, LinkKind
+from tour.proof import Passage, walk
+from tour.tours import ONWARD, Tour
+from tour.tree import Tree
+
+BEFORE, AFTER, MOST = 3, 6, 48
+"""Lines of code shown before and after a place, and at most in all."""
+
+WHOLE = 16
+"""A definition up to this many lines is lit as a whole; of a longer one only the lines up to its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +134,148 @@ class SourceView:
     definitions: tuple[DefinitionView, ...]
     marks: tuple[MarkView, ...]
     tree: TreeView
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that ``tour check`` found: a step that is lost, or found otherwise than at its own name; a hop unproven."""
+
+    tour: str
+    step: str
+    version: str
+    file: str
+    """The annotation's file."""
+    line: int
+    what: str
+    fatal: bool
+    """Whether it fails the check; what survived by a lower rung is only told."""
+
+
+def reader(tree: Tree, index: Index) -> Reader:
+    """A reader of the tree's files that refuses one whose bytes are not those that were indexed."""
+
+    def read(path: str) -> bytes:
+        source = tree.read(path)
+        stored = index.file(path)
+        if stored is not None and hashlib.blake2b(source, digest_size=16).digest() != stored.digest:
+            raise StaleIndex("the file changed since it was indexed", at=path, hint="Run `tour index`.")
+        return source
+
+    return read
+
+
+def tour_view(tour: Tour, tree: Tree, index: Index, lang: str) -> TourView:
+    """A tour in one tree and one language; raises ``StaleIndex`` where a file that it shows changed since."""
+    return tour_views(tour, tree, index, (lang,))[lang]
+
+
+def tour_views(tour: Tour, tree: Tree, index: Index, langs: Iterable[str]) -> Mapping[str, TourView]:
+    """A tour in one tree, in each language, located and proven once."""
+    read = reader(tree, index)
+    passages = walk(tour, index, read, tree.version)
+    shown = TreeView(tree.version, str(tree.root), tree.kind.value)
+    views = {}
+    for lang in langs:
+        prose = tour.prose[lang]
+        onward = prose.sections[ONWARD]
+        steps = tuple(
+            _step(number, passage, tour, lang, read, index) for number, passage in enumerate(passages, start=1)
+        )
+        views[lang] = TourView(
+            tour.name, lang, prose.title, prose.intro, steps, onward.title, onward.text, shown
+        )
+    return views
+
+
+def _step(number: int, passage: Passage, tour: Tour, lang: str, read: Reader, index: Index) -> StepView:
+    step, place = passage.step, passage.place
+    section = tour.prose[lang].sections[step.id]
+    found = place.symbol is not None
+    return StepView(
+        id=step.id,
+        number=number,
+        title=section.title,
+        prose=section.text,
+        lane=step.lane,
+        symbol=place.asked,
+        file=place.symbol.file if place.symbol else None,
+        line=place.line if found else None,
+        end_line=place.end_line if found else None,
+        located=place.located,
+        note=place.note,
+        code=_code(place, read, index),
+        hop=_hop(passage, lang),
+    )
+
+
+def _hop(passage: Passage, lang: str) -> HopView | None:
+    hop, proof = passage.step.hop, passage.proof
+    if hop is None or proof is None or passage.to is None:
+        return None
+    because = hop.because[lang] if hop.because and proof.grade == "asserted" else None
+    return HopView(hop.kind, hop.origin, passage.to, proof.grade, proof.at, because, proof.links)
+
+
+def _code(place: Place, read: Reader, index: Index) -> CodeView | None:
+    if place.symbol is None:
+        return None
+    stored = index.file(place.symbol.file)
+    assert stored is not None
+    text = read(place.symbol.file).decode("utf-8", "replace").splitlines()
+    start = place.line if place.statement else place.symbol.start_line
+    if place.statement or place.end_line - start < WHOLE:
+        lit = (start, place.end_line)
+    else:
+        lit = (start, place.line)
+    first = max(1, start - BEFORE)
+    until = place.end_line + AFTER if place.statement else place.end_line
+    last = min(len(text), until, first + MOST - 1)
+    return CodeView(place.symbol.file, stored.lang, first, tuple(text[first - 1 : last]), lit)
+
+
+def source_view(path: str, tree: Tree, index: Index, tours: Iterable[TourView] = ()) -> SourceView:
+    """One source file with the places where tours pass; raises ``TreeError`` where it cannot be read."""
+    stored = index.file(path)
+    source = reader(tree, index)(path)
+    marks = [
+        MarkView(step.line, step.end_line or step.line, tour.name, step.id, step.number)
+        for tour in tours
+        for step in tour.steps
+        if step.file == path and step.line is not None
+    ]
+    definitions = [
+        DefinitionView(symbol.id, symbol.name, symbol.kind, symbol.line)
+        for symbol in index.symbols_in(path)
+        if symbol.is_definition
+    ]
+    return SourceView(
+        path,
+        stored.lang if stored else Lang.CPP,
+        source.decode("utf-8", "replace"),
+        tuple(definitions),
+        tuple(sorted(marks, key=lambda mark: (mark.line, mark.number))),
+        TreeView(tree.version, str(tree.root), tree.kind.value),
+    )
+
+
+def check(tour: Tour, tree: Tree, index: Index) -> list[Finding]:
+    """What a tour's author must know of it in one tree, in the order of the steps."""
+    findings = []
+    for passage in walk(tour, index, reader(tree, index), tree.version):
+        step, place, proof = passage.step, passage.place, passage.proof
+        line = step.anchors[0].line
+        if place.located not in {"exact", "absent"}:
+            what = f"{place.located}: {place.note}"
+            findings.append(
+                Finding(tour.name, step.id, tree.version, str(tour.file), line, what, place.located == "lost")
+            )
+        if proof is not None and proof.grade == "none" and step.hop is not None:
+            what = f"the hop to {passage.to} is not proven: {proof.problem}"
+            findings.append(Finding(tour.name, step.id, tree.version, str(tour.file), step.hop.line, what, True))
+    return findings
+
+
+def files_of(view: TourView) -> set[str]:
+    """The source files that a tour touches: where its steps are, and where its hops can be seen."""
+    steps = {step.file for step in view.steps if step.file}
+    return steps | {step.hop.at.file for step in view.steps if step.hop and step.hop.at}

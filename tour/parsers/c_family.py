@@ -85,6 +85,7 @@ def _based(node: Node, captures: Captures, source: bytes) -> str | None:
 
 _DIALECT = Dialect(
     separator="::",
+    plain_name=re.compile(rb"[A-Za-z_][A-Za-z0-9_]*(::[A-Za-z_][A-Za-z0-9_]*)*"),
     definition_name=_defined,
     mention_names={
         Role.CALL: _called,

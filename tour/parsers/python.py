@@ -12,6 +12,7 @@ from tree_sitter import Node
 from tour.model import Lang, Mention, Problem, Role, Symbol
 from tour.parsers.treesitter import Captures, Dialect, records, text
 
+_PLAIN = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _DOTTED = re.compile(r"[\w.]+")
 _SUPER = re.compile(r"super\([^()]*\)\.(\w+)")
 
@@ -38,6 +39,7 @@ def parse(path: str, source: bytes) -> tuple[list[Symbol], list[Mention], list[P
 
     dialect = Dialect(
         separator=".",
+        plain_name=_PLAIN,
         definition_name=_plain,
         mention_names={
             Role.CALL: _called,

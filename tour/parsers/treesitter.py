@@ -7,9 +7,10 @@ as one ``Problem`` a file.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from pathlib import Path
 
@@ -17,19 +18,22 @@ from tree_sitter import Language, Node, Parser, Query, QueryCursor
 
 from tour.model import Kind, Lang, Mention, Problem, Role, Symbol
 
-GRAMMARS = {
-    Lang.PYTHON: ("tree_sitter_python", "python.scm"),
-    Lang.C: ("tree_sitter_c", "c.scm"),
-    Lang.CPP: ("tree_sitter_cpp", "c_family.scm"),
-    Lang.CUDA: ("tree_sitter_cuda", "c_family.scm"),
+GRAMMARS: dict[Lang, tuple[str, str, tuple[tuple[bytes, str], ...]]] = {
+    Lang.PYTHON: ("tree_sitter_python", "python.scm", ((b"Extension(", "python_extensions.scm"),)),
+    Lang.C: ("tree_sitter_c", "c.scm", ()),
+    Lang.CPP: ("tree_sitter_cpp", "c_family.scm", ((b"PyMethodDef", "c_method_tables.scm"),)),
+    Lang.CUDA: ("tree_sitter_cuda", "c_family.scm", ()),
 }
-"""For each language its grammar's package and its query file: a new language is one line here and one file there."""
+"""For each language its grammar's package, its query file, and what is added to it for files that hold some bytes: a
+pattern with a text predicate costs time in every file, and few files have what it looks for."""
 
 LONGEST_NAME = 300
 """Bytes of a name or signature that are kept: template arguments in a generated file can run to kilobytes."""
 
 _BODIES = frozenset({Kind.FUNCTION, Kind.METHOD})
 _CONTAINERS = frozenset({Kind.CLASS, Kind.FUNCTION, Kind.METHOD, Kind.NAMESPACE, Kind.ENUM})
+_ROLES = {role.value: role for role in Role}
+_KINDS = {kind.value: kind for kind in Kind}
 _NO_LOCALS = frozenset({Kind.VARIABLE, Kind.MACRO, Kind.ALIAS})
 
 Captures = dict[str, list[Node]]
@@ -43,6 +47,8 @@ class Dialect:
 
     separator: str
     """Between the parts of a qualified name: ``.`` or ``::``."""
+    plain_name: re.Pattern[bytes]
+    """What the name of a call looks like where it can be taken as it stands."""
     definition_name: NameReader
     """The last part or parts of a definition's name; ``None`` drops the symbol."""
     mention_names: dict[Role, NameReader]
@@ -56,11 +62,17 @@ class Dialect:
 
 
 @cache
-def _language(lang: Lang) -> tuple[Parser, Query]:
-    package, query_file = GRAMMARS[lang]
-    language = Language(import_module(package).language())
-    query = (Path(__file__).parent / "queries" / query_file).read_text()
-    return Parser(language), Query(language, query + "\n(ERROR) @error\n")
+def _grammar(lang: Lang) -> tuple[Language, Parser]:
+    language = Language(import_module(GRAMMARS[lang][0]).language())
+    return language, Parser(language)
+
+
+@cache
+def _query(lang: Lang, files: tuple[str, ...]) -> tuple[Query, dict[int, str]]:
+    """The query of some files, and for each of its patterns the capture that says what it finds, learnt as it goes."""
+    folder = Path(__file__).parent / "queries"
+    text = "\n".join((folder / file).read_text() for file in files)
+    return Query(_grammar(lang)[0], text + "\n(ERROR) @error\n"), {}
 
 
 def text(node: Node, source: bytes) -> str:
@@ -76,29 +88,37 @@ def records(
 
     ``module`` is the qualified name of a symbol that stands for the whole file (a Python module), if there is one.
     """
-    parser, query = _language(lang)
-    root = parser.parse(source).root_node
-    found: list[tuple[int, int, str, Node, Captures]] = []
-    named: list[tuple[int, str, Node, Captures]] = []
+    root = _grammar(lang)[1].parse(source).root_node
+    _, always, extra = GRAMMARS[lang]
+    query, labels = _query(lang, (always, *(file for needle, file in extra if needle in source)))
+    found: list[_Found] = []
+    named: list[_Found] = []
     errors: list[Node] = []
-    for _, captures in QueryCursor(query).matches(root):
-        for label, nodes in captures.items():
-            if label.startswith("mention."):
-                named.append((nodes[0].start_byte, label[8:], nodes[0], captures))
-                break
-            if label.startswith("symbol."):
-                found.append((nodes[0].start_byte, -nodes[0].end_byte, label[7:], nodes[0], captures))
-                break
-            if label == "error":
-                errors.append(nodes[0])
-    found.sort(key=lambda item: item[:3])
-    named.sort(key=lambda item: item[:2])
+    for pattern, captures in QueryCursor(query).matches(root):
+        label = labels.get(pattern) or labels.setdefault(pattern, _label(captures))
+        node = captures[label][0]
+        if label.startswith("mention."):
+            named.append((node.start_byte, 0, len(named), label[8:], node, captures))
+        elif label == "error":
+            errors.append(node)
+        else:
+            found.append((node.start_byte, -node.end_byte, len(found), label[7:], node, captures))
+    found.sort()
+    named.sort()
     symbols, spans = _nest(found, source, dialect, module, root)
     return symbols, _place(named, source, dialect, spans), _problems(errors, path)
 
 
+_Found = tuple[int, int, int, str, Node, Captures]
+"""Start, minus the end, a number that keeps sorting from looking further, the kind or role, the node, its captures."""
+
+
+def _label(captures: Captures) -> str:
+    return next(label for label in captures if label.startswith(("mention.", "symbol.", "error")))
+
+
 def _nest(
-    found: list[tuple[int, int, str, Node, Captures]],
+    found: list[_Found],
     source: bytes,
     dialect: Dialect,
     module: str | None,
@@ -112,10 +132,10 @@ def _nest(
         symbols.append(Symbol(Kind.MODULE, module, "", 1, 0, 1, root.end_point[0] + 1, -1))
         spans.append((0, len(source) + 1, 0))
         stack.append((len(source) + 1, 0))
-    for start, minus_end, label, node, captures in found:
+    for start, minus_end, _, label, node, captures in found:
         while stack and stack[-1][0] <= start:
             stack.pop()
-        kind = Kind(label.removesuffix(".declaration"))
+        kind = _KINDS[label.removesuffix(".declaration")]
         declares = label.endswith(".declaration")
         parent = stack[-1][1] if stack else -1
         around = symbols[parent].kind if parent >= 0 else None
@@ -153,16 +173,14 @@ def _nest(
 
 
 def _place(
-    named: list[tuple[int, str, Node, Captures]],
-    source: bytes,
-    dialect: Dialect,
-    spans: list[tuple[int, int, int]],
+    named: list[_Found], source: bytes, dialect: Dialect, spans: list[tuple[int, int, int]]
 ) -> list[Mention]:
     """Mentions with the innermost symbol around each; both lists are sorted by where they start."""
     mentions: list[Mention] = []
     stack: list[tuple[int, int]] = []
     upcoming = 0
-    for start, label, _, captures in named:
+    plain, readers, target_of = _plain_names(dialect.plain_name), dialect.mention_names, dialect.mention_target
+    for start, _, _, label, node, captures in named:
         while upcoming < len(spans) and spans[upcoming][0] <= start:
             while stack and stack[-1][0] <= spans[upcoming][0]:
                 stack.pop()
@@ -170,25 +188,32 @@ def _place(
             upcoming += 1
         while stack and stack[-1][0] <= start:
             stack.pop()
-        role = Role(label)
-        name_node = captures["name"][0]
-        name = dialect.mention_names[role](name_node, captures, source)
-        if not name:
-            continue
-        first, last = name_node.start_point, name_node.end_point
-        mentions.append(
-            Mention(
-                role,
-                name,
-                dialect.mention_target(name_node, captures, source),
-                first[0] + 1,
-                first[1],
-                last[0] + 1,
-                last[1],
-                stack[-1][1] if stack else -1,
-            )
-        )
+        scope = stack[-1][1] if stack else -1
+        row, column = node.start_point
+        if label == "call":
+            # Nine mentions in ten are calls of a plain name, the same few thousand names over and over.
+            raw = source[start : node.end_byte]
+            if (name := plain(raw)) is not None:
+                mentions.append(Mention(Role.CALL, name, None, row + 1, column, row + 1, column + len(raw), scope))
+                continue
+        else:
+            node = captures["name"][0]
+            row, column = node.start_point
+        role = _ROLES[label]
+        if name := readers[role](node, captures, source):
+            target = target_of(node, captures, source)
+            end_row, end_column = node.end_point
+            mentions.append(Mention(role, name, target, row + 1, column, end_row + 1, end_column, scope))
     return mentions
+
+
+@cache
+def _plain_names(pattern: re.Pattern[bytes]) -> Callable[[bytes], str | None]:
+    @lru_cache(maxsize=1 << 16)
+    def plain(raw: bytes) -> str | None:
+        return raw.decode() if len(raw) <= LONGEST_NAME and pattern.fullmatch(raw) else None
+
+    return plain
 
 
 def _problems(errors: list[Node], path: str) -> list[Problem]:

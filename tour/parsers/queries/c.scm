@@ -16,4 +16,4 @@
 (preproc_def name: (identifier) @name) @symbol.macro
 (preproc_function_def name: (identifier) @name) @symbol.macro
 
-(call_expression function: (_) @name) @mention.call
+(call_expression function: (_) @mention.call)

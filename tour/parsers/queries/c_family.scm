@@ -28,19 +28,6 @@
 (declaration declarator: (init_declarator declarator: [(identifier) (qualified_identifier)] @name)) @symbol.variable
 (declaration declarator: (init_declarator declarator: (array_declarator declarator: (_) @name))) @symbol.variable
 
-(call_expression function: (_) @name) @mention.call
+(call_expression function: (_) @mention.call)
 
 (base_class_clause [(type_identifier) (qualified_identifier) (template_type)] @name @mention.base)
-
-; Rows of a method table: {"name", function, flags, doc}
-((declaration
-   type: (_) @type
-   declarator: (init_declarator value: (initializer_list
-     (initializer_list . (string_literal) @name . (_) @target) @mention.entry)))
- (#match? @type "PyMethodDef"))
-
-; A method table joins those of the module under construction
-((call_expression
-   function: (identifier) @callee
-   arguments: (argument_list (_) . (_) @name)) @mention.table
- (#eq? @callee "THPUtils_addPyMethodDefs"))

@@ -1,13 +1,20 @@
-; What to look for in Python. `@symbol.KIND` and `@mention.ROLE` mark the whole node, `@name` what it is called,
-; `@target` what it is tied to, `@signature` the parameters. The engine keeps assignments out of functions.
+; What to look for in Python. `@symbol.KIND` and `@mention.ROLE` mark the whole node (of a call what is called),
+; `@name` what it is called,
+; `@target` what it is tied to, `@signature` the parameters.
 
 (class_definition name: (identifier) @name) @symbol.class
 
 (function_definition name: (identifier) @name parameters: (parameters) @signature) @symbol.function
 
-(assignment left: (identifier) @name) @symbol.variable
+; names that a module or class body binds, also under if and try
+(module (expression_statement (assignment left: (identifier) @name) @symbol.variable))
+(module (if_statement (block (expression_statement (assignment left: (identifier) @name) @symbol.variable))))
+(module (if_statement (else_clause (block (expression_statement (assignment left: (identifier) @name) @symbol.variable)))))
+(module (try_statement (block (expression_statement (assignment left: (identifier) @name) @symbol.variable))))
+(module (try_statement (except_clause (block (expression_statement (assignment left: (identifier) @name) @symbol.variable)))))
+(class_definition body: (block (expression_statement (assignment left: (identifier) @name) @symbol.variable)))
 
-(call function: (_) @name) @mention.call
+(call function: (_) @mention.call)
 
 (class_definition superclasses: (argument_list [(identifier) (attribute)] @name @mention.base))
 
@@ -19,24 +26,3 @@
 (import_from_statement module_name: (_) @module
   name: (aliased_import name: (dotted_name) @name alias: (identifier) @target) @mention.from)
 (import_from_statement module_name: (_) @module (wildcard_import) @name) @mention.from
-
-; setuptools declares an extension module here, and lists the files that define it
-((call
-   function: [(identifier) (attribute)] @callee
-   arguments: (argument_list . (string (string_content) @name))) @symbol.module
- (#match? @callee "(^|\\.)(Extension|CppExtension|CUDAExtension)$"))
-((call
-   function: [(identifier) (attribute)] @callee
-   arguments: (argument_list
-     (keyword_argument name: (identifier) @keyword value: (string (string_content) @name)))) @symbol.module
- (#match? @callee "(^|\\.)(Extension|CppExtension|CUDAExtension)$")
- (#eq? @keyword "name"))
-((call
-   function: [(identifier) (attribute)] @callee
-   arguments: (argument_list
-     . (string (string_content) @target)
-     (keyword_argument name: (identifier) @keyword value: [(identifier) (list)] @name))) @mention.source
- (#match? @callee "(^|\\.)(Extension|CppExtension|CUDAExtension)$")
- (#eq? @keyword "sources"))
-((assignment left: (identifier) @target right: (list (string (string_content) @name))) @mention.source
- (#match? @target "sources$"))

@@ -1,0 +1,71 @@
+"""Trees and indexes that tests share. The invented ones are in ``minitorch/``; the real ones in the user's cache."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tour import build
+from tour.index import Index
+from tour.tree import Tree, TreeKind, cache_dir, index_path, open_tree
+
+MINI = Path(__file__).parent / "minitorch"
+MINI_VERSIONS = ("9.0.0", "9.1.0")
+REAL_VERSIONS = ("1.13.1", "2.6.0")
+
+
+def mini_tree(version: str) -> Tree:
+    return Tree(MINI / version, version, TreeKind.FOLDER)
+
+
+@pytest.fixture(scope="session")
+def mini_index(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The index of a minitorch version, built once."""
+    made: dict[str, Path] = {}
+    folder = tmp_path_factory.mktemp("mini")
+
+    def get(version: str) -> Path:
+        if version not in made:
+            made[version] = folder / f"{version}.sqlite"
+            build.update(mini_tree(version), made[version])
+        return made[version]
+
+    return get
+
+
+@pytest.fixture(params=MINI_VERSIONS)
+def mini(request: pytest.FixtureRequest, mini_index: Callable[[str], Path]) -> Iterator[tuple[Tree, Index]]:
+    """Each minitorch with its index."""
+    with Index(mini_index(request.param)) as index:
+        yield mini_tree(request.param), index
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return cache_dir()
+
+
+def real_tree(version: str) -> Tree:
+    """A real tree; on a developer's machine a missing one skips the test, in CI it fails it."""
+    from tour.errors import TourError
+
+    try:
+        return open_tree(version)
+    except TourError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"{error}: tour get {version}")
+
+
+@pytest.fixture(params=REAL_VERSIONS)
+def real(request: pytest.FixtureRequest) -> Iterator[tuple[Tree, Index]]:
+    """Each real tree with its index, brought up to date."""
+    tree = real_tree(request.param)
+    build.update(tree, index_path(tree))
+    with Index(index_path(tree)) as index:
+        yield tree, index

@@ -1,0 +1,14 @@
+from . import module
+from .module import Module
+
+
+class Linear(Module):
+    def __init__(self, size):
+        super().__init__()
+        self.to(size)  #: calls py:torch.nn.module.Module.to exact
+        self.extra()  #: calls py:torch.nn.linear.Linear.extra exact
+        super().extra()  #: calls py:torch.nn.module.Module.extra exact
+        size.unknown()
+
+    def extra(self):
+        return module.Module.extra(self)  #: calls py:torch.nn.module.Module.extra exact

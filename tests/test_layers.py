@@ -1,0 +1,106 @@
+"""Who may import whom: the table of the architecture, checked against every import in the package."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "tour"
+
+LAYERS: dict[str, set[str]] = {
+    "errors": set(),
+    "model": set(),
+    "resources": set(),
+    "tree": {"errors", "model"},
+    "origins": {"errors", "model", "tree"},
+    "parsers": {"errors", "model", "parsers"},
+    "index": {"errors", "model"},
+    "tours": {"errors", "model"},
+    "links": {"errors", "model", "index", "links.scopes"},
+    "route": {"errors", "model", "links"},
+    "build": {"errors", "model", "tree", "parsers", "index"},
+    "anchors": {"errors", "model", "index", "tours"},
+    "proof": {"errors", "model", "index", "tours", "anchors", "links", "route"},
+    "views": {"errors", "model", "index", "tours", "anchors", "proof", "tree"},
+    "render": {"errors", "model", "views", "resources", "render"},
+    "site": {"errors", "model", "views", "render", "resources"},
+    "server": {"errors", "model"},
+    "cli": {"*"},
+    "__main__": {"cli"},
+    "__init__": set(),
+}
+"""For each module or folder of the package, what of ours it may import. ``cli`` ties everything together."""
+
+DOORS = {
+    "tree_sitter": {"parsers/treesitter.py", "parsers/python.py", "parsers/c_family.py"},
+    "sqlite3": {"index.py"},
+    "rich": {"render/terminal.py"},
+    "jinja2": {"render/html.py"},
+    "pygments": {"render/source.py"},
+    "mkdocs": {"site.py"},
+    "click": {"cli.py", "render/terminal.py"},
+    "yaml": {"parsers/op_yaml.py", "tours.py"},
+    "filelock": {"build.py", "origins.py", "tree.py"},
+}
+"""For each third party the modules that may import it."""
+
+
+def imports(file: Path) -> Iterator[tuple[str, bool]]:
+    """Each imported module, and whether only the type checker sees the import."""
+    tree = ast.parse(file.read_text())
+    typing_only = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING"
+        for node in ast.walk(block)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, id(node) in typing_only
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}:{node.lineno}: relative import"
+            if node.module in {"tour", "tour.links", "tour.parsers", "tour.render"}:
+                for alias in node.names:
+                    submodule = PACKAGE.parent / node.module.replace(".", "/") / f"{alias.name}.py"
+                    inside = submodule.exists() or submodule.with_suffix("").is_dir()
+                    yield f"{node.module}.{alias.name}" if inside else str(node.module), id(node) in typing_only
+            else:
+                yield str(node.module), id(node) in typing_only
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=[file.relative_to(PACKAGE).as_posix() for file in FILES])
+def test_imports_go_one_way(file: Path) -> None:
+    here = file.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__")
+    layer = here.partition(".")[0]
+    assert layer in LAYERS, f"{here} has no place in the table"
+    for module, _ in imports(file):
+        if not module.startswith("tour.") or "*" in LAYERS[layer]:
+            continue
+        ours = module.removeprefix("tour.")
+        if here == layer and (PACKAGE / layer).is_dir() and ours.startswith(f"{layer}."):
+            continue  # a folder's __init__ gathers its modules
+        allowed = any(ours == entry or ours.startswith(f"{entry}.") for entry in LAYERS[layer])
+        assert allowed, f"{here} must not import {ours}"
+
+
+@pytest.mark.parametrize("party", DOORS)
+def test_each_third_party_has_its_door(party: str) -> None:
+    users = {
+        file.relative_to(PACKAGE).as_posix()
+        for file in FILES
+        for module, typing_only in imports(file)
+        if module.partition(".")[0] == party and not typing_only
+    }
+    assert users <= DOORS[party]
+
+
+def test_torch_is_never_imported() -> None:
+    users = [file for file in FILES for module, _ in imports(file) if module.partition(".")[0] == "torch"]
+    assert users == []

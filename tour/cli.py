@@ -1,0 +1,416 @@
+"""The commands: each reads its arguments, calls one library function, and hands the result to a renderer.
+
+The only place that prints errors and chooses exit codes: 0 fine, 1 a finding, 2 could not run. Heavy imports stand
+inside the commands, so that ``tour --help`` is instant.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from tour import __version__
+from tour.errors import TourError
+
+if TYPE_CHECKING:
+    from tour.index import Index
+    from tour.tree import Tree
+    from tour.views import TourView
+
+LANGS = ("en", "zh")
+
+
+class _Commands(click.Group):
+    """A group whose errors are one or two clear lines on standard error."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)  # in the order a newcomer needs them
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except TourError as error:
+            _fail(error)
+        except BrokenPipeError:
+            sys.stderr.close()  # a pager or head that had enough
+            ctx.exit(0)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], self.commands, n=1)
+            if near and error.message.startswith("No such command"):
+                error.message += f" Did you mean {near[0]!r}?"
+            raise
+
+
+def _fail(error: TourError) -> NoReturn:
+    click.echo(f"tour: {error}", err=True)
+    if error.hint:
+        click.echo(f"      {error.hint}", err=True)
+    raise click.exceptions.Exit(2)
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""\b
+A first walk:
+  tour get 2.6.0           bring PyTorch's sources here
+  tour index               read them (once; later only what changed)
+  tour trace import-torch  walk through what `import torch` does
+\b
+Exit codes: 0 fine, 1 a finding, 2 could not run.
+Shell completion: eval "$(_TOUR_COMPLETE=bash_source tour)"  (or zsh_source, fish_source)""",
+)
+@click.version_option(__version__, prog_name="tour", message="%(prog)s %(version)s")
+def main() -> None:
+    """Read PyTorch's source: walks tied to real lines, each hop proven from the code."""
+
+
+def _tree_option(multiple: bool = False) -> Callable[[Any], Any]:
+    text = "A version at hand (2.6.0), or a folder with PyTorch's sources."
+    return click.option(
+        "--tree",
+        "trees" if multiple else "tree",
+        metavar="VERSION|PATH",
+        multiple=multiple,
+        help=text + (" May be given several times." if multiple else ""),
+        shell_complete=_complete_trees,
+    )
+
+
+def _lang_option(command: Any) -> Any:
+    return click.option("--lang", type=click.Choice(LANGS), default="en", show_default=True, help="Language.")(command)
+
+
+def _json_option(command: Any) -> Any:
+    return click.option("--json", "as_json", is_flag=True, help="JSON on standard output, for programs.")(command)
+
+
+def _complete_trees(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from tour import tree
+
+    return [found.version for found in tree.trees() if found.version.startswith(incomplete)]
+
+
+def _complete_tours(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from tour import tours
+    from tour.resources import folder
+
+    return [name for name in tours.names(folder("annotations")) if name.startswith(incomplete)]
+
+
+@main.command(
+    epilog="""\b
+Examples:
+  tour get 2.6.0                  the first of git and the Debian source package that has it
+  tour get 2.6.0 --from debian    only the Debian source package, its signature checked
+  tour get ~/src/pytorch          a folder that you already have, used where it is
+  tour get ./odd --version 2.5.1  … whose version cannot be told from the files"""
+)
+@click.argument("version", metavar="VERSION|PATH")
+@click.option("--from", "source", type=click.Choice(("git", "debian")), help="Where to get it, instead of the first that works.")
+@click.option("--version", "override", metavar="VERSION", help="The version of a folder, where its files do not say.")
+@_json_option
+def get(version: str, source: str | None, override: str | None, as_json: bool) -> None:
+    """Bring a PyTorch source tree to your cache, or name a folder that you have."""
+    from tour import origins, tree
+    from tour.render import data, terminal
+
+    if _is_path(version):
+        if source:
+            raise TourError("--from goes with a version, not with a folder")
+        found = tree.add_folder(Path(version), override)
+    else:
+        if override:
+            raise TourError("--version goes with a folder; the tree of a version has that version")
+        with terminal.progress() as progress:
+            found = origins.get(version, source, progress)
+    if as_json:
+        click.echo(data.dumps({"tree": terminal.tree_row(found, None)}))
+    else:
+        click.echo(f"PyTorch {found.version} ({found.kind}) is at {found.root}")
+
+
+def _is_path(text: str) -> bool:
+    return "/" in text or text in {".", ".."} or Path(text).is_dir()
+
+
+@main.command()
+@_json_option
+def trees(as_json: bool) -> None:
+    """List the trees at hand: version, kind, place, and the state of their index."""
+    from tour import index, tree
+    from tour.render import data, terminal
+
+    rows = [terminal.tree_row(found, index.state_of(tree.index_path(found))) for found in tree.trees()]
+    if as_json:
+        click.echo(data.dumps({"trees": rows}))
+    elif rows:
+        terminal.show_trees(rows)
+    else:
+        click.echo("No tree at hand yet. `tour get 2.6.0` brings one.")
+
+
+@main.command(
+    name="index",
+    epilog="""\b
+Examples:
+  tour index                the tree of the current folder, else the newest at hand
+  tour index 1.13.1         a version at hand
+  tour index ~/src/pytorch  a folder
+  tour index --problems     also list what could not be read, as file:line""",
+)
+@click.argument("tree_", metavar="[VERSION|PATH]", required=False, shell_complete=_complete_trees)
+@click.option("--tree", "tree_option", metavar="VERSION|PATH", help="The same, as an option.", shell_complete=_complete_trees)
+@click.option("--problems", is_flag=True, help="List what could not be read.")
+@_json_option
+def index_command(tree_: str | None, tree_option: str | None, problems: bool, as_json: bool) -> None:
+    """Build or update the index of a tree; only what changed is read again."""
+    from dataclasses import asdict
+
+    from tour import tree
+    from tour.render import data
+
+    found = tree.open_tree(tree_ or tree_option)
+    report = _update(found)
+    listed = _problems(found) if problems else []
+    if as_json:
+        rows = [{"file": at.file, "line": at.line, "what": what} for at, what in listed]
+        click.echo(data.dumps({"tree": found.version, **asdict(report), "listed": rows}))
+        return
+    for at, what in listed:
+        click.echo(f"{at}: {what}")
+    if report.parsed or report.removed:
+        gone = f", {report.removed} gone" if report.removed else ""
+        click.echo(f"PyTorch {found.version}: {report.parsed} of {report.files} files read{gone}, {report.seconds:.1f} s.")
+    else:
+        click.echo(f"PyTorch {found.version}: nothing changed in {report.files} files, {report.seconds:.1f} s.")
+    if report.problems and not problems:
+        click.echo(f"{report.problems} files hold something that could not be read: `tour index --problems` lists them.")
+
+
+def _problems(tree: Tree) -> list[Any]:
+    from tour.index import Index
+    from tour.tree import index_path
+
+    with Index(index_path(tree)) as index:
+        return list(index.problems())
+
+
+def _update(tree: Tree) -> Any:
+    """Bring a tree's index up to date, with a progress bar, and say why an old one was thrown away."""
+    from tour import build
+    from tour.render import terminal
+    from tour.tree import index_path
+
+    with terminal.progress() as progress:
+        report = build.update(
+            tree,
+            index_path(tree),
+            progress=progress,
+            waiting=lambda: click.echo("Another `tour index` is at this tree; waiting for it.", err=True),
+        )
+    if report.rebuilt:
+        reason = {"damaged": "was damaged", "other format": "had another format"}[report.rebuilt]
+        click.echo(f"The old index {reason} and was made anew.", err=True)
+    return report
+
+
+@contextmanager
+def _opened(spec: str | None) -> Iterator[tuple[Tree, Index]]:
+    """A tree with its index; on a terminal offers to make an index that is not there."""
+    from tour.errors import StaleIndex
+    from tour.index import Index, state_of
+    from tour.tree import index_path, open_tree
+
+    tree = open_tree(spec)
+    state = state_of(index_path(tree))
+    if state != "ready":
+        missing = "has no index yet" if state == "absent" else f"has an index that is of no use ({state})"
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise StaleIndex(f"PyTorch {tree.version} {missing}", hint=f"Run `tour index {spec or tree.version}`.")
+        click.confirm(f"PyTorch {tree.version} {missing}. Make it now? It takes about half a minute.", default=True, abort=True, err=True)
+        _update(tree)
+    with Index(index_path(tree)) as index:
+        yield tree, index
+
+
+@main.command(name="list")
+@_tree_option()
+@_lang_option
+@_json_option
+def list_command(tree: str | None, lang: str, as_json: bool) -> None:
+    """List the tours with their state in a tree."""
+    from tour.render import data, terminal
+
+    with _opened(tree) as (found, index):
+        views = [_view(name, found, index, lang) for name in _names(())]
+    rows = [terminal.tour_row(view) for view in views]
+    if as_json:
+        click.echo(data.dumps({"tree": found.version, "tours": rows}))
+    else:
+        terminal.show_tours(rows, lang)
+
+
+def _names(asked: tuple[str, ...]) -> tuple[str, ...]:
+    from tour import tours
+    from tour.resources import folder
+
+    return asked or tuple(tours.names(folder("annotations")))
+
+
+def _view(name: str, tree: Tree, index: Index, lang: str) -> TourView:
+    from tour import tours, views
+    from tour.resources import folder
+
+    return views.tour_view(tours.load(name, folder("annotations")), tree, index, lang)
+
+
+@main.command(
+    epilog="""\b
+Examples:
+  tour trace import-torch
+  tour trace import-torch --step pyinit      one stop of it
+  tour trace import-torch --lang zh --tree 1.13.1
+  tour trace import-torch --quiet            places and proofs, no prose
+  tour trace import-torch --json | jq '.steps[].line'"""
+)
+@click.argument("name", shell_complete=_complete_tours)
+@_tree_option()
+@_lang_option
+@click.option("--step", metavar="ID", help="Only this step.")
+@click.option("--quiet", "-q", is_flag=True, help="Places and proofs only.")
+@click.option("--pager/--no-pager", default=None, help="Page the output; by default on a terminal when it is long.")
+@_json_option
+def trace(name: str, tree: str | None, lang: str, step: str | None, quiet: bool, pager: bool | None, as_json: bool) -> None:
+    """Walk a tour: each step's place, code, prose, hop and proof."""
+    from tour import tours
+    from tour.errors import UnknownName
+    from tour.render import data
+    from tour.resources import folder
+
+    told = tours.load(name, folder("annotations"))  # an unknown name is said before a tree is asked for
+    if step is not None and step not in {known.id for known in told.steps}:
+        import difflib
+
+        near = tuple(difflib.get_close_matches(step, [known.id for known in told.steps], n=3, cutoff=0.4))
+        raise UnknownName(f"{name} has no step {step!r}", near)
+    with _opened(tree) as (found, index):
+        from tour import views
+
+        view = views.tour_view(told, found, index, lang)
+    if as_json:
+        click.echo(data.dumps(data.trace(view, step)))
+    else:
+        from tour.render import terminal
+
+        terminal.show(view, step=step, quiet=quiet, pager=pager)
+    broken = [s for s in view.steps if s.located == "lost" and step in {None, s.id}]
+    if broken:
+        raise click.exceptions.Exit(1)
+
+
+@main.command(
+    epilog="""\b
+Examples:
+  tour check                                          every tour, in the newest tree at hand
+  tour check import-torch --tree 2.6.0 --tree 1.13.1"""
+)
+@click.argument("names", metavar="[NAME…]", nargs=-1, shell_complete=_complete_tours)
+@_tree_option(multiple=True)
+@click.option("--all", "every", is_flag=True, help="Every tour; the same as naming none.")
+@_json_option
+def check(names: tuple[str, ...], trees: tuple[str, ...], every: bool, as_json: bool) -> None:
+    """Is every anchor located and every hop proven, in each tree given? Exit code 1 if not."""
+    from tour import tours, views
+    from tour.render import data, terminal
+    from tour.resources import folder
+
+    asked = () if every else names
+    told = [tours.load(name, folder("annotations")) for name in _names(asked)]
+    found: list[views.Finding] = []
+    checked: list[dict[str, Any]] = []
+    for spec in trees or (None,):
+        with _opened(spec) as (tree, index):
+            for tour in told:
+                found += views.check(tour, tree, index)
+                view = views.tour_view(tour, tree, index, "en")
+                checked.append(terminal.tour_row(view) | {"tree": tree.version})
+    if as_json:
+        click.echo(data.dumps(data.findings(found, checked)))
+    else:
+        terminal.show_check(found, checked)
+    if any(finding.fatal for finding in found):
+        raise click.exceptions.Exit(1)
+
+
+def _out_option(command: Any) -> Any:
+    option = click.option(
+        "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("site"), show_default=True, help="Where the site goes."
+    )
+    return option(command)
+
+
+@main.command(
+    name="build",
+    epilog="""\b
+Examples:
+  tour build                           all tours, in the newest tree at hand, into ./site
+  tour build --tree 2.6.0 --out /srv/www/tour""",
+)
+@_tree_option()
+@_out_option
+def build_command(tree: str | None, out: Path) -> None:
+    """Build the static site: every tour in both languages, and the sources they touch."""
+    home = _build(tree, out)
+    click.echo(f"The site is at {home}. `tour serve` shows it.")
+
+
+def _build(spec: str | None, out: Path) -> Path:
+    from tour import site, tours, views
+    from tour.render import terminal
+    from tour.resources import folder
+
+    with _opened(spec) as (tree, index), terminal.progress() as progress:
+        told = [tours.load(name, folder("annotations")) for name in _names(())]
+        pages = [dict(views.tour_views(tour, tree, index, LANGS)) for tour in told]
+        passing = [page["en"] for page in pages]
+        files = sorted({path for view in passing for path in views.files_of(view)})
+        sources = []
+        for done, path in enumerate(files):
+            progress("Reading sources", done, len(files))
+            sources.append(views.source_view(path, tree, index, passing))
+        return site.build(pages, sources, folder("annotations"), out, progress=progress)
+
+
+@main.command(
+    epilog="""\b
+Examples:
+  tour serve               builds ./site if need be and serves it on this machine
+  tour serve --port 9000"""
+)
+@_tree_option()
+@_out_option
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any free port.")
+@click.option("--rebuild", is_flag=True, help="Build the site again even if it is there.")
+def serve(tree: str | None, out: Path, port: int, rebuild: bool) -> None:
+    """Serve the site on this machine (loopback only)."""
+    from tour import server
+
+    if rebuild or not (out / "index.html").is_file():
+        _build(tree, out)
+    server.serve(out, port, lambda address: click.echo(f"The site is at {address} (Ctrl-C ends it)."))
+
+
+if __name__ == "__main__":
+    main()

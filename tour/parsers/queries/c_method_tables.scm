@@ -1,0 +1,14 @@
+; Added for files that hold `PyMethodDef`.
+
+; Rows of a method table: {"name", function, flags, doc}
+((declaration
+   type: (_) @type
+   declarator: (init_declarator value: (initializer_list
+     (initializer_list . (string_literal) @name . (_) @target) @mention.entry)))
+ (#match? @type "PyMethodDef"))
+
+; A method table joins those of the module under construction
+((call_expression
+   function: (identifier) @callee
+   arguments: (argument_list (_) . (_) @name)) @mention.table
+ (#eq? @callee "THPUtils_addPyMethodDefs"))

@@ -1,0 +1,80 @@
+"""Views as the JSON that other programs read: the contracts of ``tour trace --json`` and its kin.
+
+``schema`` is raised when a key changes its meaning or goes; new keys may come at any time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from tour.model import At, Link
+from tour.views import Finding, HopView, StepView, TourView
+
+SCHEMA = 1
+
+
+def dumps(value: Mapping[str, Any]) -> str:
+    """JSON text, readable as it stands."""
+    return json.dumps({"schema": SCHEMA, **value}, indent=1, ensure_ascii=False)
+
+
+def trace(view: TourView, only: str | None = None) -> dict[str, Any]:
+    """``tour trace NAME --json``; ``only`` keeps one step."""
+    return {
+        "tour": view.name,
+        "lang": view.lang,
+        "title": view.title,
+        "tree": asdict(view.tree),
+        "steps": [_step(step) for step in view.steps if only in {None, step.id}],
+    }
+
+
+def findings(found: Iterable[Finding], checked: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """``tour check --json``."""
+    return {"checked": list(checked), "findings": [asdict(finding) for finding in found]}
+
+
+def _step(step: StepView) -> dict[str, Any]:
+    return {
+        "id": step.id,
+        "title": step.title,
+        "symbol": step.symbol,
+        "lane": step.lane.value,
+        "file": step.file,
+        "line": step.line,
+        "end_line": step.end_line,
+        "located": step.located,
+        "note": step.note,
+        "hop": _hop(step.hop) if step.hop else None,
+        "witness": None,
+    }
+
+
+def _hop(hop: HopView) -> dict[str, Any]:
+    return {
+        "kind": hop.kind.value,
+        "from": hop.origin,
+        "to": hop.to,
+        "grade": hop.grade,
+        "at": _at(hop.at),
+        "because": hop.because,
+        "links": [_link(link) for link in hop.links],
+    }
+
+
+def _link(link: Link) -> dict[str, Any]:
+    return {
+        "from": link.source,
+        "to": link.target,
+        "kind": link.kind.value,
+        "grade": link.grade.value,
+        "at": _at(link.at),
+        "rule": link.rule,
+    }
+
+
+def _at(at: At | None) -> dict[str, Any] | None:
+    return {"file": at.file, "line": at.line} if at else None

@@ -1,0 +1,260 @@
+"""A walk, a list or a check on a terminal: calm, within 100 columns, readable without colours.
+
+Colours and boxes come from Rich and go away where the output is no terminal or ``NO_COLOR`` is set. Long walks go
+through the reader's pager.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from rich.console import Console, Group, RenderableType
+from rich.markdown import Markdown
+from rich.padding import Padding
+from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeElapsedColumn
+from rich.rule import Rule
+from rich.style import Style
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from tour.model import Lane, Progress
+from tour.render.words import Words, words
+from tour.views import CodeView, Finding, HopView, StepView, TourView
+
+WIDTH = 100
+SHOWN = 9
+"""Lines of code shown for a step."""
+
+COLOURS = {
+    Lane.PYTHON: "blue",
+    Lane.BINDING: "magenta",
+    Lane.GENERATED: "bright_black",
+    Lane.DISPATCHER: "yellow",
+    Lane.CPP: "green",
+    Lane.KERNEL: "red",
+    Lane.PROCESS: "cyan",
+}
+
+
+def _console() -> Console:
+    width = min(WIDTH, Console().width) if sys.stdout.isatty() else WIDTH
+    return Console(width=width, highlight=False, soft_wrap=False)
+
+
+def show(view: TourView, *, step: str | None = None, quiet: bool = False, pager: bool | None = None) -> None:
+    """Print a walk, or one step of it."""
+    said = words(view.lang)
+    console = _console()
+    steps = [shown for shown in view.steps if step in {None, shown.id}]
+    parts: list[RenderableType] = []
+    if step is None:
+        parts += _opening(view, said, quiet)
+    for shown in steps:
+        parts += _step(shown, said, quiet)
+    if step is None and not quiet:
+        parts += [Rule(style="dim"), Text(view.onward_title, style="bold"), Text(""), Markdown(_plain(view.onward)), Text("")]
+    if step is None:
+        parts.append(Text(_summary(view, said), style="dim"))
+    _print(console, Group(*parts), pager)
+
+
+def _print(console: Console, what: RenderableType, pager: bool | None) -> None:
+    with console.capture() as capture:
+        console.print(what)
+    text = "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+    long = text.count("\n") > console.height
+    if pager if pager is not None else (sys.stdout.isatty() and sys.stdin.isatty() and long):
+        # less shows colours as they are (-R) and stays out of the way of what fits on one screen (-F)
+        os.environ.setdefault("LESS", "-RFX")
+        click.echo_via_pager(text, color=console.color_system is not None)
+    else:
+        sys.stdout.write(text)
+
+
+def _opening(view: TourView, said: Words, quiet: bool) -> list[RenderableType]:
+    heading = Table.grid(expand=True)
+    heading.add_column()
+    heading.add_column(justify="right")
+    heading.add_row(
+        Text(_unticked(view.title), style="bold"), Text(f"{view.name} · PyTorch {view.tree.version}", style="dim")
+    )
+    parts: list[RenderableType] = [heading, Rule(style="dim")]
+    if not quiet:
+        parts += [Markdown(_plain(view.intro)), Text("")]
+    return [*parts, _lanes(view, said), Text("")]
+
+
+def _lanes(view: TourView, said: Words) -> Table:
+    """The path as one row a lane, one column a step."""
+    table = Table.grid(padding=(0, 1))
+    table.add_column(style="dim")
+    table.add_column()
+    for lane in Lane:
+        if not any(step.lane is lane for step in view.steps):
+            continue
+        row = Text()
+        for step in view.steps:
+            here = step.lane is lane
+            mark = f"{step.number:>2} " if here else " · "
+            row.append(mark, Style(color=COLOURS[lane], bold=True) if here else Style(dim=True))
+        table.add_row(said.lane(lane), row)
+    return table
+
+
+def _step(step: StepView, said: Words, quiet: bool) -> list[RenderableType]:
+    title = Text.assemble(
+        (f"{step.number:>2} ", Style(color=COLOURS[step.lane], bold=True)), (_unticked(step.title), "bold")
+    )
+    parts: list[RenderableType] = [title, Padding(_where(step, said), (0, 0, 0, 3))]
+    if not quiet:
+        if step.code is not None:
+            parts += [Text(""), Padding(_code(step.code), (0, 0, 0, 3))]
+        parts += [Text(""), Padding(Markdown(_plain(step.prose)), (0, 0, 0, 3)), Text("")]
+    if step.hop is not None:
+        parts.append(Padding(_hop(step.hop, said), (0, 0, 0 if quiet else 1, 3)))
+    return parts
+
+
+def _where(step: StepView, said: Words) -> Text:
+    where = Text()
+    if step.file is not None:
+        where.append(f"{step.file}:{step.line}", style="underline")
+        where.append("  ")
+    where.append(f"{said.lane(step.lane)} · {step.symbol}", style="dim")
+    if step.located != "exact":
+        where.append(f"  {said.located(step.located)}", style="bold red" if step.located == "lost" else "yellow")
+        if step.note:
+            where.append(f": {step.note}", style="dim")
+    return where
+
+
+def _code(code: CodeView) -> RenderableType:
+    """The lit lines and a little around them."""
+    first, last = code.lit
+    top = max(code.first_line, first - 1)
+    bottom = min(code.first_line + len(code.lines) - 1, max(last + 1, top + 4), top + SHOWN - 1)
+    shown = "\n".join(line[: WIDTH - 12] for line in code.lines[top - code.first_line : bottom - code.first_line + 1])
+    lexer = {"python": "python", "operators": "yaml", "c": "c"}.get(code.lang.value, "cpp")
+    return Syntax(
+        shown,
+        lexer,
+        theme="ansi_dark",
+        line_numbers=True,
+        start_line=top,
+        highlight_lines=set(range(first, last + 1)),
+        background_color="default",
+        word_wrap=False,
+    )
+
+
+def _hop(hop: HopView, said: Words) -> Text:
+    text = Text("↓ ", style="dim")
+    text.append(said.hop(hop.kind), style="dim")
+    if hop.at is not None:
+        text.append(f"  {hop.at}", style="dim underline")
+    style = {"exact": "green", "none": "bold red"}.get(hop.grade, "yellow")
+    text.append(f"  {said.grade(hop.grade)}", style=style)
+    candidates = max((link.candidates for link in hop.links), default=1)
+    if candidates > 1:
+        text.append(f" ({said.candidates(candidates)})", style="yellow")
+    if len(hop.links) > 1:
+        text.append("  " + " → ".join(link.target.partition(":")[2] for link in hop.links), style="dim")
+    if hop.because:
+        text.append(f"  {hop.because}", style="dim")
+    return text
+
+
+def _summary(view: TourView, said: Words) -> str:
+    row = tour_row(view)
+    return said.summary(row["steps"], row["located"], row["exact"], row["name"], row["asserted"])
+
+
+def _plain(markdown: str) -> str:
+    """Prose for a terminal: a link to another step is its text alone."""
+    return re.sub(r"\[([^\]]+)\]\(#[\w-]+\)", r"\1", markdown)
+
+
+def _unticked(title: str) -> str:
+    return title.replace("`", "")
+
+
+def tour_row(view: TourView) -> dict[str, Any]:
+    """A tour in one line: how many steps, how many located, how its hops are proven."""
+    grades = [step.hop.grade for step in view.steps if step.hop]
+    present = [step for step in view.steps if step.located != "absent"]
+    return {
+        "tour": view.name,
+        "title": view.title,
+        "steps": len(present),
+        "located": sum(step.located != "lost" for step in present),
+        "hops": len(grades),
+        **{grade: grades.count(grade) for grade in ("exact", "name", "asserted", "none")},
+    }
+
+
+def tree_row(tree: Any, state: str | None) -> dict[str, Any]:
+    """A tree in one line."""
+    row = {"version": tree.version, "kind": str(tree.kind), "path": str(tree.root)}
+    return row if state is None else {**row, "index": state}
+
+
+def show_trees(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print the trees at hand."""
+    _table(rows, ("version", "kind", "index", "path"))
+
+
+def show_tours(rows: Sequence[Mapping[str, Any]], lang: str) -> None:
+    """Print the list of tours."""
+    said = words(lang)
+    shown = [
+        {
+            "tour": row["tour"],
+            "title": _unticked(row["title"]),
+            "state": said.summary(row["steps"], row["located"], row["exact"], row["name"], row["asserted"]),
+        }
+        for row in rows
+    ]
+    _table(shown, ("tour", "title", "state"))
+
+
+def show_check(found: Iterable[Finding], checked: Iterable[Mapping[str, Any]]) -> None:
+    """Print what a check found, as ``file:line`` of the annotation, and a line for each tour and tree."""
+    for finding in found:
+        mark = "" if finding.fatal else "note: "
+        click.echo(f"{finding.file}:{finding.line}: {mark}{finding.tour} / {finding.step} in {finding.version}: {finding.what}")
+    for row in checked:
+        click.echo(
+            f"{row['tour']} in {row['tree']}: {row['located']} of {row['steps']} steps located; hops: {row['exact']} exact, "
+            f"{row['name']} by name, {row['asserted']} asserted, {row['none']} unproven"
+        )
+
+
+def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Columns as wide as they need; the last one is never cut, so that paths can be copied."""
+    widths = {column: max(len(column), *(len(str(row[column])) for row in rows)) for column in columns[:-1]}
+    for row in [{column: column for column in columns}, *rows]:
+        cells = [str(row[column]).ljust(widths.get(column, 0)) for column in columns]
+        click.secho("  ".join(cells).rstrip(), dim=row is not rows[0] and row.get(columns[0]) == columns[0])
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """A progress bar on standard error while it lasts; nothing where that is no terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
+    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        tasks: dict[str, Any] = {}
+
+        def step(what: str, done: int, total: int | None) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        yield step
