@@ -1,0 +1,205 @@
+"""Source in, records out; and what a parser makes of input that no compiler would take."""
+
+from __future__ import annotations
+
+import pytest
+
+from tour.model import Lang, Role
+from tour.parsers import macros, parse
+from tour.parsers.python import absolute, module_name
+
+
+def names(source: str, lang: Lang, path: str = "pkg/mod.py") -> list[tuple[str, str, int]]:
+    parsed = parse(path, source.encode(), lang)
+    return [(symbol.kind.value, symbol.qualname, symbol.line) for symbol in parsed.symbols]
+
+
+def mentions(source: str, lang: Lang, path: str = "pkg/mod.py") -> list[tuple[str, str, str | None, int]]:
+    parsed = parse(path, source.encode(), lang)
+    return [(m.role.value, m.name, m.target, m.scope) for m in parsed.mentions]
+
+
+def test_python_names_nest() -> None:
+    source = "@dec\nclass A:\n    x = 1\n    @dec\n    def f(self):\n        y = 2\n        def g(): pass\n"
+    assert names(source, Lang.PYTHON) == [
+        ("module", "pkg.mod", 1),
+        ("class", "pkg.mod.A", 2),
+        ("variable", "pkg.mod.A.x", 3),
+        ("method", "pkg.mod.A.f", 5),
+        ("function", "pkg.mod.A.f.g", 7),
+    ]
+    decorated = parse("pkg/mod.py", source.encode(), Lang.PYTHON).symbols[1]
+    assert (decorated.start_line, decorated.line, decorated.end_line) == (1, 2, 7)
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("import a.b", ("import", "a.b", "a")),
+        ("import a.b as c", ("import", "a.b", "c")),
+        ("from a import b", ("from", "a.b", "b")),
+        ("from a import b as c", ("from", "a.b", "c")),
+        ("from a import *", ("from", "a", "*")),
+        ("from . import b", ("from", "pkg.b", "b")),
+        ("from .a import (\n    b,\n)", ("from", "pkg.a.b", "b")),
+        ("from .. import b", ("from", "b", "b")),
+    ],
+)
+def test_python_imports(statement: str, expected: tuple[str, str, str]) -> None:
+    assert [row[:3] for row in mentions(statement, Lang.PYTHON)] == [expected]
+
+
+def test_an_import_that_climbs_out_of_the_tree_is_left_out() -> None:
+    assert mentions("from ....a import b", Lang.PYTHON) == []
+    assert absolute("..a", "p.q") == "p.a"
+
+
+def test_python_module_names() -> None:
+    assert module_name("torch/__init__.py") == "torch"
+    assert module_name("torch/nn/modules/module.py") == "torch.nn.modules.module"
+    assert module_name("setup.py") == "setup"
+    assert module_name("__init__.py") == "__init__"
+
+
+def test_python_calls_keep_what_can_be_resolved() -> None:
+    source = "a.b(1)\nsuper().f()\nsuper(A, self).f()\nx[0].g()\n(lambda: 1)()\nf(1)(2)\n"
+    assert [row[1] for row in mentions(source, Lang.PYTHON)] == [
+        "a.b", "super().f", "super", "super().f", "super", ".g", "f",
+    ]  # fmt: skip
+
+
+def test_c_plus_plus_names_nest() -> None:
+    source = """
+namespace a::b {
+namespace {
+template <typename T>
+struct S : Base<T>, c::Other {
+  void f(int x) const { g(); }
+  static S* make(int);
+  operator bool() const { return true; }
+};
+}
+int* h(int x) { S<int> local(1); static int kept = k(); return this->m(); }
+void S<int>::g() {}
+}
+"""
+    assert names(source, Lang.CPP, "a.cpp") == [
+        ("namespace", "a::b", 2),
+        ("class", "a::b::S", 5),
+        ("method", "a::b::S::f", 6),
+        ("method", "a::b::S::make", 7),
+        ("method", "a::b::S::operator bool", 8),
+        ("function", "a::b::h", 11),
+        ("function", "a::b::S::g", 12),
+    ]
+    assert [row[:2] for row in mentions(source, Lang.CPP, "a.cpp")] == [
+        ("base", "Base"), ("base", "c::Other"), ("call", "g"), ("call", "k"), ("call", "this.m"),
+    ]  # fmt: skip
+
+
+def test_overloads_differ_by_signature() -> None:
+    parsed = parse("a.cpp", b"int f(int a) { return 1; }\nint f(float a) { return 2; }\n", Lang.CPP)
+    assert [(s.qualname, s.signature) for s in parsed.symbols] == [("f", "(int a)"), ("f", "(float a)")]
+
+
+def test_method_table_rows() -> None:
+    source = """static PyMethodDef Methods[] = {
+  {"plain", f, METH_NOARGS, nullptr},
+  {"cast", castPyCFunctionWithKeywords(a::g), METH_VARARGS, nullptr},
+  {"c_cast", (PyCFunction)(void (*)(void))h, METH_VARARGS, nullptr},
+  {nullptr, nullptr, 0, nullptr}};
+void init() { THPUtils_addPyMethodDefs(all, Methods); THPUtils_addPyMethodDefs(all, other::methods()); }
+"""
+    found = [row[:3] for row in mentions(source, Lang.CPP, "a.cpp") if row[0] in {"entry", "table"}]
+    assert found == [
+        ("entry", "plain", "f"),
+        ("entry", "cast", "a::g"),
+        ("entry", "c_cast", "h"),
+        ("table", "Methods", None),
+        ("table", "other::methods", None),
+    ]
+
+
+def test_operators_and_their_keys() -> None:
+    source = b"- func: add.Tensor(Tensor self) -> Tensor\n  dispatch:\n    CPU, CUDA: add_kernel\n    Meta: m::add\n"
+    parsed = parse("native_functions.yaml", source, Lang.OPERATORS)
+    assert [(s.qualname, s.signature, s.line) for s in parsed.symbols] == [
+        ("aten::add.Tensor", "(Tensor self) -> Tensor", 1)
+    ]
+    assert [(m.target, m.name, m.line) for m in parsed.mentions] == [
+        ("CPU", "add_kernel", 3), ("CUDA", "add_kernel", 3), ("Meta", "m::add", 4),
+    ]  # fmt: skip
+
+
+def test_masked_macros_give_classes_their_members() -> None:
+    source = b"class MY_API A {\n void f() { HANDLE_ERRORS g(); END_HANDLE_ERRORS }\n};\nstatic int after = 1;\n"
+    header = (
+        b'#define MY_API __attribute__((visibility("default")))\n#define HANDLE_ERRORS try {\n'
+        b"#define END_HANDLE_ERRORS } \\\n catch (...) { return 0; }\n#define END_HANDLE_ERRORS } catch (int) {}}\n"
+    )
+    mask = macros.learn([*macros.defined(header), *macros.defined(source)])
+    assert {"MY_API", "HANDLE_ERRORS"} <= mask.plain
+    masked = macros.blank(source, mask)
+    assert len(masked) == len(source) and masked.count(b"\n") == source.count(b"\n")
+    parsed = parse("a.h", source, Lang.CPP, mask)
+    assert [s.qualname for s in parsed.symbols] == ["A", "A::f", "after"]
+
+
+@pytest.mark.parametrize(
+    ("define", "name"),
+    [
+        (b"#define M(x) x + 1", "M"),
+        (b"#define EMPTY", "EMPTY"),
+        (b"#define CODE return 1", "CODE"),
+        (b"#define API __declspec(dllexport)\n#define API int", "API"),
+        (b"#define LOOP LOOP2\n", "LOOP"),
+    ],
+)
+def test_a_macro_with_content_is_never_masked(define: bytes, name: str) -> None:
+    mask = macros.learn(macros.defined(define + b"\n"))
+    assert name not in mask.plain | mask.with_arguments
+
+
+def test_macros_in_directives_stay() -> None:
+    mask = macros.Mask(frozenset({"MY_API"}))
+    source = b"#define OTHER MY_API \\\n MY_API\nMY_API int x;\n"
+    assert macros.blank(source, mask) == b"#define OTHER MY_API \\\n MY_API\n       int x;\n"
+
+
+@pytest.mark.parametrize("lang", [Lang.PYTHON, Lang.C, Lang.CPP, Lang.CUDA, Lang.OPERATORS])
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"",
+        b"\n",
+        b"\0\0\0",
+        b"\xff\xfe\x00d\x00e\x00f",
+        b"def f(:\n  class\n",
+        b"{{{{{{" * 200,
+        b"}" * 500,
+        b"- func: \n- {}\n- 1\n",
+        b"a: [",
+        b"x" * 100_000,
+        "def f(): # 批归一化\r\n    pass".encode("gb18030"),
+    ],
+    ids=range(11),
+)
+def test_any_bytes_are_taken(lang: Lang, source: bytes) -> None:
+    parsed = parse("some/file", source, lang)
+    for problem in parsed.problems:
+        assert problem.line >= 1 and problem.what
+
+
+def test_what_cannot_be_read_is_said() -> None:
+    assert parse("a.py", b"x = '\xff'\n", Lang.PYTHON).problems[0].what == "not UTF-8: byte 0xff"
+    assert parse("a.py", b"x = 1\n\0", Lang.PYTHON).problems[0].line == 2
+    assert "does not understand" in parse("a.py", b"def f(:\n", Lang.PYTHON).problems[0].what
+    assert "not valid YAML" in parse("n.yaml", b"a: [", Lang.OPERATORS).problems[0].what
+    assert "without a func" in parse("n.yaml", b"- {}\n", Lang.OPERATORS).problems[0].what
+
+
+def test_columns_are_bytes() -> None:
+    mention = next(
+        m for m in parse("a.py", "x = '批'; f()".encode(), Lang.PYTHON).mentions if m.role is Role.CALL
+    )
+    assert (mention.column, mention.end_column) == (11, 12)
