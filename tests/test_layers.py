@@ -43,7 +43,7 @@ DOORS = {
     "mkdocs": {"site.py"},
     "click": {"cli.py", "render/terminal.py"},
     "yaml": {"parsers/op_yaml.py", "tours.py"},
-    "filelock": {"build.py", "origins.py", "tree.py"},
+    "filelock": {"tree.py"},
 }
 """For each third party the modules that may import it."""
 

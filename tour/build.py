@@ -21,13 +21,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from tour.errors import StaleIndex, TourError
+from tour.errors import TourError
 from tour.index import FileRows, Index, StoredFile, Writer, mention_rows, state_of, symbol_rows
 from tour.model import Lang, Progress, silent
 from tour.parsers import macros, parse
-from tour.tree import SourceFile, Tree
+from tour.tree import SourceFile, Tree, alone
 
 BATCH_BYTES = 400_000
 """Source bytes in one task: large enough to hide the hand-over, small enough to keep both cores busy to the end."""
@@ -61,8 +59,7 @@ def update(
     ``waiting`` is called once if another process is at the same index. Raises ``TreeError`` where the tree cannot be
     read; the old index then stays as it was.
     """
-    index.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(index, waiting):
+    with alone(index.with_suffix(".lock"), waiting):
         start = time.monotonic()
         state = state_of(index)
         rebuilt = None if state in {"ready", "absent"} else state
@@ -75,19 +72,6 @@ def update(
         with Index(index) as done:
             problems = done.counts()["problem"]
         return Report(len(files), parsed, removed, problems, time.monotonic() - start, rebuilt)
-
-
-def _alone(index: Path, waiting: Callable[[], None]) -> FileLock:
-    """The lock that keeps two updates of one index apart, held."""
-    lock = FileLock(index.with_suffix(".lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        waiting()
-        lock.acquire()
-    except OSError as error:
-        raise StaleIndex(f"cannot write to {index.parent}: {error.strerror}", hint="Set XDG_CACHE_HOME.") from error
-    return lock
 
 
 def _bring_up(

@@ -134,7 +134,12 @@ def get(version: str, source: str | None, override: str | None, as_json: bool) -
         if override:
             raise TourError("--version goes with a folder; the tree of a version has that version")
         with terminal.progress() as progress:
-            found = origins.get(version, source, progress)
+            found = origins.get(
+                version,
+                source,
+                progress,
+                waiting=lambda: click.echo("Another `tour get` is bringing this version; waiting for it.", err=True),
+            )
     if as_json:
         click.echo(data.dumps({"tree": terminal.tree_row(found, None)}))
     else:

@@ -13,11 +13,14 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from tour.errors import TreeError
 from tour.model import Lang
@@ -285,6 +288,28 @@ def _folders() -> dict[str, str | None]:
     except (OSError, ValueError):
         return {}
     return folders if isinstance(folders, dict) else {}
+
+
+@contextmanager
+def alone(file: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold a lock file while at work on what it stands for; ``waiting`` is called once if another process has it.
+
+    The system lets go of the lock when its holder dies, however it dies. Raises ``TreeError`` where it cannot be made.
+    """
+    lock = FileLock(file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            waiting()
+            lock.acquire()
+    except OSError as error:
+        raise TreeError(f"cannot write: {error.strerror}", at=str(file.parent), hint="Set XDG_CACHE_HOME.") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_json(file: Path, value: object) -> None:
