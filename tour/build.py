@@ -11,7 +11,6 @@ import gc
 import hashlib
 import json
 import marshal
-import multiprocessing
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -139,10 +138,7 @@ class _Pool:
     """An executor, ours or the caller's, whose results come as they are ready."""
 
     def __init__(self, executor: Executor | None) -> None:
-        self._executor = executor or ProcessPoolExecutor(
-            os.process_cpu_count() if hasattr(os, "process_cpu_count") else len(os.sched_getaffinity(0)),
-            mp_context=multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn"),
-        )
+        self._executor = executor or ProcessPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None)
         self._ours = executor is None
 
     def __enter__(self) -> _Pool:

@@ -128,7 +128,7 @@ def _accept(version: str, working: Path, how: dict[str, Any]) -> None:
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "files": len(files),
         "bytes": sum(path.lstat().st_size for path in files),
-        "top": sorted(path.name for path in working.iterdir()),
+        "top": sorted(path.name for path in working.iterdir() if path.name[0] != "." and not path.is_symlink()),
     }
     write_json(working / RECORD, record)
     os.sync()

@@ -7,11 +7,12 @@ Where nothing shows a hop the author's reason stands in (``asserted``), and with
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 from tour.anchors import Place, Reader, locate
 from tour.index import Index
-from tour.links import LINKERS, Links, node
+from tour.links import LINKERS, Links, Node, node
 from tour.model import At, Grade, Link, LinkKind
 from tour.route import surest
 from tour.tours import Hop, Step, Tour
@@ -54,13 +55,20 @@ def walk(tour: Tour, index: Index, read: Reader, version: str) -> list[Passage]:
         to = next(following, None) if step.hop and places[step.id].located != "absent" else None
         proof = None
         if step.hop is not None and to is not None:
-            proof = prove(step.hop, places[step.hop.origin], places[to], links)
+            under_way = {node(place.symbol) for place in list(places.values())[: number + 1] if place.symbol}
+            proof = prove(step.hop, places[step.hop.origin], places[to], index, links, under_way)
         passages.append(Passage(step, places[step.id], to, proof))
     return passages
 
 
-def prove(hop: Hop, origin: Place, target: Place, links: Links) -> Proof:
-    """Look for what shows ``hop`` between two located places."""
+def prove(
+    hop: Hop, origin: Place, target: Place, index: Index, links: Links, under_way: Set[Node] = frozenset()
+) -> Proof:
+    """Look for what shows ``hop`` between two located places.
+
+    No route passes through ``under_way``, the symbols of earlier steps: a module that is being imported does not run
+    a second time, and a way back through the start of the walk shows nothing.
+    """
     if origin.symbol is None or target.symbol is None:
         return _unproven(hop, "one end of it is not located")
     if hop.kind is LinkKind.THEN:
@@ -70,9 +78,9 @@ def prove(hop: Hop, origin: Place, target: Place, links: Links) -> Proof:
         passing = frozenset({LinkKind.IMPORTS})
     way = surest(
         links,
-        node(origin.symbol),
-        origin.lines,
+        _starts(origin, index),
         lambda link: link.kind is hop.kind and _arrives(link, target),
+        avoid=under_way,
         kinds=passing,
         linkers=("imports",) if hop.kind is LinkKind.IMPORTS else tuple(LINKERS),
         longest=LONGEST.get(hop.kind, 2),
@@ -82,6 +90,16 @@ def prove(hop: Hop, origin: Place, target: Place, links: Links) -> Proof:
     grade = Grade.NAME if any(link.grade is Grade.NAME for link in way) else Grade.EXACT
     seen = way[0] if hop.kind is LinkKind.IMPORTS else way[-1]
     return Proof(grade.value, seen.at, tuple(way))
+
+
+def _starts(origin: Place, index: Index) -> list[tuple[Node, tuple[int, int] | None]]:
+    """The step's lines, and whatever these define: an extension module is declared by a statement."""
+    assert origin.symbol is not None
+    starts: list[tuple[Node, tuple[int, int] | None]] = [(node(origin.symbol), origin.lines)]
+    if origin.statement:
+        inside = index.members(origin.symbol.row)
+        starts += [(node(symbol), None) for symbol in inside if origin.line <= symbol.line <= origin.end_line]
+    return starts
 
 
 def _arrives(link: Link, target: Place) -> bool:

@@ -7,7 +7,7 @@ costs more the more candidates it had, so a guess is taken only where nothing su
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Set
 from itertools import count
 
 from tour.links import LINKERS, Links, Node
@@ -24,21 +24,24 @@ def cost(link: Link) -> float:
 
 def surest(
     links: Links,
-    start: Node,
-    lines: tuple[int, int] | None,
+    starts: Sequence[tuple[Node, tuple[int, int] | None]],
     arrived: Callable[[Link], bool],
     *,
+    avoid: Set[Node] = frozenset(),
     kinds: frozenset[LinkKind] = frozenset(LinkKind),
     linkers: tuple[str, ...] = tuple(LINKERS),
     longest: int = 12,
 ) -> list[Link]:
-    """The links of the surest route from ``start`` (or a statement in it) to a link that ``arrived`` accepts.
+    """The links of the surest route from one of ``starts`` to a link that ``arrived`` accepts.
 
-    Empty where there is none within ``longest`` links of the given kinds.
+    A start is a symbol, or some lines of it. The route passes through none of ``avoid``. Empty where there is none
+    within ``longest`` links of the given kinds.
     """
     order = count()
     # The lines count for the start alone: further on a route passes through whole symbols.
-    queue: list[tuple[float, int, Node, tuple[int, int] | None, list[Link]]] = [(0.0, next(order), start, lines, [])]
+    queue: list[tuple[float, int, Node, tuple[int, int] | None, list[Link]]] = [
+        (0.0, next(order), start, lines, []) for start, lines in starts
+    ]
     seen: set[Node] = set()
     best: tuple[float, list[Link]] | None = None
     while queue and len(seen) < MOST_EXPANDED:
@@ -57,6 +60,6 @@ def surest(
                     best = (total, [*way, link])
                 continue
             further = Node(link.target, link.target_at)
-            if further not in seen and len(way) + 1 < longest:
+            if further not in seen and further not in avoid and len(way) + 1 < longest:
                 heapq.heappush(queue, (total, next(order), further, None, [*way, link]))
     return best[1] if best else []

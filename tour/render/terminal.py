@@ -246,15 +246,19 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """A progress bar on standard error while it lasts; nothing where that is no terminal."""
+    """A progress bar on standard error while it lasts; nothing where that is no terminal.
+
+    It draws when it is called, from no thread of its own: the work may fork.
+    """
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
-    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal, auto_refresh=False) as bar:
         tasks: dict[str, Any] = {}
 
         def step(what: str, done: int, total: int | None) -> None:
             if what not in tasks:
                 tasks[what] = bar.add_task(what, total=total)
             bar.update(tasks[what], completed=done, total=total)
+            bar.refresh()
 
         yield step
