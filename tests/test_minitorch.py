@@ -84,3 +84,10 @@ def test_a_guess_says_how_many_it_could_have_been(mini: tuple[object, Index]) ->
         ("cpp:one::helper", "name", 2),
         ("cpp:two::helper", "name", 2),
     ]
+
+
+def test_an_import_that_never_runs_is_no_link(mini: tuple[object, Index]) -> None:
+    _, index = mini
+    module = index.symbols("torch.functional")[0]
+    imported = {link.target for link in Links(index).leaving(node(module), None, ("imports",))}
+    assert "py:torch.nn.linear.Linear" in imported and "py:torch.nn.module.Module" not in imported

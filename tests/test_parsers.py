@@ -49,6 +49,11 @@ def test_python_imports(statement: str, expected: tuple[str, str, str]) -> None:
     assert [row[:3] for row in mentions(statement, Lang.PYTHON)] == [expected]
 
 
+def test_imports_that_only_a_type_checker_sees() -> None:
+    source = "if TYPE_CHECKING:\n    from a import b\nelse:\n    from c import d\nif typing.TYPE_CHECKING:\n    import e\n"
+    assert [row[:2] for row in mentions(source, Lang.PYTHON)] == [("typing", "a.b"), ("from", "c.d"), ("typing", "e")]
+
+
 def test_an_import_that_climbs_out_of_the_tree_is_left_out() -> None:
     assert mentions("from ....a import b", Lang.PYTHON) == []
     assert absolute("..a", "p.q") == "p.a"

@@ -50,6 +50,8 @@ class Role(StrEnum):
     """``import a.b``: ``name`` is the module, ``target`` the name it binds."""
     FROM = "from"
     """``from a import b``: ``name`` is ``a.b``, ``target`` the name it binds; for ``*`` ``name`` is ``a``."""
+    TYPING = "typing"
+    """An import under ``if TYPE_CHECKING:``, which never runs: ``name`` is what is imported, ``target`` the name bound."""
     BASE = "base"
     ENTRY = "entry"
     """A row of a method table: ``name`` is the Python name, ``target`` the C function."""

@@ -15,6 +15,7 @@ from tour.model import At, Kind, Role
 
 _CALLABLE = frozenset({Kind.FUNCTION, Kind.METHOD, Kind.CLASS, Kind.VARIABLE, Kind.MACRO, Kind.ALIAS})
 _FUNCTIONS = frozenset({Kind.FUNCTION, Kind.METHOD})
+_IMPORTS = frozenset({Role.IMPORT, Role.FROM, Role.TYPING})
 _DEEPEST = 12
 """Re-exports and bases are followed this far; deeper chains are loops."""
 
@@ -84,14 +85,16 @@ class PythonScopes:
         return module.parent is not None
 
     def _bound(self, scope: StoredSymbol) -> list[StoredMention]:
-        """The imports that bind names in a scope's own body."""
+        """The imports that bind names in a scope's own body, those that decide first."""
         key = (scope.file, scope.row)
         if key not in self._imports:
-            self._imports[key] = [
+            found = [
                 mention
                 for mention in self._index.mentions_between(scope.file, scope.start_line, scope.end_line)
-                if mention.role in {Role.IMPORT, Role.FROM} and mention.scope == scope.row
+                if mention.role in _IMPORTS and mention.scope == scope.row
             ]
+            # The last one counts first; what only a type checker sees says the least.
+            self._imports[key] = sorted(reversed(found), key=lambda mention: mention.role is Role.TYPING)
         return self._imports[key]
 
     def resolve(self, name: str, scope: StoredSymbol) -> list[Node]:
@@ -167,12 +170,12 @@ class PythonScopes:
         if not depth:
             return []
         stars: list[Node] = []
-        for mention in reversed(self._bound(scope)):
+        for mention in self._bound(scope):
             if mention.role is Role.IMPORT and mention.target == name:
                 path = name if mention.name.partition(".")[0] == name else mention.name
                 if module := self.module(path):
                     return [node(module)]
-            elif mention.role is Role.FROM and mention.target == name:
+            elif mention.role in {Role.FROM, Role.TYPING} and mention.target == name:
                 if found := self.dotted(mention.name, depth - 1):
                     return found
             elif mention.target == "*" and not stars and not name.startswith("_"):

@@ -94,6 +94,7 @@ _DIALECT = Dialect(
         Role.TABLE: _last_identifier,
     },
     mention_target=_target,
+    role=lambda role, node, source: role,
     whole=lambda node: parent if (parent := node.parent) and parent.type == "template_declaration" else node,
     is_definition=lambda node: True,
 )

@@ -49,6 +49,7 @@ def parse(path: str, source: bytes) -> tuple[list[Symbol], list[Mention], list[P
             Role.SOURCE: _plain,
         },
         mention_target=_bound,
+        role=_role,
         whole=lambda node: parent if (parent := node.parent) and parent.type == "decorated_definition" else node,
         is_definition=lambda node: not _is_overload(node, source),
     )
@@ -96,6 +97,20 @@ def _bound(node: Node, captures: Captures, source: bytes) -> str | None:
     if "mention.from" in captures:
         return "*" if node.type == "wildcard_import" else text(node, source)
     return None
+
+
+def _role(role: Role, node: Node, source: bytes) -> Role:
+    """``TYPING`` for an import in the first branch of an ``if TYPE_CHECKING:``."""
+    if role not in {Role.IMPORT, Role.FROM}:
+        return role
+    child, parent = node, node.parent
+    while parent is not None:
+        if parent.type == "if_statement" and child == parent.child_by_field_name("consequence"):
+            condition = parent.child_by_field_name("condition")
+            if condition is not None and text(condition, source).rpartition(".")[2] == "TYPE_CHECKING":
+                return Role.TYPING
+        child, parent = parent, parent.parent
+    return role
 
 
 def _is_overload(node: Node, source: bytes) -> bool:

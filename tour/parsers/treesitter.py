@@ -55,6 +55,8 @@ class Dialect:
     """How a mention's name reads, by role; ``None`` from a reader drops the mention."""
     mention_target: TargetReader
     """What a mention's ``@target`` reads as."""
+    role: Callable[[Role, Node, bytes], Role]
+    """The role that a mention has where it stands."""
     whole: Callable[[Node], Node]
     """The node that spans a definition with what precedes it: decorators, ``template <…>``."""
     is_definition: Callable[[Node], bool]
@@ -203,6 +205,7 @@ def _place(
             row, column = node.start_point
         role = _ROLES[label]
         if name := readers[role](node, captures, source):
+            role = dialect.role(role, node, source)
             target = target_of(node, captures, source)
             end_row, end_column = node.end_point
             mentions.append(Mention(role, name, target, row + 1, column, end_row + 1, end_column, scope))
