@@ -48,7 +48,7 @@ class _Commands(click.Group):
 
             near = difflib.get_close_matches(args[0], self.commands, n=1)
             if near and error.message.startswith("No such command"):
-                error.message += f" Did you mean {near[0]!r}?"
+                raise click.UsageError(f"No such command {args[0]!r}. Did you mean {near[0]!r}?", ctx) from None
             raise
 
 
@@ -141,7 +141,7 @@ def get(version: str, source: str | None, override: str | None, as_json: bool) -
                 waiting=lambda: click.echo("Another `tour get` is bringing this version; waiting for it.", err=True),
             )
     if as_json:
-        click.echo(data.dumps({"tree": terminal.tree_row(found, None)}))
+        click.echo(data.dumps({"tree": data.tree_row(found, None)}))
     else:
         click.echo(f"PyTorch {found.version} ({found.kind}) is at {found.root}")
 
@@ -157,7 +157,7 @@ def trees(as_json: bool) -> None:
     from tour import index, tree
     from tour.render import data, terminal
 
-    rows = [terminal.tree_row(found, index.state_of(tree.index_path(found))) for found in tree.trees()]
+    rows = [data.tree_row(found, index.state_of(tree.index_path(found))) for found in tree.trees()]
     if as_json:
         click.echo(data.dumps({"trees": rows}))
     elif rows:
@@ -260,7 +260,7 @@ def list_command(tree: str | None, lang: str, as_json: bool) -> None:
 
     with _opened(tree) as (found, index):
         views = [_view(name, found, index, lang) for name in _names(())]
-    rows = [terminal.tour_row(view) for view in views]
+    rows = [data.tour_row(view) for view in views]
     if as_json:
         click.echo(data.dumps({"tree": found.version, "tours": rows}))
     else:
@@ -350,7 +350,7 @@ def check(names: tuple[str, ...], trees: tuple[str, ...], every: bool, as_json: 
             for tour in told:
                 found += views.check(tour, tree, index)
                 view = views.tour_view(tour, tree, index, "en")
-                checked.append(terminal.tour_row(view) | {"tree": tree.version})
+                checked.append(data.tour_row(view) | {"tree": tree.version})
     if as_json:
         click.echo(data.dumps(data.findings(found, checked)))
     else:

@@ -21,7 +21,7 @@ from typing import Any, Self
 from tour.errors import StaleIndex
 from tour.model import At, Kind, Lang, Mention, Role, Symbol
 
-FORMAT = 2
+FORMAT = 3
 """Raised with every change of the schema or of what parsers store; another number means: rebuild."""
 
 APPLICATION_ID = 0x746F7572  # "tour"
@@ -39,6 +39,7 @@ CREATE TABLE symbol (
 CREATE TABLE mention (
   id INTEGER PRIMARY KEY, role TEXT NOT NULL, before TEXT NOT NULL, name TEXT NOT NULL, target TEXT,
   line INTEGER NOT NULL, col INTEGER NOT NULL, end_line INTEGER NOT NULL, end_col INTEGER NOT NULL, scope INTEGER);
+CREATE TABLE walk (key TEXT PRIMARY KEY, told TEXT NOT NULL) WITHOUT ROWID;
 """
 _INDICES = """
 CREATE INDEX IF NOT EXISTS symbol_qualname ON symbol (qualname);
@@ -218,7 +219,7 @@ class Index:
 
     def _symbols(self, where: str, *values: object) -> list[StoredSymbol]:
         return [
-            StoredSymbol(row[0], row[1], Kind(row[2]), *row[3:12], is_definition=bool(row[12]))
+            StoredSymbol(row[0], row[1], Kind(row[2]), *row[3:12], bool(row[12]))
             for row in self._db.execute(f"{_SYMBOL} WHERE {where} ORDER BY f.path, s.line, s.col", values)
         ]
 
@@ -299,6 +300,19 @@ class Index:
         """Paths that begin with ``prefix``."""
         rows = self._db.execute("SELECT path FROM file WHERE substr(path, 1, ?) = ? ORDER BY path", (len(prefix), prefix))
         return [path for (path,) in rows]
+
+    def recall(self, key: str) -> str | None:
+        """What was remembered under a key since the facts last changed."""
+        row = self._db.execute("SELECT told FROM walk WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def remember(self, key: str, told: str) -> None:
+        """Keep what was worked out of the facts until they change; quietly not, where the file cannot be written."""
+        try:
+            with closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=rw", uri=True, timeout=0)) as db, db:
+                db.execute("INSERT OR REPLACE INTO walk VALUES (?, ?)", (key, told))
+        except sqlite3.OperationalError:
+            return
 
     def nearest(self, name: str, limit: int = 5) -> list[str]:
         """Ids of the symbols whose names look most like ``name``, best first."""
@@ -417,7 +431,8 @@ class Writer:
         )
 
     def commit(self) -> None:
-        """Make all of it true at once."""
+        """Make all of it true at once; what was remembered of the old facts goes."""
+        self._db.execute("DELETE FROM walk")
         self._db.execute("INSERT OR REPLACE INTO meta VALUES ('complete', '1')")
         for statement in filter(str.strip, _INDICES.split(";")):
             self._db.execute(statement)

@@ -7,8 +7,12 @@ Where nothing shows a hop the author's reason stands in (``asserted``), and with
 
 from __future__ import annotations
 
+import json
 from collections.abc import Set
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 from tour.anchors import Place, Reader, locate
 from tour.index import Index
@@ -46,7 +50,20 @@ class Passage:
 
 
 def walk(tour: Tour, index: Index, read: Reader, version: str) -> list[Passage]:
-    """Locate every step of a tour and prove every hop. Steps that this version lacks are passed over."""
+    """Locate every step of a tour and prove every hop. Steps that this version lacks are passed over.
+
+    The index remembers the result until its facts change, for a walk is asked for far more often than it changes.
+    """
+    key = f"{tour.name} {tour.digest} {version} {_rules()}"
+    told = index.recall(key)
+    if told is not None:
+        return [_restored(step, fields, index) for step, fields in zip(tour.steps, json.loads(told), strict=True)]
+    passages = _walk(tour, index, read, version)
+    index.remember(key, json.dumps([_kept(passage) for passage in passages]))
+    return passages
+
+
+def _walk(tour: Tour, index: Index, read: Reader, version: str) -> list[Passage]:
     links = Links(index)
     places = {step.id: locate(step, index, read, version) for step in tour.steps}
     passages = []
@@ -59,6 +76,44 @@ def walk(tour: Tour, index: Index, read: Reader, version: str) -> list[Passage]:
             proof = prove(step.hop, places[step.hop.origin], places[to], index, links, under_way)
         passages.append(Passage(step, places[step.id], to, proof))
     return passages
+
+
+@cache
+def _rules() -> str:
+    """A stamp of the code that locates and proves, so that a change of the rules is felt at once."""
+    package = Path(__file__).parent
+    files = [*sorted((package / "links").glob("*.py")), *(package / f"{name}.py" for name in ("anchors", "route", "proof"))]
+    return f"{max(file.stat().st_mtime_ns for file in files):x}"
+
+
+def _kept(passage: Passage) -> list[Any]:
+    """A passage as plain data."""
+    place, proof = passage.place, passage.proof
+    row = place.symbol.row if place.symbol else None
+    kept: list[Any] = [place.located, place.asked, row, place.line, place.end_line, place.statement, place.note, passage.to]
+    if proof is not None:
+        links = [[*astuple(link)] for link in proof.links]
+        kept.append([proof.grade, astuple(proof.at) if proof.at else None, links, proof.problem])
+    return kept
+
+
+def _restored(step: Step, kept: list[Any], index: Index) -> Passage:
+    located, asked, row, line, end_line, statement, note, to, *rest = kept
+    symbol = index.symbol(row) if row is not None else None
+    place = Place(located, asked, symbol, line, end_line, statement, note)
+    proof = None
+    if rest:
+        grade, at, links, problem = rest[0]
+        proof = Proof(grade, At(*at) if at else None, tuple(_restored_link(*link) for link in links), problem)
+    return Passage(step, place, to, proof)
+
+
+def _restored_link(
+    kind: str, source: str, target: str, target_at: Any, at: Any, rule: str, grade: str, candidates: int
+) -> Link:
+    return Link(
+        LinkKind(kind), source, target, At(*target_at) if target_at else None, At(*at), rule, Grade(grade), candidates
+    )
 
 
 def prove(

@@ -7,6 +7,7 @@ in ``annotations/README.md``.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ ONWARD = "onward"
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _SYMBOL = re.compile(r"(py|c|cpp|op):\S.*")
+_VERSIONS = re.compile(r"\s*(~=|==|!=|<=|>=|<|>)\s*\d+(\.\d+)*(\s*,\s*(~=|==|!=|<=|>=|<|>)\s*\d+(\.\d+)*)*\s*")
 _HEADING = re.compile(r"(?m)^(#{1,2}) +(.+?)(?: +\{#([\w-]+)\})? *$")
 
 
@@ -95,6 +97,8 @@ class Tour:
     steps: tuple[Step, ...]
     prose: dict[str, Prose]
     """By language."""
+    digest: str
+    """Of ``tour.yaml``: what places and proofs depend on, besides the tree."""
 
 
 def names(folder: Path) -> list[str]:
@@ -110,9 +114,10 @@ def load(name: str, folder: Path) -> Tour:
         nearest = tuple(difflib.get_close_matches(name, known, n=3, cutoff=0.4))
         hint = f"The nearest: {', '.join(nearest)}." if nearest else f"There are: {', '.join(known) or 'none'}."
         raise UnknownName(f"there is no tour {name!r}", nearest, hint=hint)
-    steps = _steps(file)
+    text = _read(file)
+    steps = _steps(file, text)
     prose = {lang: _prose(file.with_name(f"{lang}.md"), [step.id for step in steps]) for lang in LANGS}
-    return Tour(name, file, steps, prose)
+    return Tour(name, file, steps, prose, hashlib.blake2b(text.encode(), digest_size=16).hexdigest())
 
 
 class _Mapping:
@@ -166,15 +171,7 @@ class _Mapping:
             raise self.wrong(f"{self.what}: {key} is {value!r}, expected one of {', '.join(choices)}") from None
 
     def versions(self) -> str | None:
-        value = self.text("versions")
-        if value is not None:
-            from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-            try:
-                SpecifierSet(value)
-            except InvalidSpecifier:
-                raise self.wrong(f'{self.what}: versions is {value!r}, expected such as ">=2.1"') from None
-        return value
+        return self.text("versions", _VERSIONS, 'comparisons such as ">=2.1,<3"')
 
     def done(self) -> None:
         if self._values:
@@ -191,9 +188,9 @@ def _read(file: Path) -> str:
         raise AnnotationError(f"not UTF-8 at byte {error.start}", at=str(file)) from None
 
 
-def _steps(file: Path) -> tuple[Step, ...]:
+def _steps(file: Path, text: str) -> tuple[Step, ...]:
     try:
-        document = yaml.compose(_read(file), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        document = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise AnnotationError(

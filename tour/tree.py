@@ -20,8 +20,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from tour.errors import TreeError
 from tour.model import Lang
 
@@ -296,6 +294,8 @@ def alone(file: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
     The system lets go of the lock when its holder dies, however it dies. Raises ``TreeError`` where it cannot be made.
     """
+    from filelock import FileLock, Timeout
+
     lock = FileLock(file)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -320,10 +320,8 @@ def write_json(file: Path, value: object) -> None:
     working.replace(file)
 
 
-def _age(tree: Tree) -> Any:
-    from packaging.version import Version
-
-    return Version(tree.version)
+def _age(tree: Tree) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", tree.version)]
 
 
 def detect_version(root: Path) -> tuple[str, str] | None:

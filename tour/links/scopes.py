@@ -153,12 +153,9 @@ class PythonScopes:
         """What ``module.name`` is: a definition, an import, a submodule, or one of the names that ``*`` brings."""
         if self.is_extension(module):
             return [Node(f"py:{module.qualname}.{name}")]
-        if found := _latest(
-            symbol
-            for symbol in self._index.symbols(f"{module.qualname}.{name}", "py")
-            if symbol.parent == module.row
-        ):
-            return [node(symbol) for symbol in found]
+        defined = self._index.symbols(f"{module.qualname}.{name}", "py")
+        if latest := _latest([symbol for symbol in defined if symbol.parent == module.row]):
+            return [node(symbol) for symbol in latest]
         if found := self._imported(module, name, depth):
             return found
         if submodule := self.module(f"{module.qualname}.{name}"):
@@ -214,9 +211,9 @@ class PythonScopes:
         return nodes
 
 
-def _latest(symbols: object) -> list[StoredSymbol]:
+def _latest(symbols: list[StoredSymbol]) -> list[StoredSymbol]:
     """Of the definitions of one name the one that holds in the end; overload stubs never do."""
-    found = [symbol for symbol in symbols if symbol.is_definition]  # type: ignore[attr-defined]
+    found = [symbol for symbol in symbols if symbol.is_definition]
     sources = [symbol for symbol in found if not symbol.file.endswith(".pyi")] or found
     return sources[-1:]
 

@@ -37,6 +37,26 @@ def findings(found: Iterable[Finding], checked: Iterable[Mapping[str, Any]]) -> 
     return {"checked": list(checked), "findings": [asdict(finding) for finding in found]}
 
 
+def tour_row(view: TourView) -> dict[str, Any]:
+    """A tour in one line: how many steps, how many located, how its hops are proven."""
+    grades = [step.hop.grade for step in view.steps if step.hop]
+    present = [step for step in view.steps if step.located != "absent"]
+    return {
+        "tour": view.name,
+        "title": view.title,
+        "steps": len(present),
+        "located": sum(step.located != "lost" for step in present),
+        "hops": len(grades),
+        **{grade: grades.count(grade) for grade in ("exact", "name", "asserted", "none")},
+    }
+
+
+def tree_row(tree: Any, state: str | None) -> dict[str, Any]:
+    """A tree in one line."""
+    row = {"version": tree.version, "kind": str(tree.kind), "path": str(tree.root)}
+    return row if state is None else {**row, "index": state}
+
+
 def _step(step: StepView) -> dict[str, Any]:
     return {
         "id": step.id,

@@ -25,6 +25,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tour.model import Lane, Progress
+from tour.render.data import tour_row
 from tour.render.words import Words, words
 from tour.views import CodeView, Finding, HopView, StepView, TourView
 
@@ -163,7 +164,7 @@ def _hop(hop: HopView, said: Words) -> Text:
     text.append(f"  {said.grade(hop.grade)}", style=style)
     candidates = max((link.candidates for link in hop.links), default=1)
     if candidates > 1:
-        text.append(f" ({said.candidates(candidates)})", style="yellow")
+        text.append(" (" + said.say("candidates", count=candidates) + ")", style="yellow")
     if len(hop.links) > 1:
         text.append("  " + " → ".join(link.target.partition(":")[2] for link in hop.links), style="dim")
     if hop.because:
@@ -172,8 +173,7 @@ def _hop(hop: HopView, said: Words) -> Text:
 
 
 def _summary(view: TourView, said: Words) -> str:
-    row = tour_row(view)
-    return said.summary(row["steps"], row["located"], row["exact"], row["name"], row["asserted"])
+    return said.say("summary", **tour_row(view))
 
 
 def _plain(markdown: str) -> str:
@@ -183,26 +183,6 @@ def _plain(markdown: str) -> str:
 
 def _unticked(title: str) -> str:
     return title.replace("`", "")
-
-
-def tour_row(view: TourView) -> dict[str, Any]:
-    """A tour in one line: how many steps, how many located, how its hops are proven."""
-    grades = [step.hop.grade for step in view.steps if step.hop]
-    present = [step for step in view.steps if step.located != "absent"]
-    return {
-        "tour": view.name,
-        "title": view.title,
-        "steps": len(present),
-        "located": sum(step.located != "lost" for step in present),
-        "hops": len(grades),
-        **{grade: grades.count(grade) for grade in ("exact", "name", "asserted", "none")},
-    }
-
-
-def tree_row(tree: Any, state: str | None) -> dict[str, Any]:
-    """A tree in one line."""
-    row = {"version": tree.version, "kind": str(tree.kind), "path": str(tree.root)}
-    return row if state is None else {**row, "index": state}
 
 
 def show_trees(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -217,7 +197,7 @@ def show_tours(rows: Sequence[Mapping[str, Any]], lang: str) -> None:
         {
             "tour": row["tour"],
             "title": _unticked(row["title"]),
-            "state": said.summary(row["steps"], row["located"], row["exact"], row["name"], row["asserted"]),
+            "state": said.say("summary", **row),
         }
         for row in rows
     ]

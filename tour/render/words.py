@@ -1,4 +1,7 @@
-"""The interface's own words in English and Chinese, read from ``templates/words.toml``."""
+"""The interface's own words in English and Chinese, read from ``templates/words.toml``.
+
+No renderer writes a word of its own or glues words together: it asks for a whole phrase and fills in what varies.
+"""
 
 from __future__ import annotations
 
@@ -17,3 +20,30 @@ class Words:
 
     lang: str
     table: dict[str, Any]
+
+    def say(self, key: str, **values: object) -> str:
+        """The phrase of that key, filled in."""
+        return str(self.table[key]).format(**values)
+
+    def lane(self, lane: Lane) -> str:
+        """A lane's name."""
+        return str(self.table["lanes"][lane.value])
+
+    def located(self, state: str) -> str:
+        """How a step was found."""
+        return str(self.table["located"][state])
+
+    def grade(self, grade: str) -> str:
+        """How sure a hop is."""
+        return str(self.table["grades"][grade])
+
+    def hop(self, kind: LinkKind) -> str:
+        """What a hop is."""
+        return str(self.table["hops"][kind.value])
+
+
+@cache
+def words(lang: str) -> Words:
+    """The words of ``en`` or ``zh``."""
+    with (folder("templates") / "words.toml").open("rb") as file:
+        return Words(lang, tomllib.load(file)[lang])
