@@ -395,7 +395,7 @@ def _build(spec: str | None, out: Path) -> Path:
         for done, path in enumerate(files):
             progress("Reading sources", done, len(files))
             sources.append(views.source_view(path, tree, index, passing))
-        return site.build(pages, sources, folder("annotations"), out, progress=progress)
+        return site.build(pages, sources, out, progress=progress)
 
 
 @main.command(

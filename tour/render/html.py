@@ -1,0 +1,119 @@
+"""Views as HTML: the body of a tour's page, the list of tours, a whole source page. Jinja2 escapes what it is given.
+
+What comes out of a tour's Markdown is trusted, for it ships with us; what comes out of a source tree never is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown import Markdown
+from markupsafe import Markup
+
+from tour.model import At
+from tour.render import lanes, source
+from tour.render.data import tour_row
+from tour.render.words import words
+from tour.resources import folder
+from tour.views import CodeView, HopView, SourceView, TourView
+
+CHUNK = 200
+"""Lines of a source page in one block that the browser need not lay out before it is near."""
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(folder("templates")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["prose"] = prose
+    environment.filters["inline"] = inline
+    return environment
+
+
+def prose(text: str) -> Markup:
+    """A tour's Markdown as HTML."""
+    return Markup(Markdown(extensions=["fenced_code", "tables", "sane_lists"]).convert(text))
+
+
+def inline(text: str) -> Markup:
+    """One line of Markdown without a paragraph around it."""
+    return Markup(prose(text).removeprefix("<p>").removesuffix("</p>"))
+
+
+def source_address(version: str, file: str) -> str:
+    """A source page's address below the site's root."""
+    return f"source/{version}/{file}.html"
+
+
+def tour_page(view: TourView, root: str) -> str:
+    """The body of a tour's page; ``root`` leads from the page to the site's root, ``../../``."""
+
+    def link(at: At) -> str:
+        return f"{root}{source_address(view.tree.version, at.file)}#L{at.line}"
+
+    steps = [
+        {
+            "view": step,
+            "at": At(step.file, step.line) if step.file and step.line else None,
+            "code": _code(step.code) if step.code else None,
+            "hop": _hop(step.hop, view) if step.hop else None,
+        }
+        for step in view.steps
+    ]
+    said = words(view.lang)
+    picture = Markup(lanes.svg(view, said))
+    return _render("tour.html", view=view, steps=steps, said=said, link=link, picture=picture)
+
+
+def _code(code: CodeView) -> list[dict[str, Any]]:
+    first, last = code.lit
+    html = source.lines("\n".join(code.lines), code.lang)
+    return [
+        {"number": number, "html": Markup(line), "lit": first <= number <= last}
+        for number, line in enumerate(html, start=code.first_line)
+    ]
+
+
+def _hop(hop: HopView, view: TourView) -> dict[str, Any]:
+    said = words(view.lang)
+    way = " → ".join(link.target.partition(":")[2] for link in hop.links[:-1])
+    candidates = max((link.candidates for link in hop.links), default=1)
+    return {
+        "view": hop,
+        "way": said.say("through", way=way) if way else None,
+        "candidates": said.say("candidates", count=candidates) if candidates > 1 else None,
+        "because": said.say("because", reason=hop.because) if hop.because else None,
+    }
+
+
+def tour_list(views: Sequence[TourView], lang: str, root: str) -> str:
+    """The tours as a list of cards; ``root`` leads to the site's root of this language."""
+    cards = [{"view": view, "row": tour_row(view), "address": f"{root}tours/{view.name}/"} for view in views]
+    return _render("tours.html", cards=cards, said=words(lang))
+
+
+def source_page(view: SourceView, titles: Mapping[tuple[str, str], str]) -> str:
+    """A whole source page; ``titles`` gives the title of each (tour, step) that passes."""
+    address = source_address(view.tree.version, view.file)
+    root = "../" * address.count("/")
+    html = source.lines(view.text, view.lang)
+    marks: dict[int, list[Any]] = {}
+    for mark in view.marks:
+        marks.setdefault(mark.line, []).append(mark)
+    numbered = [{"number": n, "html": Markup(line), "marks": marks.get(n, ())} for n, line in enumerate(html, start=1)]
+    if numbered and not numbered[-1]["html"]:
+        numbered.pop()  # what stands behind the last line's end
+    chunks = [numbered[start : start + CHUNK] for start in range(0, len(numbered), CHUNK)]
+    return _render("source.html", view=view, chunks=chunks, root=root, titles=titles, said=words("en"))
+
+
+def _render(template: str, **values: Any) -> str:
+    return _environment().get_template(template).render(**values)
