@@ -107,10 +107,12 @@ def _write_sources(sources: Sequence[SourceView], views: Sequence[TourView], doc
 def _mkdocs(config: Path, docs: Path, site: Path) -> None:
     """Run MkDocs on one docs tree; what it warns of is an error."""
     os.environ["NO_MKDOCS_2_WARNING"] = "1"  # Material's notice about its own end, once for each build
+    import jieba  # the search's word breaker for Chinese; tells its own loading on standard error unless told not to
     from mkdocs.commands.build import build as mkdocs_build
     from mkdocs.config import load_config
     from mkdocs.exceptions import Abort, ConfigurationError, MkDocsException
 
+    jieba.setLogLevel(logging.WARNING)
     complaints = _Complaints()
     logger = logging.getLogger("mkdocs")
     logger.addHandler(complaints)

@@ -17,7 +17,7 @@ from tour.proof import Passage, walk
 from tour.tours import ONWARD, Tour
 from tour.tree import Tree
 
-BEFORE, AFTER, MOST = 3, 6, 48
+BEFORE, AFTER, MOST = 3, 6, 30
 """Lines of code shown before and after a place, and at most in all."""
 
 WHOLE = 16

@@ -8,6 +8,7 @@ if (tour) {
   const stops = new Map([...tour.querySelectorAll("[data-stop]")].map((stop) => [stop.dataset.stop, stop]));
   const picture = tour.querySelector(".tour-lanes");
   let now = null;
+  tour.classList.add("live");
 
   const mark = (step) => {
     if (step === now) return;

@@ -5,6 +5,7 @@ What comes out of a tour's Markdown is trusted, for it ships with us; what comes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -35,6 +36,7 @@ def _environment() -> Environment:
     )
     environment.filters["prose"] = prose
     environment.filters["inline"] = inline
+    environment.filters["first_sentence"] = first_sentence
     return environment
 
 
@@ -46,6 +48,12 @@ def prose(text: str) -> Markup:
 def inline(text: str) -> Markup:
     """One line of Markdown without a paragraph around it."""
     return Markup(prose(text).removeprefix("<p>").removesuffix("</p>"))
+
+
+def first_sentence(text: str) -> str:
+    """What a card says of a tour; Markdown as it stands."""
+    found = re.match(r".+?(?:[.](?=\s|$)|。)", text, re.DOTALL)
+    return found[0] if found else text
 
 
 def source_address(version: str, file: str) -> str:
