@@ -60,7 +60,10 @@ def test_updates_add_up_to_a_cold_build(tree: Tree, index: Path, tmp_path: Path)
     """Random edits, additions and removals, macros among them; every step equals an index made from nothing."""
     choose = random.Random(7)
     build.update(tree, index)
-    spare = [path.read_bytes() for path in tree.root.rglob("*.py")] + [b"#define MINI_API int\n", b"class MINI_API X {};"]
+    spare = [path.read_bytes() for path in tree.root.rglob("*.py")] + [
+        b"#define MINI_API int\n",
+        b"class MINI_API X {};",
+    ]
     for step in range(12):
         files = [tree.root / file.path for file in tree.files()]
         victim = choose.choice(files)
@@ -72,7 +75,9 @@ def test_updates_add_up_to_a_cold_build(tree: Tree, index: Path, tmp_path: Path)
                 del lines[choose.randrange(max(1, len(lines))) :][:3]
                 victim.write_bytes(b"".join(lines))
             case 2:
-                (victim.parent / f"new{step}{choose.choice(['.py', '.h', '.cpp', '.c', '.cu'])}").write_bytes(choose.choice(spare))
+                (victim.parent / f"new{step}{choose.choice(['.py', '.h', '.cpp', '.c', '.cu'])}").write_bytes(
+                    choose.choice(spare)
+                )
             case _:
                 victim.write_bytes(victim.read_bytes() + b"\n#define MINI_EXPORT MINI_API\n")
         build.update(tree, index)

@@ -78,7 +78,7 @@ def test_nothing_leads_through_an_overload_stub(mini: tuple[object, Index]) -> N
 
 def test_a_guess_says_how_many_it_could_have_been(mini: tuple[object, Index]) -> None:
     _, index = mini
-    init = [symbol for symbol in index.symbols("initModule", "cpp") if symbol.is_definition][0]
+    init = next(symbol for symbol in index.symbols("initModule", "cpp") if symbol.is_definition)
     guesses = [link for link in Links(index).leaving(node(init)) if link.target.endswith("::helper")]
     assert [(link.target, link.grade.value, link.candidates) for link in guesses] == [
         ("cpp:one::helper", "name", 2),

@@ -50,7 +50,9 @@ def test_python_imports(statement: str, expected: tuple[str, str, str]) -> None:
 
 
 def test_imports_that_only_a_type_checker_sees() -> None:
-    source = "if TYPE_CHECKING:\n    from a import b\nelse:\n    from c import d\nif typing.TYPE_CHECKING:\n    import e\n"
+    source = (
+        "if TYPE_CHECKING:\n    from a import b\nelse:\n    from c import d\nif typing.TYPE_CHECKING:\n    import e\n"
+    )
     assert [row[:2] for row in mentions(source, Lang.PYTHON)] == [("typing", "a.b"), ("from", "c.d"), ("typing", "e")]
 
 
@@ -204,7 +206,5 @@ def test_what_cannot_be_read_is_said() -> None:
 
 
 def test_columns_are_bytes() -> None:
-    mention = next(
-        m for m in parse("a.py", "x = '批'; f()".encode(), Lang.PYTHON).mentions if m.role is Role.CALL
-    )
+    mention = next(m for m in parse("a.py", "x = '批'; f()".encode(), Lang.PYTHON).mentions if m.role is Role.CALL)
     assert (mention.column, mention.end_column) == (11, 12)

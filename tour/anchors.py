@@ -126,7 +126,9 @@ def _several(symbols: list[StoredSymbol]) -> str:
 def _statement(anchor: Anchor, symbol: StoredSymbol, read: Reader) -> tuple[str, int, int, str | None]:
     """How a statement was found in a symbol, its first and last line, and a note."""
     text = read(symbol.file).decode("utf-8", "replace").splitlines()
-    lines = [(number, _folded(text[number - 1])) for number in range(symbol.start_line, min(symbol.end_line, len(text)) + 1)]
+    lines = [
+        (number, _folded(text[number - 1])) for number in range(symbol.start_line, min(symbol.end_line, len(text)) + 1)
+    ]
     if anchor.after is not None:
         start = _matching(lines, _folded(anchor.after))
         if len(start) != 1:

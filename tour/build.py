@@ -138,7 +138,9 @@ class _Pool:
     """An executor, ours or the caller's, whose results come as they are ready."""
 
     def __init__(self, executor: Executor | None) -> None:
-        self._executor = executor or ProcessPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None)
+        self._executor = executor or ProcessPoolExecutor(
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+        )
         self._ours = executor is None
 
     def __enter__(self) -> _Pool:

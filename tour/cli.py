@@ -118,7 +118,9 @@ Examples:
   tour get ./odd --version 2.5.1  … whose version cannot be told from the files"""
 )
 @click.argument("version", metavar="VERSION|PATH")
-@click.option("--from", "source", type=click.Choice(("git", "debian")), help="Where to get it, instead of the first that works.")
+@click.option(
+    "--from", "source", type=click.Choice(("git", "debian")), help="Where to get it, instead of the first that works."
+)
 @click.option("--version", "override", metavar="VERSION", help="The version of a folder, where its files do not say.")
 @_json_option
 def get(version: str, source: str | None, override: str | None, as_json: bool) -> None:
@@ -176,7 +178,9 @@ Examples:
   tour index --problems     also list what could not be read, as file:line""",
 )
 @click.argument("tree_", metavar="[VERSION|PATH]", required=False, shell_complete=_complete_trees)
-@click.option("--tree", "tree_option", metavar="VERSION|PATH", help="The same, as an option.", shell_complete=_complete_trees)
+@click.option(
+    "--tree", "tree_option", metavar="VERSION|PATH", help="The same, as an option.", shell_complete=_complete_trees
+)
 @click.option("--problems", is_flag=True, help="List what could not be read.")
 @_json_option
 def index_command(tree_: str | None, tree_option: str | None, problems: bool, as_json: bool) -> None:
@@ -197,11 +201,15 @@ def index_command(tree_: str | None, tree_option: str | None, problems: bool, as
         click.echo(f"{at}: {what}")
     if report.parsed or report.removed:
         gone = f", {report.removed} gone" if report.removed else ""
-        click.echo(f"PyTorch {found.version}: {report.parsed} of {report.files} files read{gone}, {report.seconds:.1f} s.")
+        click.echo(
+            f"PyTorch {found.version}: {report.parsed} of {report.files} files read{gone}, {report.seconds:.1f} s."
+        )
     else:
         click.echo(f"PyTorch {found.version}: nothing changed in {report.files} files, {report.seconds:.1f} s.")
     if report.problems and not problems:
-        click.echo(f"{report.problems} files hold something that could not be read: `tour index --problems` lists them.")
+        click.echo(
+            f"{report.problems} files hold something that could not be read: `tour index --problems` lists them."
+        )
 
 
 def _problems(tree: Tree) -> list[Any]:
@@ -244,7 +252,12 @@ def _opened(spec: str | None) -> Iterator[tuple[Tree, Index]]:
         missing = "has no index yet" if state == "absent" else f"has an index that is of no use ({state})"
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise StaleIndex(f"PyTorch {tree.version} {missing}", hint=f"Run `tour index {spec or tree.version}`.")
-        click.confirm(f"PyTorch {tree.version} {missing}. Make it now? It takes about half a minute.", default=True, abort=True, err=True)
+        click.confirm(
+            f"PyTorch {tree.version} {missing}. Make it now? It takes about half a minute.",
+            default=True,
+            abort=True,
+            err=True,
+        )
         _update(tree)
     with Index(index_path(tree)) as index:
         yield tree, index
@@ -297,7 +310,9 @@ Examples:
 @click.option("--quiet", "-q", is_flag=True, help="Places and proofs only.")
 @click.option("--pager/--no-pager", default=None, help="Page the output; by default on a terminal when it is long.")
 @_json_option
-def trace(name: str, tree: str | None, lang: str, step: str | None, quiet: bool, pager: bool | None, as_json: bool) -> None:
+def trace(
+    name: str, tree: str | None, lang: str, step: str | None, quiet: bool, pager: bool | None, as_json: bool
+) -> None:
     """Walk a tour: each step's place, code, prose, hop and proof."""
     from tour import tours
     from tour.errors import UnknownName
@@ -361,7 +376,11 @@ def check(names: tuple[str, ...], trees: tuple[str, ...], every: bool, as_json: 
 
 def _out_option(command: Any) -> Any:
     option = click.option(
-        "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("site"), show_default=True, help="Where the site goes."
+        "--out",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("site"),
+        show_default=True,
+        help="Where the site goes.",
     )
     return option(command)
 

@@ -63,7 +63,7 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class FileRows:
-    """One file on its way into the index, its rows numbered and in plain tuples, so that they cross processes cheaply."""
+    """One file on its way into the index, its rows numbered and in plain tuples, which cross processes cheaply."""
 
     id: int
     path: str
@@ -219,15 +219,28 @@ class Index:
 
     def _symbols(self, where: str, *values: object) -> list[StoredSymbol]:
         return [
-            StoredSymbol(row[0], row[1], Kind(row[2]), *row[3:12], bool(row[12]))
-            for row in self._db.execute(f"{_SYMBOL} WHERE {where} ORDER BY f.path, s.line, s.col", values)
+            StoredSymbol(
+                row,
+                scheme,
+                Kind(kind),
+                name,
+                qualname,
+                signature,
+                file,
+                line,
+                column,
+                start,
+                end,
+                parent,
+                bool(defines),
+            )
+            for row, scheme, kind, name, qualname, signature, file, line, column, start, end, parent, defines in (
+                self._db.execute(f"{_SYMBOL} WHERE {where} ORDER BY f.path, s.line, s.col", values)
+            )
         ]
 
     def _mentions(self, where: str, *values: object) -> list[StoredMention]:
-        return [
-            StoredMention(Role(row[0]), *row[1:])
-            for row in self._db.execute(f"{_MENTION} WHERE {where}", values)
-        ]
+        return [StoredMention(Role(row[0]), *row[1:]) for row in self._db.execute(f"{_MENTION} WHERE {where}", values)]
 
     @cached_property
     def meta(self) -> dict[str, str]:
@@ -298,7 +311,9 @@ class Index:
 
     def files_under(self, prefix: str) -> list[str]:
         """Paths that begin with ``prefix``."""
-        rows = self._db.execute("SELECT path FROM file WHERE substr(path, 1, ?) = ? ORDER BY path", (len(prefix), prefix))
+        rows = self._db.execute(
+            "SELECT path FROM file WHERE substr(path, 1, ?) = ? ORDER BY path", (len(prefix), prefix)
+        )
         return [path for (path,) in rows]
 
     def recall(self, key: str) -> str | None:
@@ -318,7 +333,8 @@ class Index:
         """Ids of the symbols whose names look most like ``name``, best first."""
         tail = last_part(name)
         rows = self._db.execute(
-            "SELECT DISTINCT name FROM symbol WHERE length(name) BETWEEN ? AND ? AND (substr(name, 1, 1) = ? COLLATE NOCASE)",
+            "SELECT DISTINCT name FROM symbol WHERE length(name) BETWEEN ? AND ?"
+            " AND (substr(name, 1, 1) = ? COLLATE NOCASE)",
             (len(tail) - 3, len(tail) + 3, tail[:1]),
         )
         close = difflib.get_close_matches(tail, [row[0] for row in rows], n=limit)
@@ -426,9 +442,7 @@ class Writer:
         )
         self._db.executemany("INSERT INTO symbol VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows.symbols)
         self._db.executemany("INSERT INTO mention VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows.mentions)
-        self._db.executemany(
-            "INSERT INTO problem VALUES (?, ?, ?)", ((rows.id, *problem) for problem in rows.problems)
-        )
+        self._db.executemany("INSERT INTO problem VALUES (?, ?, ?)", ((rows.id, *problem) for problem in rows.problems))
 
     def commit(self) -> None:
         """Make all of it true at once; what was remembered of the old facts goes."""
@@ -455,7 +469,8 @@ def facts_of(index: Path) -> Iterable[tuple[Any, ...]]:
             {"rows": ROWS},
         )
         yield from db.execute(
-            "SELECT 'mention', f.path, m.role, m.before, m.name, m.target, m.line, m.col, m.end_line, m.end_col, s.qualname"
+            "SELECT 'mention', f.path, m.role, m.before, m.name, m.target, m.line, m.col, m.end_line, m.end_col,"
+            " s.qualname"
             " FROM mention m JOIN file f ON f.id = m.id / :rows"
             " LEFT JOIN symbol s ON s.id = m.scope ORDER BY f.path, m.line, m.col, m.role, m.before, m.name",
             {"rows": ROWS},

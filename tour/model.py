@@ -51,7 +51,7 @@ class Role(StrEnum):
     FROM = "from"
     """``from a import b``: ``name`` is ``a.b``, ``target`` the name it binds; for ``*`` ``name`` is ``a``."""
     TYPING = "typing"
-    """An import under ``if TYPE_CHECKING:``, which never runs: ``name`` is what is imported, ``target`` the name bound."""
+    """An import under ``if TYPE_CHECKING:``, which never runs: ``name`` is imported, ``target`` bound."""
     BASE = "base"
     ENTRY = "entry"
     """A row of a method table: ``name`` is the Python name, ``target`` the C function."""

@@ -82,7 +82,10 @@ def _walk(tour: Tour, index: Index, read: Reader, version: str) -> list[Passage]
 def _rules() -> str:
     """A stamp of the code that locates and proves, so that a change of the rules is felt at once."""
     package = Path(__file__).parent
-    files = [*sorted((package / "links").glob("*.py")), *(package / f"{name}.py" for name in ("anchors", "route", "proof"))]
+    files = [
+        *sorted((package / "links").glob("*.py")),
+        *(package / f"{name}.py" for name in ("anchors", "route", "proof")),
+    ]
     return f"{max(file.stat().st_mtime_ns for file in files):x}"
 
 
@@ -90,7 +93,16 @@ def _kept(passage: Passage) -> list[Any]:
     """A passage as plain data."""
     place, proof = passage.place, passage.proof
     row = place.symbol.row if place.symbol else None
-    kept: list[Any] = [place.located, place.asked, row, place.line, place.end_line, place.statement, place.note, passage.to]
+    kept: list[Any] = [
+        place.located,
+        place.asked,
+        row,
+        place.line,
+        place.end_line,
+        place.statement,
+        place.note,
+        passage.to,
+    ]
     if proof is not None:
         links = [[*astuple(link)] for link in proof.links]
         kept.append([proof.grade, astuple(proof.at) if proof.at else None, links, proof.problem])

@@ -1,4 +1,4 @@
-"""Where the files that ship beside the code are: in the package when installed, at the repository's root in a checkout."""
+"""Where the files that ship beside the code are: in the package, or at a checkout's root."""
 
 from __future__ import annotations
 

@@ -134,7 +134,9 @@ class _Mapping:
             self._values[key.value] = value
 
     def wrong(self, what: str, line: int | None = None) -> AnnotationError:
-        return AnnotationError(what, at=f"{self.file}:{line or self.line}", hint="annotations/README.md has the format.")
+        return AnnotationError(
+            what, at=f"{self.file}:{line or self.line}", hint="annotations/README.md has the format."
+        )
 
     def take(self, key: str) -> yaml.Node | None:
         return self._values.pop(key, None)
@@ -193,9 +195,7 @@ def _steps(file: Path, text: str) -> tuple[Step, ...]:
         document = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise AnnotationError(
-            f"not valid YAML: {error.problem}", at=f"{file}:{mark.line + 1 if mark else 1}"
-        ) from None
+        raise AnnotationError(f"not valid YAML: {error.problem}", at=f"{file}:{mark.line + 1 if mark else 1}") from None
     if document is None:
         raise AnnotationError("the file is empty, expected steps:", at=f"{file}:1")
     top = _Mapping(document, file, "tour")
@@ -303,9 +303,7 @@ def _sections(text: str) -> Iterator[tuple[int, str | None, Section]]:
     """Level, id and section for each heading outside fenced code."""
     fenced = [(match.start(), match.end()) for match in re.finditer(r"(?ms)^(```+|~~~+).*?^\1", text)]
     headings = [
-        match
-        for match in _HEADING.finditer(text)
-        if not any(start <= match.start() < end for start, end in fenced)
+        match for match in _HEADING.finditer(text) if not any(start <= match.start() < end for start, end in fenced)
     ]
     for heading, following in zip(headings, [*headings[1:], None], strict=True):
         body = text[heading.end() : following.start() if following else len(text)].strip()

@@ -138,7 +138,7 @@ class SourceView:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that ``tour check`` found: a step that is lost, or found otherwise than at its own name; a hop unproven."""
+    """Something that ``tour check`` found: a step that is lost or has moved; a hop unproven."""
 
     tour: str
     step: str
@@ -181,9 +181,7 @@ def tour_views(tour: Tour, tree: Tree, index: Index, langs: Iterable[str]) -> Ma
         steps = tuple(
             _step(number, passage, tour, lang, read, index) for number, passage in enumerate(passages, start=1)
         )
-        views[lang] = TourView(
-            tour.name, lang, prose.title, prose.intro, steps, onward.title, onward.text, shown
-        )
+        views[lang] = TourView(tour.name, lang, prose.title, prose.intro, steps, onward.title, onward.text, shown)
     return views
 
 
@@ -223,10 +221,8 @@ def _code(place: Place, read: Reader, index: Index) -> CodeView | None:
     assert stored is not None
     text = read(place.symbol.file).decode("utf-8", "replace").splitlines()
     start = place.line if place.statement else place.symbol.start_line
-    if place.statement or place.end_line - start < WHOLE:
-        lit = (start, place.end_line)
-    else:
-        lit = (start, place.line)
+    short = place.statement or place.end_line - start < WHOLE
+    lit = (start, place.end_line if short else place.line)
     first = max(1, start - BEFORE)
     until = place.end_line + AFTER if place.statement else place.end_line
     last = min(len(text), until, first + MOST - 1)

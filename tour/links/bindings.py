@@ -47,9 +47,7 @@ def _made_by(index: Index, source: Node, scopes: PythonScopes) -> Iterator[Link]
 def _sources(index: Index, module: StoredSymbol) -> set[str]:
     """The files that a ``setup.py`` lists for a module, directly or through one variable."""
     lists = [
-        mention
-        for mention in index.mentions_between(module.file, 1, module.end_line)
-        if mention.role is Role.SOURCE
+        mention for mention in index.mentions_between(module.file, 1, module.end_line) if mention.role is Role.SOURCE
     ]
     named = {mention.name for mention in lists if mention.target == module.qualname}
     return named | {mention.name for mention in lists if mention.target in named}
@@ -60,9 +58,7 @@ def _registers(index: Index, source: Node, lines: tuple[int, int] | None) -> Ite
     for symbol in stored(index, source):
         for mention in mentions_in(index, symbol, lines, Role.TABLE):
             for table in _tables(index, mention):
-                yield Link(
-                    LinkKind.INIT, source.id, table.id, table.at, mention.at, "bindings/table", Grade.EXACT
-                )
+                yield Link(LinkKind.INIT, source.id, table.id, table.at, mention.at, "bindings/table", Grade.EXACT)
 
 
 def _tables(index: Index, mention: StoredMention) -> list[StoredSymbol]:

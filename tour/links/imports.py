@@ -20,16 +20,12 @@ def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes
     for symbol in stored(index, source):
         for mention in mentions_in(index, symbol, lines, Role.IMPORT, Role.FROM):
             targets = [
-                module
-                for module in _run_by(scopes, mention.name)
-                if module.at is None or module.at.file != symbol.file
+                module for module in _run_by(scopes, mention.name) if module.at is None or module.at.file != symbol.file
             ]
             if mention.role is Role.FROM and mention.target != "*":
                 targets += [found for found in scopes.dotted(mention.name) if found not in targets]
             for target in targets:
-                yield Link(
-                    LinkKind.IMPORTS, source.id, target.id, target.at, mention.at, "imports/module", Grade.EXACT
-                )
+                yield Link(LinkKind.IMPORTS, source.id, target.id, target.at, mention.at, "imports/module", Grade.EXACT)
 
 
 def _run_by(scopes: PythonScopes, name: str) -> Iterator[Node]:

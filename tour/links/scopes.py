@@ -94,7 +94,8 @@ class PythonScopes:
                 if mention.role in _IMPORTS and mention.scope == scope.row
             ]
             # The last one counts first; what only a type checker sees says the least.
-            self._imports[key] = sorted(reversed(found), key=lambda mention: mention.role is Role.TYPING)
+            found.reverse()
+            self._imports[key] = sorted(found, key=lambda mention: mention.role is Role.TYPING)
         return self._imports[key]
 
     def resolve(self, name: str, scope: StoredSymbol) -> list[Node]:

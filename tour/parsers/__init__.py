@@ -1,4 +1,4 @@
-"""One file's bytes in; its symbols, mentions and problems out. Parsers open no file, resolve nothing, refuse nothing."""
+"""One file's bytes in; its symbols, mentions and problems out. They open no file, resolve and refuse nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ class Parsed:
 
 
 def parse(path: str, source: bytes, lang: Lang, mask: macros.Mask = NO_MASK) -> Parsed:
-    """Read one file, the macros of ``mask`` blanked in C and its kin. Bytes that are no text, or text that the grammar does not follow, come back as problems."""
+    """Read one file, the macros of ``mask`` blanked in C and its kin.
+
+    Bytes that are no text, or text that the grammar does not follow, come back as problems.
+    """
     problems: list[Problem] = []
     try:
         source.decode()

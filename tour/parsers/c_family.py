@@ -60,7 +60,7 @@ def _called(node: Node, captures: Captures, source: bytes) -> str | None:
 
 
 def _last_identifier(node: Node, captures: Captures, source: bytes) -> str | None:
-    """``TorchMethods`` of ``std::data(TorchMethods)``; ``f`` of ``castPyCFunctionWithKeywords(f)``; ``a::f`` of ``a::f()``."""
+    """``Methods`` of ``std::data(Methods)``; ``f`` of ``castPyCFunctionWithKeywords(f)``; ``a::f`` of ``a::f()``."""
     while True:
         inner = node.child_by_field_name("arguments") or node.child_by_field_name("value")
         if inner is None or not inner.named_children:

@@ -13,9 +13,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_DEFINE = re.compile(
-    rb"^[ \t]*#[ \t]*define[ \t]+(\w+)(\([^)\n]*\))?((?:\\\r?\n|[^\n])*)", re.MULTILINE
-)
+_DEFINE = re.compile(rb"^[ \t]*#[ \t]*define[ \t]+(\w+)(\([^)\n]*\))?((?:\\\r?\n|[^\n])*)", re.MULTILINE)
 _DIRECTIVE = re.compile(rb"^[ \t]*#(?:\\\r?\n|[^\n])*", re.MULTILINE)
 _COMMENT = re.compile(rb"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _CANDIDATE = re.compile(rb"\b(?:[A-Z][A-Z0-9_]{2,}|__\w+)\b")
@@ -135,9 +133,7 @@ def blank(source: bytes, mask: Mask) -> bytes:
             elif name in mask.with_arguments:
                 stop = min(_after_arguments(source, found.end()), end)
                 stretch = source[found.start() : stop]
-                masked[found.start() : stop] = b"".join(
-                    b"\n" if byte == 10 else b" " for byte in stretch
-                )
+                masked[found.start() : stop] = b"".join(b"\n" if byte == 10 else b" " for byte in stretch)
         if directive:
             at = directive.end()
     return bytes(masked)

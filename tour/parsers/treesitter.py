@@ -149,10 +149,8 @@ def _nest(
         name = dialect.definition_name(name_node, captures, source)
         if not name:
             continue
-        if kind is Kind.MODULE or parent < 0:
-            qualname = name
-        else:
-            qualname = f"{symbols[parent].qualname}{dialect.separator}{name}"
+        outermost = kind is Kind.MODULE or parent < 0
+        qualname = name if outermost else f"{symbols[parent].qualname}{dialect.separator}{name}"
         if kind is Kind.FUNCTION and around is Kind.CLASS:
             kind = Kind.METHOD
         signature = captures.get("signature")
@@ -176,9 +174,7 @@ def _nest(
     return symbols, spans
 
 
-def _place(
-    named: list[_Found], source: bytes, dialect: Dialect, spans: list[tuple[int, int, int]]
-) -> list[Mention]:
+def _place(named: list[_Found], source: bytes, dialect: Dialect, spans: list[tuple[int, int, int]]) -> list[Mention]:
     """Mentions with the innermost symbol around each; both lists are sorted by where they start."""
     mentions: list[Mention] = []
     stack: list[tuple[int, int]] = []

@@ -36,7 +36,9 @@ def svg(view: TourView, said: Words) -> str:
             parts.append(f'<line class="lane-hop{sure}" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>')
     for step in view.steps:
         x, y = places[step.id]
-        label = escape(said.say("stop", number=step.number, title=step.title.replace("`", ""), lane=said.lane(step.lane)))
+        label = escape(
+            said.say("stop", number=step.number, title=step.title.replace("`", ""), lane=said.lane(step.lane))
+        )
         parts.append(
             f'<a class="lane-stop lane-{step.lane.value}" href="#{escape(step.id)}" data-stop="{escape(step.id)}"'
             f' aria-label="{label}"><title>{label}</title><circle cx="{x}" cy="{y}" r="10"/>'

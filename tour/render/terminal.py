@@ -17,7 +17,8 @@ import click
 from rich.console import Console, Group, RenderableType
 from rich.markdown import Markdown
 from rich.padding import Padding
-from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
 from rich.rule import Rule
 from rich.style import Style
 from rich.syntax import Syntax
@@ -60,7 +61,13 @@ def show(view: TourView, *, step: str | None = None, quiet: bool = False, pager:
     for shown in steps:
         parts += _step(shown, said, quiet)
     if step is None and not quiet:
-        parts += [Rule(style="dim"), Text(view.onward_title, style="bold"), Text(""), Markdown(_plain(view.onward)), Text("")]
+        parts += [
+            Rule(style="dim"),
+            Text(view.onward_title, style="bold"),
+            Text(""),
+            Markdown(_plain(view.onward)),
+            Text(""),
+        ]
     if step is None:
         parts.append(Text(_summary(view, said), style="dim"))
     _print(console, Group(*parts), pager)
@@ -208,10 +215,13 @@ def show_check(found: Iterable[Finding], checked: Iterable[Mapping[str, Any]]) -
     """Print what a check found, as ``file:line`` of the annotation, and a line for each tour and tree."""
     for finding in found:
         mark = "" if finding.fatal else "note: "
-        click.echo(f"{finding.file}:{finding.line}: {mark}{finding.tour} / {finding.step} in {finding.version}: {finding.what}")
+        click.echo(
+            f"{finding.file}:{finding.line}: {mark}{finding.tour} / {finding.step} in {finding.version}: {finding.what}"
+        )
     for row in checked:
         click.echo(
-            f"{row['tour']} in {row['tree']}: {row['located']} of {row['steps']} steps located; hops: {row['exact']} exact, "
+            f"{row['tour']} in {row['tree']}: {row['located']} of {row['steps']} steps located; "
+            f"hops: {row['exact']} exact, "
             f"{row['name']} by name, {row['asserted']} asserted, {row['none']} unproven"
         )
 
@@ -231,7 +241,12 @@ def progress() -> Iterator[Progress]:
     It draws when it is called, from no thread of its own: the work may fork.
     """
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+    )
     with Bar(*columns, console=console, transient=True, disable=not console.is_terminal, auto_refresh=False) as bar:
         tasks: dict[str, Any] = {}
 
