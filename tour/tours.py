@@ -305,7 +305,7 @@ def _sections(text: str) -> Iterator[tuple[int, str | None, Section]]:
     headings = [
         match for match in _HEADING.finditer(text) if not any(start <= match.start() < end for start, end in fenced)
     ]
-    for heading, following in zip(headings, [*headings[1:], None], strict=True):
+    for heading, following in zip(headings, [*headings[1:], None], strict=False):
         body = text[heading.end() : following.start() if following else len(text)].strip()
         line = text.count("\n", 0, heading.start()) + 1
         yield len(heading[1]), heading[3], Section(heading[2], body, line)

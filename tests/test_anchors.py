@@ -1,0 +1,145 @@
+"""Each rung of the ladder, and that a doubt is never silent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tour import anchors, build
+from tour.index import Index
+from tour.model import Lane
+from tour.tours import Anchor, Step
+from tour.tree import Tree, TreeKind
+
+from .conftest import mini_tree
+
+
+def place(index: Index, tree: Tree, **keys: object) -> anchors.Place:
+    fields = {"symbol": "", "file": None, "statement": None, "after": None, "through": None, "formerly": ()} | keys
+    anchor = Anchor(**fields, versions=None, line=1)  # type: ignore[arg-type]
+    return anchors.locate(Step("s", Lane.PYTHON, (anchor,), None, None, 1), index, tree.read, tree.version)
+
+
+@pytest.fixture
+def mini91(mini_index: Callable[[str], Path]) -> Iterator[tuple[Index, Tree]]:
+    with Index(mini_index("9.1.0")) as index:
+        yield index, mini_tree("9.1.0")
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Iterator[Callable[[dict[str, str]], tuple[Index, Tree]]]:
+    opened: list[Index] = []
+
+    def make(files: dict[str, str]) -> tuple[Index, Tree]:
+        for name, text in files.items():
+            (tmp_path / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "tree" / name).write_text(text)
+        tree = Tree(tmp_path / "tree", "9.9.0", TreeKind.FOLDER)
+        build.update(tree, tmp_path / "i.sqlite")
+        opened.append(Index(tmp_path / "i.sqlite"))
+        return opened[-1], tree
+
+    yield make
+    for index in opened:
+        index.close()
+
+
+def test_exact(mini91: tuple[Index, Tree]) -> None:
+    found = place(*mini91, symbol="cpp:initModule")
+    assert (found.located, found.note) == ("exact", None)
+    assert found.symbol is not None and found.symbol.is_definition
+    assert found.line == found.symbol.line < found.end_line
+
+
+def test_an_overload_stub_is_not_the_place(mini91: tuple[Index, Tree]) -> None:
+    found = place(*mini91, symbol="py:torch.nn.module.Module.to")
+    assert found.located == "exact" and found.symbol is not None
+    assert "args" in found.symbol.signature
+
+
+def test_former_name(mini91: tuple[Index, Tree]) -> None:
+    found = place(*mini91, symbol="py:torch.nn.module.Module.convert", formerly=("py:torch.nn.module.Module.to",))
+    assert (found.located, found.note) == ("former", "here it is py:torch.nn.module.Module.to")
+
+
+def test_moved_symbol(mini91: tuple[Index, Tree]) -> None:
+    found = place(*mini91, symbol="py:torch.old.place.einsum")
+    assert found.located == "moved" and "torch/functional.py" in str(found.note)
+    found = place(*mini91, symbol="cpp:initModule", file="torch/csrc/Elsewhere.cpp")
+    assert (found.located, found.note) == ("moved", "moved to torch/csrc/Module.cpp")
+
+
+def test_lost(mini91: tuple[Index, Tree]) -> None:
+    assert place(*mini91, symbol="py:torch.nowhere").located == "lost"
+    several = place(*mini91, symbol="cpp:three::helper")
+    assert several.located == "lost" and "2 others" in str(several.note)
+    assert place(*mini91, symbol="py:torch", statement="import nothing_like_it_at_all").located == "lost"
+
+
+def test_overloads_are_told_apart_by_parameters(written: Callable[..., tuple[Index, Tree]]) -> None:
+    index, tree = written({"a.cpp": "int f(int a) { return 1; }\nint f(float a) { return 2; }\n"})
+    both = place(index, tree, symbol="cpp:f")
+    assert both.located == "lost" and "tell them apart by parameters" in str(both.note) and "a.cpp:1" in str(both.note)
+    assert place(index, tree, symbol="cpp:f(float a)").line == 2
+    assert place(index, tree, symbol="cpp:f(float  a )").line == 2
+
+
+def test_files_are_told_apart_by_file(written: Callable[..., tuple[Index, Tree]]) -> None:
+    index, tree = written({"a.cpp": "int f() { return 1; }\n", "b.cpp": "int f() { return 2; }\n"})
+    both = place(index, tree, symbol="cpp:f")
+    assert both.located == "lost" and "`file:`" in str(both.note)
+    found = place(index, tree, symbol="cpp:f", file="b.cpp")
+    assert found.located == "exact" and found.symbol is not None and found.symbol.file == "b.cpp"
+
+
+BODY = """def f(x):
+    if x:
+        run( x )  # first
+    else:
+        run(x)
+        done = prepare(x, fast=True, careful=False)
+    return [
+        x,
+    ]
+"""
+
+
+@pytest.mark.parametrize(
+    ("keys", "located", "lines"),
+    [
+        ({"statement": "if x:"}, "exact", (2, 2)),
+        ({"statement": "run(x)"}, "exact", (5, 5)),
+        ({"statement": "run(", "after": "else:"}, "exact", (5, 5)),
+        ({"statement": "return [", "through": "]"}, "exact", (7, 9)),
+        ({"statement": "done = prepare(x, fast=True, careful=True)"}, "changed", (6, 6)),
+        ({"statement": "run("}, "lost", (0, 0)),
+        ({"statement": "run(x)", "after": "elif:"}, "lost", (0, 0)),
+        ({"statement": "return [", "through": "}"}, "changed", (7, 7)),
+    ],
+)
+def test_statements(
+    written: Callable[..., tuple[Index, Tree]], keys: dict[str, str], located: str, lines: tuple[int, int]
+) -> None:
+    index, tree = written({"m.py": BODY, "other.py": "def g():\n    if x:\n        pass\n"})
+    found = place(index, tree, symbol="py:m.f", **keys)
+    assert (found.located, (found.line, found.end_line)) == (located, lines)
+    assert (found.note is None) == (located == "exact")
+
+
+def test_an_ambiguous_statement_says_how_to_tell_apart(written: Callable[..., tuple[Index, Tree]]) -> None:
+    index, tree = written({"m.py": BODY})
+    assert "tell them apart by `after:`" in str(place(index, tree, symbol="py:m.f", statement="run(").note)
+
+
+def test_statements_stay_inside_their_symbol(written: Callable[..., tuple[Index, Tree]]) -> None:
+    index, tree = written({"m.py": "def f():\n    pass\n\ndef g():\n    call_me()\n"})
+    assert place(index, tree, symbol="py:m.f", statement="call_me()").located == "lost"
+
+
+def test_versions_of_a_step(mini91: tuple[Index, Tree]) -> None:
+    index, tree = mini91
+    anchor = Anchor("cpp:initModule", None, None, None, None, (), None, 1)
+    step = Step("s", Lane.CPP, (anchor,), ">=99", None, 1)
+    assert anchors.locate(step, index, tree.read, tree.version).located == "absent"

@@ -1,0 +1,130 @@
+"""Tours as written: what is read, and how an author's mistakes are told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tour import tours
+from tour.errors import AnnotationError, TourError, UnknownName
+from tour.resources import folder
+
+from . import annotations
+from .annotations import STEPS, YAML, prose
+
+
+def test_a_tour_is_read(tmp_path: Path) -> None:
+    tour = tours.load("mini", annotations.write(tmp_path))
+    assert [step.id for step in tour.steps] == list(STEPS)
+    assert tour.prose["zh"].title == "The zh title"
+    assert tour.prose["en"].sections["pyinit"].title == "Step `pyinit`"
+    hop = tour.steps[4].hop
+    assert hop is not None and (hop.kind.value, hop.origin) == ("then", "import-c")
+
+
+def test_an_unknown_tour_gets_the_nearest(tmp_path: Path) -> None:
+    annotations.write(tmp_path, "import-torch")
+    with pytest.raises(UnknownName) as caught:
+        tours.load("import-troch", tmp_path)
+    assert caught.value.nearest == ("import-torch",) and "import-torch" in str(caught.value.hint)
+    with pytest.raises(UnknownName):
+        tours.load("../import-torch", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "said"),
+    [
+        (("lane: python", "lane: snake"), 3, "lane is 'snake', expected one of python"),
+        (("  - id: deps\n", "  -\n"), 3, "id is missing"),
+        (("id: import-c", "id: deps"), 7, "'deps' is taken"),
+        (("id: deps", "id: Deps!"), 2, "expected lower-case"),
+        (("id: deps", "id: onward"), 2, "'onward' is taken"),
+        (("hop: then\n", "hop: jumps\n"), 5, "kind is 'jumps', expected one of contains"),
+        (("from: import-c", "from: manager"), 25, "from is 'manager', expected an earlier step"),
+        (("symbol: \"c:PyInit__C\"", "symbol: \"PyInit__C\""), 19, "expected py:, c:, cpp: or op:"),
+        (("{symbol: \"c:PyInit__C\"}", "{file: x.c}"), 19, "symbol is missing"),
+        (("{symbol: \"c:PyInit__C\"}", "{symbol: \"c:a\", line: 3}"), 19, "unknown key 'line'"),
+        (("{symbol: \"c:PyInit__C\"}", "{symbol: \"c:a\", after: b}"), 19, "go with a statement"),
+        (("versions: \">=9.1\"", "versions: \"new\""), 30, "such as \">=2.1"),
+        (("because: {en: ", "because: {eng: "), 37, "en is missing"),
+        (("lane: cpp\n    anchor: {symbol: \"cpp:initModule\"}", "lane: cpp"), 22, "anchor is missing"),
+        (("Module.to\"}", "Module.to\"}\n    hop: then"), 42, "is the last and cannot hop on"),
+        (("    lane: cpp\n", "    lane: cpp\n    lane: cpp\n"), 24, "stands here twice"),
+        (("steps:\n", "stops:\n"), 2, "unknown key 'stops'"),
+        (("steps:\n", "steps: [\n"), None, "not valid YAML"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_yaml_are_told_with_their_line(
+    tmp_path: Path, change: tuple[str, str], line: int | None, said: str
+) -> None:
+    assert change[0] in YAML
+    annotations.write(tmp_path, yaml=YAML.replace(*change, 1))
+    with pytest.raises(AnnotationError) as caught:
+        tours.load("mini", tmp_path)
+    assert said in caught.value.what
+    assert str(caught.value.at).startswith(f"{tmp_path}/mini/tour.yaml:")
+    if line is not None:
+        assert abs(int(str(caught.value.at).rpartition(":")[2]) - line) <= 1
+
+
+@pytest.mark.parametrize("text", ["", "- a\n", "steps: {}\n", "steps: []\n", "steps: 3\n", "steps:\n  - 3\n"])
+def test_other_shapes_are_refused(tmp_path: Path, text: str) -> None:
+    annotations.write(tmp_path, yaml=text)
+    with pytest.raises(AnnotationError):
+        tours.load("mini", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (prose("t", STEPS[:-1]), "no prose for 'module-to'"),
+        (prose("t", (*STEPS, "pyinti")), "'pyinti' that tour.yaml lacks"),
+        (prose("t", (*STEPS, "pyinit")), "twice"),
+        (prose("t", (STEPS[1], STEPS[0], *STEPS[2:])), "out of order"),
+        (prose("t").replace("{#pyinit}", ""), "lacks its id"),
+        (prose("t").replace("# t\n", "t\n", 1), "expected the tour's title"),
+        ("", "expected the tour's title"),
+    ],
+)
+def test_mistakes_in_prose_are_told(tmp_path: Path, text: str, said: str) -> None:
+    annotations.write(tmp_path, zh=text)
+    with pytest.raises(AnnotationError) as caught:
+        tours.load("mini", tmp_path)
+    assert said in caught.value.what and "zh.md" in str(caught.value.at)
+
+
+def test_a_missing_language_and_bad_bytes_are_told(tmp_path: Path) -> None:
+    annotations.write(tmp_path)
+    (tmp_path / "mini/zh.md").write_bytes(b"# \xff\n")
+    with pytest.raises(AnnotationError, match="not UTF-8"):
+        tours.load("mini", tmp_path)
+    (tmp_path / "mini/zh.md").unlink()
+    with pytest.raises(AnnotationError, match="missing"):
+        tours.load("mini", tmp_path)
+
+
+def test_headings_in_code_are_no_headings(tmp_path: Path) -> None:
+    text = prose("t").replace("What happens in pyinit.", "```python\n# a comment\n## another\n```")
+    tour = tours.load("mini", annotations.write(tmp_path, en=text))
+    assert "## another" in tour.prose["en"].sections["pyinit"].text
+
+
+def test_versions() -> None:
+    assert tours.applies(None, "2.6.0") and tours.applies(">=2", "2.6.0") and not tours.applies("<2", "2.6.0")
+    assert tours.applies(">=2.6", "2.6.0a0")
+
+
+@pytest.mark.parametrize("name", tours.names(folder("annotations")))
+def test_our_tours_keep_to_their_form(name: str) -> None:
+    """60 to 150 words of English a step; Chinese of like substance; no line numbers."""
+    try:
+        tour = tours.load(name, folder("annotations"))
+    except TourError as error:
+        pytest.fail(str(error))
+    for step in tour.steps:
+        english = tour.prose["en"].sections[step.id].text
+        assert 60 <= len(english.split()) <= 150, f"{name}/{step.id}"
+        assert 100 <= len(tour.prose["zh"].sections[step.id].text) <= 500, f"{name}/{step.id}"
+        for lang in tours.LANGS:
+            assert ".py:" not in tour.prose[lang].sections[step.id].text
