@@ -1,0 +1,237 @@
+"""The site as files: what it holds, that hostile text is inert, and that a failed build leaves the old site."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tomllib
+from collections.abc import Mapping
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
+from xml.etree import ElementTree
+
+import pytest
+
+from tour import build, site, tours, views
+from tour.errors import TourError
+from tour.index import Index
+from tour.render import html, lanes
+from tour.render.words import words
+from tour.resources import folder
+from tour.tree import Tree, TreeKind
+
+from . import annotations
+from .conftest import MINI
+
+HOSTILE = "</script></code></pre><script>alert(1)</script><img src=x onerror=alert(2)>"
+Pages = tuple[list[Mapping[str, views.TourView]], list[views.SourceView]]
+
+
+def pages_of(tree: Tree, index_file: Path, annotations_folder: Path) -> Pages:
+    build.update(tree, index_file)
+    with Index(index_file) as index:
+        told = [tours.load(name, annotations_folder) for name in tours.names(annotations_folder)]
+        pages = [views.tour_views(tour, tree, index, ("en", "zh")) for tour in told]
+        passing = [page["en"] for page in pages]
+        files = sorted({path for view in passing for path in views.files_of(view)})
+        return pages, [views.source_view(path, tree, index, passing) for path in files]
+
+
+def hostile_tree(into: Path) -> Tree:
+    """minitorch whose comments, strings, a symbol's neighbourhood and a file's name try to break out of a page."""
+    root = Path(shutil.copytree(MINI / "9.1.0", into))
+    stub = root / "torch/csrc/stub.c"
+    stub.write_text(stub.read_text().replace("return initModule();", f'return initModule(); // {HOSTILE} "]]>'))
+    nasty = root / "torch/<img src=x onerror=boom>&'.py"
+    nasty.write_text(f"# {HOSTILE}\ndef f():\n    '''{HOSTILE}'''\n")
+    return Tree(root, "9.1.0", TreeKind.FOLDER)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site of one tour over the hostile tree."""
+    work = tmp_path_factory.mktemp("site")
+    yaml = annotations.YAML.replace(
+        'anchor: {symbol: "py:torch.nn.module.Module.to"}',
+        "anchor: {symbol: \"py:torch.<img src=x onerror=boom>&'.f\"}",
+    )
+    pages = pages_of(hostile_tree(work / "tree"), work / "i.sqlite", annotations.write(work / "annotations", yaml=yaml))
+    return site.build(*pages, work / "site")
+
+
+class Links(HTMLParser):
+    """The ids, links and elements of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: set[str] = set()
+        self.links: list[str] = []
+        self.elements: list[str] = []
+        self.handlers: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append(tag)
+        for key, value in attrs:
+            if key == "id" and value:
+                self.ids.add(value)
+            if key in {"href", "src"} and value and tag != "base":
+                self.links.append(value)
+            if key.startswith("on"):
+                self.handlers.append(f"{tag} {key}")
+
+
+def test_every_page_is_there(built: Path) -> None:
+    for page in ("", "tours/", "tours/mini/", "zh/", "zh/tours/", "zh/tours/mini/"):
+        assert (built / page / "index.html").is_file(), page
+    assert (built / "source/9.1.0/torch/csrc/stub.c.html").is_file()
+    assert "The zh title" in (built / "zh/tours/mini/index.html").read_text()
+    assert not list(built.glob("zh/source"))
+
+
+def test_no_link_and_no_anchor_is_dead(built: Path) -> None:
+    pages = {page: Links(page.read_text()) for page in built.rglob("*.html") if page.name != "404.html"}
+    dead = []
+    for page, found in pages.items():
+        base = f"http://site/{page.relative_to(built).as_posix()}"
+        for link in found.links:
+            parts = urlsplit(urljoin(base, link))
+            if parts.netloc != "site":
+                continue
+            target = built / unquote(parts.path).lstrip("/")
+            target = target / "index.html" if target.is_dir() else target
+            if not target.is_file():
+                dead.append((page.relative_to(built), link))
+            elif parts.fragment and target in pages and not parts.fragment.startswith("__"):
+                if unquote(parts.fragment) not in pages[target].ids:
+                    dead.append((page.relative_to(built), link))
+    assert dead == []
+
+
+def test_nothing_comes_from_elsewhere(built: Path) -> None:
+    """No page loads anything from another host; words that name one as a link are the theme's credit alone."""
+    for page in built.rglob("*.html"):
+        loaded = re.findall(r"<(?:script|img|iframe|link)[^>]+(?:src|href)=[\"']?(https?:)?//", page.read_text())
+        assert loaded == [], page
+
+
+def test_hostile_text_is_inert(built: Path) -> None:
+    for page in [built / "tours/mini/index.html", built / "zh/tours/mini/index.html", *built.glob("source/**/*.html")]:
+        text = page.read_text()
+        assert "<script>alert" not in text and "<img src=x" not in text, page
+        found = Links(text)
+        assert found.handlers == []
+        assert "alert(" in text or "source" in str(page)
+    assert "&lt;script&gt;alert(1)" in (built / "tours/mini/index.html").read_text()
+    nasty = [page for page in built.glob("source/9.1.0/torch/*") if "img src" in page.name]
+    assert len(nasty) == 1 and "&lt;img src=x" in nasty[0].read_text()
+
+
+def test_the_search_of_each_language_finds_its_steps(built: Path) -> None:
+    for lang, title in (("", "Step pyinit"), ("zh/", "Step pyinit")):
+        index = (built / f"{lang}search/search_index.json").read_text()
+        assert title in index
+        assert "tours/mini/#pyinit" in index
+        assert "source/9.1.0" not in index
+
+
+def test_a_failed_build_leaves_the_old_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "site"
+    out.mkdir()
+    (out / "index.html").write_text("old")
+    (out / ".gitignore").write_text("*\n")
+
+    def fail(*_: object) -> None:
+        raise TourError("MkDocs found fault")
+
+    monkeypatch.setattr(site, "_mkdocs", fail)
+    with pytest.raises(TourError):
+        site.build([], [], out)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["site"]
+    assert (out / "index.html").read_text() == "old"
+
+
+def test_what_mkdocs_warns_of_is_an_error(tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "index.md").write_text("# Home\n\n[dead](nowhere.md)\n")
+    with pytest.raises(TourError, match="nowhere"):
+        site._mkdocs(folder("mkdocs.yml"), docs, tmp_path / "site")
+
+
+def test_a_gitignore_in_the_site_stays(built: Path, tmp_path: Path) -> None:
+    out = tmp_path / "site"
+    out.mkdir()
+    (out / ".gitignore").write_text("*\n")
+    site.build([], [], out)
+    assert (out / ".gitignore").read_text() == "*\n" and (out / "index.html").is_file()
+
+
+def keys(table: Mapping[str, Any], prefix: str = "") -> set[str]:
+    return {
+        name
+        for key, value in table.items()
+        for name in (keys(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}"})
+    }
+
+
+def test_both_languages_have_every_word() -> None:
+    with (folder("templates") / "words.toml").open("rb") as file:
+        table = tomllib.load(file)
+    assert keys(table["en"]) == keys(table["zh"])
+    for key in keys(table["en"]):
+        english, chinese = table["en"], table["zh"]
+        for part in key.split("."):
+            english, chinese = english[part], chinese[part]
+        assert set(re.findall(r"{\w+}", english)) == set(re.findall(r"{\w+}", chinese)), key
+
+
+def test_every_word_is_used() -> None:
+    with (folder("templates") / "words.toml").open("rb") as file:
+        table = tomllib.load(file)
+    sources = [*Path(html.__file__).parent.glob("*.py"), *folder("templates").rglob("*.html"), Path(site.__file__)]
+    text = "".join(source.read_text() for source in sources)
+    unused = [key for key in table["en"] if not isinstance(table["en"][key], dict) and f'"{key}"' not in text and f"'{key}'" not in text]
+    assert unused == []
+
+
+def test_the_lane_picture_is_well_formed(mini: tuple[Tree, Index], tmp_path: Path) -> None:
+    tree, index = mini
+    tour = tours.load("mini", annotations.write(tmp_path))
+    for lang in ("en", "zh"):
+        view = views.tour_view(tour, tree, index, lang)
+        picture = ElementTree.fromstring(lanes.svg(view, words(lang)))
+        stops = [stop for stop in picture.iter("a")]
+        assert [stop.get("href") for stop in stops] == [f"#{step.id}" for step in view.steps]
+        assert all(stop.find("title") is not None for stop in stops)
+        names = {text.text for text in picture.iter("text")}
+        assert words(lang).lane(view.steps[0].lane) in names
+
+
+@pytest.mark.parametrize("text", ["", "a\n", "a\n\n", "'''\n'''\n", "a\r\nb\rc", "\0\n"])
+@pytest.mark.parametrize("lang", ["python", "c", "cpp", "cuda", "operators"])
+def test_highlighted_lines_are_as_many_as_the_source_has(text: str, lang: str) -> None:
+    from tour.model import Lang
+    from tour.render import source
+
+    plain = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = source.lines(text, Lang(lang))
+    assert len(lines) == plain.count("\n") + 1
+    for line in lines:
+        assert line.count("<span") == line.count("</span>")
+
+
+def test_a_source_page_numbers_every_line(built: Path) -> None:
+    page = Links((built / "source/9.1.0/torch/csrc/Module.cpp.html").read_text())
+    lines = (MINI / "9.1.0/torch/csrc/Module.cpp").read_text().count("\n")
+    assert {f"L{number}" for number in range(1, lines + 1)} == {found for found in page.ids if found.startswith("L")}
+
+
+def test_both_languages_have_the_same_steps(built: Path) -> None:
+    steps: list[list[str]] = []
+    for lang in ("", "zh/"):
+        page = (built / f"{lang}tours/mini/index.html").read_text()
+        steps.append(re.findall(r'data-step="([\w-]+)"', page))
+    assert steps[0] == steps[1] == list(annotations.STEPS)
