@@ -63,8 +63,12 @@ def test_what_the_source_does_not_show_is_not_proven(
 
 def test_order_matters_to_then(tmp_path: Path, mini: tuple[Tree, Index]) -> None:
     tree, index = mini
-    backwards = YAML.replace("anchor: {symbol: \"cpp:initModule\"}", "anchor: {symbol: \"py:torch\", statement: \"_C._initExtension(\"}")
-    backwards = backwards.replace("_C._initExtension(_manager())", "import os").replace("_C._initExtension(manager())", "import os")
+    backwards = YAML.replace(
+        'anchor: {symbol: "cpp:initModule"}', 'anchor: {symbol: "py:torch", statement: "_C._initExtension("}'
+    )
+    backwards = backwards.replace("_C._initExtension(_manager())", "import os").replace(
+        "_C._initExtension(manager())", "import os"
+    )
     backwards = backwards.replace("from: import-c", "from: init-module")
     passage = walk(annotations.write(tmp_path, yaml=backwards), tree, index)["init-module"]
     assert passage.proof is not None and "does not come after" in str(passage.proof.problem)
@@ -96,7 +100,9 @@ def test_memory_ends_where_the_facts_change(tmp_path: Path) -> None:
 
 def test_check_tells_the_annotation_and_the_line(tmp_path: Path, mini: tuple[Tree, Index]) -> None:
     tree, index = mini
-    yaml = YAML.replace("c:PyInit__C", "c:PyInit__D").replace("py:torch.nn.module.Module.to", "py:torch.nn.old.Module._apply")
+    yaml = YAML.replace("c:PyInit__C", "c:PyInit__D").replace(
+        "py:torch.nn.module.Module.to", "py:torch.nn.old.Module._apply"
+    )
     tour = tours.load("mini", annotations.write(tmp_path, yaml=yaml))
     found = {(finding.step, finding.line, finding.fatal): finding.what for finding in views.check(tour, tree, index)}
     assert found[("pyinit", 19, True)].startswith("lost: no c:PyInit__D")

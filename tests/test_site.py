@@ -55,7 +55,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     work = tmp_path_factory.mktemp("site")
     yaml = annotations.YAML.replace(
         'anchor: {symbol: "py:torch.nn.module.Module.to"}',
-        "anchor: {symbol: \"py:torch.<img src=x onerror=boom>&'.f\"}",
+        'anchor: {symbol: "py:torch.<img src=x onerror=boom>&\'.f"}',
     )
     pages = pages_of(hostile_tree(work / "tree"), work / "i.sqlite", annotations.write(work / "annotations", yaml=yaml))
     return site.build(*pages, work / "site")
@@ -105,8 +105,8 @@ def test_no_link_and_no_anchor_is_dead(built: Path) -> None:
             if not target.is_file():
                 dead.append((page.relative_to(built), link))
             elif parts.fragment and target in pages and not parts.fragment.startswith("__"):
-                if unquote(parts.fragment) not in pages[target].ids:
-                    dead.append((page.relative_to(built), link))
+                missing = unquote(parts.fragment) not in pages[target].ids
+                dead += [(page.relative_to(built), link)] if missing else []
     assert dead == []
 
 
@@ -193,7 +193,11 @@ def test_every_word_is_used() -> None:
         table = tomllib.load(file)
     sources = [*Path(html.__file__).parent.glob("*.py"), *folder("templates").rglob("*.html"), Path(site.__file__)]
     text = "".join(source.read_text() for source in sources)
-    unused = [key for key in table["en"] if not isinstance(table["en"][key], dict) and f'"{key}"' not in text and f"'{key}'" not in text]
+    unused = [
+        key
+        for key in table["en"]
+        if not isinstance(table["en"][key], dict) and f'"{key}"' not in text and f"'{key}'" not in text
+    ]
     assert unused == []
 
 
@@ -203,7 +207,7 @@ def test_the_lane_picture_is_well_formed(mini: tuple[Tree, Index], tmp_path: Pat
     for lang in ("en", "zh"):
         view = views.tour_view(tour, tree, index, lang)
         picture = ElementTree.fromstring(lanes.svg(view, words(lang)))
-        stops = [stop for stop in picture.iter("a")]
+        stops = list(picture.iter("a"))
         assert [stop.get("href") for stop in stops] == [f"#{step.id}" for step in view.steps]
         assert all(stop.find("title") is not None for stop in stops)
         names = {text.text for text in picture.iter("text")}
