@@ -56,8 +56,9 @@ def floor(tree: Tree, files: list[SourceFile]) -> None:
 def ctags(tree: Tree, files: list[SourceFile]) -> None:
     """universal-ctags over the same files, definitions only, one process (it has no workers)."""
     listed = "\n".join(file.path for file in files if file.lang is not Lang.OPERATORS)
-    command = ["ctags", "-L", "-", "-f", "/dev/null", "--langmap=C++:+.cu.cuh"]
-    subprocess.run(command, input=listed, text=True, cwd=tree.root, check=True, stderr=subprocess.DEVNULL)
+    command = ["ctags", "-L", "-", "-f", "-", "--langmap=C++:+.cu.cuh"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run(command, input=listed, text=True, cwd=tree.root, check=True, **quiet)  # type: ignore[call-overload]
 
 
 def walk(tree: Tree) -> None:
@@ -148,9 +149,10 @@ def main() -> None:
             run(program, "index", options.version, environment=own)
 
         print(
-            f"Machine: {WORKERS} cores, {platform.machine()}, {platform.system()}, Python {platform.python_version()}, "
+            f"Machine: {WORKERS} cores, {platform.machine()}, Python {platform.python_version()}, "
             f"tree-sitter {version('tree-sitter')}; PyTorch {options.version}, {len(files)} files, "
-            f"{sum(file.size for file in files) / 1e6:.0f} MB; {options.rounds} rounds in turn; {time.strftime('%Y-%m-%d')}."
+            f"{sum(file.size for file in files) / 1e6:.0f} MB; {options.rounds} rounds in turn; "
+            f"{time.strftime('%Y-%m-%d')}."
         )
         tasks = {
             "tree-sitter parse alone (the floor)": lambda: floor(tree, files),

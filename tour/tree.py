@@ -1,8 +1,10 @@
 """A PyTorch source tree: find it, tell its version, list its files, read one, know where its index is.
 
-A tree is a git checkout, an unpacked source archive, or the installed ``torch`` package (Python and headers). Nothing
-here touches the network (``origins.py`` does) and nothing is imported from the tree: its version is read off several
-clues, for ``version.txt`` alone is often behind (1.13.1 says ``1.13.0a0``).
+A tree is a git checkout, an unpacked source archive, or the installed ``torch`` package (Python and headers).
+Nothing here touches the network (``origins.py`` does), and nothing of a tree is imported or parsed. Its
+version is weighed from several clues, because the plain one lies: 1.13.1 has ``1.13.0a0`` in ``version.txt``.
+Left out of a tree's files are those that are not its own: hidden folders, what a build wrote, environments,
+and other projects' repositories inside it (bundled third-party code).
 """
 
 from __future__ import annotations
@@ -12,11 +14,11 @@ import importlib.util
 import json
 import os
 import re
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,6 @@ LANGS = {
     ".h": Lang.CPP,
     ".hh": Lang.CPP,
     ".hpp": Lang.CPP,
-    ".inc": Lang.CPP,
     ".cc": Lang.CPP,
     ".cpp": Lang.CPP,
     ".cxx": Lang.CPP,
@@ -42,8 +43,15 @@ LANGS = {
 }
 OPERATORS = "native_functions.yaml"
 
-_LOOKED_FOR = ("torch/__init__.py", "torch/csrc", "torch/version.py")
-_VERSION = r"(\d+\.\d+(?:\.\d+)?(?:(?:a|b|rc)\d+)?)"
+SOURCE_MARKS = ("torch/__init__.py", "torch/csrc", f"aten/src/ATen/native/{OPERATORS}")
+"""What every source tree has, from 1.0 to now."""
+
+_INSTALLED_MARKS = ("torch/__init__.py", "torch/version.py")
+_INSTALLED_PACKAGES = ("torch", "torchgen", "functorch")
+"""What torch puts into ``site-packages``; walked from there, paths read as they do in a source tree."""
+
+_NOT_OURS = frozenset((".git", "CMakeCache.txt", "pyvenv.cfg"))
+"""A folder below the root that holds one of these is another repository, a build, or an environment."""
 
 
 class TreeKind(StrEnum):
@@ -72,53 +80,117 @@ class Tree:
     """One version of PyTorch's sources in a folder."""
 
     root: Path
+    """For the installed package the folder that holds ``torch/``, so that paths read as in a source tree."""
     version: str
     kind: TreeKind
 
     def files(self) -> list[SourceFile]:
-        """Every file that can be indexed, by path. Links are not followed. Raises ``TreeError`` where it cannot look."""
-        start = "torch" if self.kind is TreeKind.INSTALLED else ""
+        """Every file that can be indexed, by path.
+
+        Links are not followed, and a name that is not UTF-8 is passed over: no index, JSON or page could hold
+        it. Raises ``TreeError`` where it cannot look.
+        """
+        root = os.fspath(self.root)
+        installed = self.kind is TreeKind.INSTALLED
+        folders = [name for name in _INSTALLED_PACKAGES if _there(f"{root}/{name}")] if installed else [""]
+        copies = "" if installed else "torch/include"  # where a build puts copies of the tree's own headers
         found: list[SourceFile] = []
-        folders = [start]
         while folders:
             here = folders.pop()
-            prefix = f"{here}/" if here else ""
-            try:
-                with os.scandir(self.root / here if here else self.root) as entries:
-                    for entry in entries:
-                        name = entry.name
-                        if entry.is_dir(follow_symlinks=False):
-                            if not name.startswith(".") and name != "__pycache__":
-                                folders.append(prefix + name)
-                            continue
-                        lang = LANGS.get(name[name.rfind(".") :]) or (Lang.OPERATORS if name == OPERATORS else None)
-                        if lang is None or not entry.is_file(follow_symlinks=False):
-                            continue
-                        status = entry.stat(follow_symlinks=False)
-                        path = prefix + name
-                        if path.isascii() or _is_text(path):
-                            found.append(SourceFile(path, lang, status.st_size, status.st_mtime_ns))
-            except OSError as error:
-                raise TreeError(
-                    f"cannot read the folder: {error.strerror}",
-                    at=str(self.root / here),
-                    hint="The tree may be gone, or not yours to read." if here == start else None,
-                ) from error
-        found.sort(key=lambda file: file.path)
+            if here and here == copies:
+                continue
+            files, below = _scan(root, here)
+            found += files
+            folders += below
+        found.sort(key=attrgetter("path"))
         return found
 
     def read(self, path: str) -> bytes:
         """A file's bytes. Raises ``TreeError`` where it is gone, unreadable, or outside the tree."""
-        if path.startswith("/") or ".." in path.split("/"):
-            raise TreeError("the path leaves the tree", at=path)
+        root = os.fspath(self.root)
+        if _leaves(root, path):
+            raise TreeError("the path leaves the tree", at=path, hint=f"The tree is {root}.")
         try:
             return (self.root / path).read_bytes()
+        except FileNotFoundError as error:
+            raise TreeError(
+                "the file is gone", at=f"{root}/{path}", hint=f"`tour index {root}` takes in what changed."
+            ) from error
         except OSError as error:
-            raise TreeError(f"cannot read the file: {error.strerror}", at=str(self.root / path)) from error
+            raise TreeError(f"cannot read the file: {error.strerror}", at=f"{root}/{path}") from error
+
+
+def _scan(root: str, here: str) -> tuple[list[SourceFile], list[str]]:
+    """One folder's files, and the folders below it that are the tree's own.
+
+    "Nothing changed" is measured against a bare walk, so: plain strings, and one ``stat`` a file.
+    """
+    prefix = f"{here}/" if here else ""
+    files: list[SourceFile] = []
+    folders: list[str] = []
+    try:
+        with os.scandir(f"{root}/{here}") as entries:
+            for entry in entries:
+                name = entry.name
+                if here and name in _NOT_OURS:
+                    return [], []
+                if entry.is_dir(follow_symlinks=False):
+                    if name[0] != "." and name != "__pycache__":
+                        folders.append(prefix + name)
+                    continue
+                lang = LANGS.get(name[name.rfind(".") :])
+                if lang is None and name == OPERATORS:
+                    lang = Lang.OPERATORS
+                if lang is None or not entry.is_file(follow_symlinks=False):
+                    continue
+                path = prefix + name
+                if not path.isascii() and not _is_text(path):
+                    continue
+                try:
+                    status = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue  # gone since the folder was opened: as good as never there
+                files.append(SourceFile(path, lang, status.st_size, status.st_mtime_ns))
+    except OSError as error:
+        if here and isinstance(error, FileNotFoundError):
+            return [], []
+        raise _cannot_read(f"{root}/{here}".rstrip("/"), error) from error
+    return files, folders
+
+
+def _cannot_read(folder: str, error: OSError) -> TreeError:
+    if isinstance(error, PermissionError):
+        return TreeError(
+            "you may not read this folder",
+            at=folder,
+            hint=f"Give yourself leave (`chmod u+rx {folder}`), or ask its owner to.",
+        )
+    if isinstance(error, FileNotFoundError):
+        return TreeError("there is no such folder", at=folder, hint="`tour trees` lists what is at hand.")
+    if isinstance(error, NotADirectoryError):
+        return TreeError("this is no folder", at=folder, hint="Unpack an archive first, and name the folder.")
+    return TreeError(f"cannot read the folder: {error.strerror}", at=folder)
+
+
+def _leaves(root: str, path: str) -> bool:
+    parts = path.split("/")
+    if not path or "\0" in path or ".." in parts or Path(path).anchor:
+        return True
+    step = root
+    for part in parts:
+        step = f"{step}/{part}"
+        if os.path.islink(step):  # noqa: PTH114 – a ``Path`` for each part costs as much as reading the file
+            real = os.path.realpath(root)
+            return os.path.commonpath([real, os.path.realpath(f"{root}/{path}")]) != real
+    return False
+
+
+def _there(path: str | Path) -> bool:
+    """Whether something can be seen there; unlike ``Path.exists`` it takes a forbidden folder for a no."""
+    return os.access(path, os.F_OK)
 
 
 def _is_text(path: str) -> bool:
-    """Whether a name is valid UTF-8; another could stand in no index, JSON or page."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -127,9 +199,9 @@ def _is_text(path: str) -> bool:
 
 
 def cache_dir() -> Path:
-    """``$XDG_CACHE_HOME/tour``, else the platform's own cache folder."""
+    """``$XDG_CACHE_HOME/tour`` wherever that is set, else the platform's own cache folder."""
     if base := os.environ.get("XDG_CACHE_HOME"):
-        return Path(base) / "tour"
+        return Path(base).absolute() / "tour"
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("tour", appauthor=False))
@@ -142,127 +214,225 @@ def trees_dir() -> Path:
 
 def index_path(tree: Tree) -> Path:
     """Where the index of a tree is; one for each folder, named so that a person can tell them apart."""
-    mark = hashlib.blake2b(str(tree.root.resolve()).encode(), digest_size=5).hexdigest()
+    mark = hashlib.blake2b(os.fsencode(os.path.realpath(tree.root)), digest_size=5).hexdigest()
     return cache_dir() / "index" / f"pytorch-{tree.version}-{mark}.sqlite"
 
 
 def trees() -> list[Tree]:
-    """Every tree at hand: got, named, installed; in this order, each by version."""
-    got = [tree for folder in sorted(trees_dir().glob("[!.]*")) if (tree := _got(folder))]
-    named = [
-        tree
-        for path, version in _folders().items()
-        if _is_pytorch(Path(path)) and (tree := _folder(Path(path), version)) is not None
-    ]
-    installed = _installed()
-    return [*sorted(got, key=_age), *sorted(named, key=_age), *([installed] if installed else [])]
+    """Every tree at hand: got, named, installed; in this order, each by version. Vanished ones are not."""
+    return list(_at_hand())
+
+
+def _at_hand() -> Iterator[Tree]:
+    """``trees()`` one by one: who finds a got tree pays for no git and no search of Python's packages."""
+    seen: set[str] = set()
+
+    def new(found: list[Tree]) -> Iterator[Tree]:
+        for tree in sorted(found, key=_age):
+            if (real := os.path.realpath(tree.root)) not in seen:
+                seen.add(real)
+                yield tree
+
+    yield from new([tree for folder in _got_folders() if (tree := _got(folder))])
+    yield from new([tree for path, version in _folders().items() if (tree := _named(path, version))])
+    yield from new([tree] if (tree := _installed()) else [])
 
 
 def open_tree(spec: str | Path | None = None, version: str | None = None) -> Tree:
-    """The tree of a version at hand or in a folder; without ``spec`` the one around the current folder, else the newest.
+    """The tree of a version at hand or in a folder; without ``spec`` the one around us, else the newest.
 
+    A name that is both a version at hand and a folder here means the version; ``./2.6.0`` is the folder.
     ``version`` overrides what the folder's files say. Raises ``TreeError`` with what to do.
     """
+    told = _checked(version) if version is not None else None
     if spec is None:
-        around = next((folder for folder in [Path.cwd(), *Path.cwd().parents] if _is_pytorch(folder)), None)
-        if around is not None:
-            return _open_folder(around, version)
-        at_hand = trees()
-        sources = [tree for tree in at_hand if tree.kind is not TreeKind.INSTALLED] or at_hand
-        if not sources:
-            raise TreeError("there is no PyTorch tree at hand", hint="`tour get 2.6.0` brings one.")
-        return max(sources, key=_age)
+        tree = _around() or _newest()
+        return replace(tree, version=told) if told else tree
     text = str(spec)
-    if "/" in text or text in {".", ".."} or Path(text).is_dir():
-        return _open_folder(Path(text).expanduser(), version)
-    wanted = text.removeprefix("v")
-    at_hand = trees()
-    found = [tree for tree in at_hand if tree.version == wanted] or [
-        tree for tree in at_hand if tree.version.startswith(f"{wanted}.")
-    ]
-    if not found:
-        have = ", ".join(dict.fromkeys(tree.version for tree in at_hand)) or "none"
-        raise TreeError(
-            f"PyTorch {wanted} is not at hand (at hand: {have})", hint=f"`tour get {wanted}` brings it, if there is one."
-        )
-    if len({tree.version for tree in found}) > 1:
-        raise TreeError(f"{text} could be {' or '.join(sorted({tree.version for tree in found}))}")
-    return found[0]
+    if isinstance(spec, str) and not _is_path(text):
+        tree_of = _of_version(text)
+        if tree_of is not None:
+            return replace(tree_of, version=told) if told else tree_of
+        if not _there(text):
+            raise _not_at_hand(text)
+    return _open_folder(text, told)
 
 
 def add_folder(path: Path, version: str | None = None) -> Tree:
-    """Take a folder that the user has; it stays where it is. Raises ``TreeError`` where it holds no PyTorch."""
-    tree = _open_folder(path.expanduser(), version)
-    folders = _folders() | {str(tree.root): version}
-    write_json(cache_dir() / "folders.json", folders)
+    """Take a folder that the user has; it stays where it is.
+
+    A version given here is remembered for that folder. Raises ``TreeError`` where it holds no PyTorch.
+    """
+    told = _checked(version) if version is not None else None
+    tree = _open_folder(os.fspath(path), told)
+    file = cache_dir() / "folders.json"
+    with alone(file.with_name(".folders.lock"), lambda: None):
+        folders = _folders()
+        write_json(file, folders | {str(tree.root): told or folders.get(str(tree.root))})
     return tree
 
 
-def _open_folder(path: Path, version: str | None) -> Tree:
-    root = path.resolve()
-    try:
-        is_tree = _is_pytorch(root)
-    except OSError as error:
-        raise TreeError(f"cannot read the folder: {error.strerror}", at=str(path)) from error
-    if not root.is_dir():
-        raise TreeError("there is no such folder", at=str(path))
-    if not os.access(root, os.R_OK | os.X_OK):
-        raise TreeError("cannot read the folder: Permission denied", at=str(path), hint="Give yourself leave to read it.")
-    if not is_tree:
-        raise TreeError(
-            "this is no PyTorch tree", at=str(path), hint=f"Looked for {_LOOKED_FOR[0]} and {_LOOKED_FOR[1]}."
-        )
-    tree = _folder(root, version or _folders().get(str(root)))
-    if tree is None:
-        raise TreeError("its version cannot be told", at=str(path), hint="Say it: `tour get PATH --version 2.6.0`.")
-    return tree
+def missing(root: str | Path) -> list[str]:
+    """Which of the marks of a source tree a folder lacks."""
+    return [mark for mark in SOURCE_MARKS if not _there(f"{root}/{mark}")]
 
 
-def _folder(root: Path, version: str | None) -> Tree | None:
-    if version is not None:
-        from packaging.version import InvalidVersion, Version
+def incomplete(root: Path, *, count: bool = False) -> str | None:
+    """Why a tree that ``tour get`` made is no longer whole, or ``None`` where it is.
 
-        try:
-            version = str(Version(version))
-        except InvalidVersion:
-            raise TreeError(f"{version!r} is no version", hint="Such as 2.6.0.") from None
-    told = version or (detect_version(root) or ("", ""))[0]
-    if not told:
-        return None
-    if (record := _record(root)) is not None:
-        kind = TreeKind(record["kind"])
-    elif (root / ".git").exists():
-        kind = TreeKind.GIT
-    else:
-        kind = TreeKind.FOLDER if (root / "torch/csrc").is_dir() else TreeKind.INSTALLED
-    return Tree(root, told, kind)
-
-
-def _is_pytorch(root: Path) -> bool:
-    return (root / _LOOKED_FOR[0]).is_file() and any((root / mark).exists() for mark in _LOOKED_FOR[1:])
-
-
-def whole(root: Path) -> str | None:
-    """Why a tree that ``tour get`` made is no longer whole, or ``None`` where it is; a cheap look, no hashing."""
+    A glance at what should stand at its top; with ``count`` also its files, in a walk without ``stat``.
+    """
     record = _record(root)
     if record is None:
         return "it has no record of being complete"
-    missing = [name for name in record["top"] if not (root / name).exists()]
-    return f"{missing[0]} is missing" if missing else None
+    gone = [name for name in [*SOURCE_MARKS, *record["top"]] if not os.path.lexists(root / name)]
+    if gone:
+        return f"{gone[0]} is missing"
+    if count and (left := count_files(root)) < record["files"] * 0.99:
+        return f"only {left} of its {record['files']} files are left"
+    return None
+
+
+def count_files(root: Path) -> int:
+    """How many files are in a tree, links and git's own aside."""
+    number = 0
+    folders = [os.fspath(root)]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.name != ".git":
+                        folders.append(entry.path)
+                elif entry.is_file(follow_symlinks=False) and entry.name != RECORD:
+                    number += 1
+    return number
+
+
+def _around() -> Tree | None:
+    """The tree that the current folder lies in."""
+    try:
+        here = Path.cwd()
+    except OSError:  # somebody took it away under us
+        return None
+    for folder in (here, *here.parents):
+        if _is_pytorch(folder):
+            return _open_folder(str(folder), None)
+    return None
+
+
+def _newest() -> Tree:
+    at_hand = trees()
+    whole = [tree for tree in at_hand if tree.kind is not TreeKind.INSTALLED] or at_hand
+    if not whole:
+        raise TreeError("there is no PyTorch tree at hand", hint="`tour get 2.6.0` brings one.")
+    newest = max(_age(tree) for tree in whole)
+    return next(tree for tree in whole if _age(tree) == newest)
+
+
+def _is_path(text: str) -> bool:
+    return "/" in text or os.sep in text or text in {".", "..", "~"}
+
+
+def _of_version(text: str) -> Tree | None:
+    """The tree at hand of a version, or the only one that ``2.6`` or ``2`` could mean."""
+    wanted = _public(text)
+    if wanted is None:
+        return None
+    series: list[Tree] = []
+    for tree in _at_hand():
+        if tree.version == wanted:
+            return tree
+        if tree.version.startswith(f"{wanted}."):
+            series.append(tree)
+    if len({tree.version for tree in series}) > 1:
+        could = " or ".join(dict.fromkeys(tree.version for tree in series))
+        raise TreeError(f"{text} could be {could}", hint="Say which.")
+    return series[0] if series else None
+
+
+def _not_at_hand(text: str) -> TreeError:
+    wanted = _public(text)
+    if wanted is None:
+        return TreeError(
+            f"{text!r} is neither a version nor a folder",
+            hint="Such as 2.6.0, or ./pytorch; `tour trees` lists them.",
+        )
+    broken = trees_dir() / f"pytorch-{wanted}"
+    if broken.is_dir() and (why := incomplete(broken)):
+        return TreeError(
+            f"the tree of PyTorch {wanted} is incomplete: {why}", hint=f"`tour get {wanted}` brings it anew."
+        )
+    have = ", ".join(dict.fromkeys(tree.version for tree in trees())) or "none"
+    return TreeError(f"PyTorch {wanted} is not at hand (at hand: {have})", hint=f"`tour get {wanted}` brings it.")
+
+
+def _open_folder(path: str, version: str | None) -> Tree:
+    """The tree in a folder, or an error that says what is wrong with it."""
+    try:
+        root = os.path.realpath(Path(path).expanduser())
+        with os.scandir(root):
+            pass
+    except OSError as error:
+        raise _cannot_read(path, error) from error
+    except (RuntimeError, ValueError) as error:  # ``~nobody``, a NUL
+        raise TreeError("there is no such folder", at=repr(path)) from error
+    if not _is_text(root):
+        raise TreeError("the folder's name is not UTF-8", at=repr(path), hint="Rename it, or move the tree.")
+    record = _record(Path(root))
+    if record is not None and (why := incomplete(Path(root))):
+        raise TreeError(
+            f"this tree is incomplete: {why}", at=path, hint=f"`tour get {record['version']}` brings it anew."
+        )
+    if not _is_pytorch(root):
+        raise _no_tree(root, path)
+    told = version or _folders().get(root) or detect_version(Path(root))[0]
+    return Tree(Path(root), told, _kind(Path(root)))
+
+
+def _no_tree(root: str, path: str) -> TreeError:
+    inside = next((up for up in Path(root).parents if _is_pytorch(up)), None)
+    if inside is not None:
+        return TreeError("this is a folder inside a PyTorch tree", at=path, hint=f"The tree is {inside}.")
+    lacks = missing(root)
+    if len(lacks) < len(SOURCE_MARKS):
+        what = f"this PyTorch tree is incomplete: it lacks {' and '.join(lacks)}"
+        return TreeError(what, at=path, hint="Unpack or clone it again.")
+    return TreeError("this is no PyTorch tree", at=path, hint=f"Looked for {', '.join(SOURCE_MARKS)}.")
+
+
+def _kind(root: Path) -> TreeKind:
+    if (record := _record(root)) is not None:
+        return TreeKind(record["kind"])
+    if missing(root):
+        return TreeKind.INSTALLED
+    return TreeKind.GIT if _there(root / ".git") else TreeKind.FOLDER
+
+
+def _is_pytorch(root: str | Path) -> bool:
+    return not missing(root) or all(_there(f"{root}/{mark}") for mark in _INSTALLED_MARKS)
+
+
+def _got_folders() -> list[Path]:
+    """Finished ones only: what is being made has a name that begins with a dot."""
+    try:
+        return sorted(folder for folder in trees_dir().iterdir() if not folder.name.startswith("."))
+    except OSError:
+        return []
 
 
 def _got(root: Path) -> Tree | None:
     record = _record(root)
-    if record is None or whole(root) is not None:
+    if record is None or incomplete(root) is not None:
         return None
     return Tree(root, record["version"], TreeKind(record["kind"]))
 
 
-def _record(root: Path) -> dict[str, Any] | None:
+def _named(path: str, version: str | None) -> Tree | None:
+    if not _is_pytorch(path):
+        return None
     try:
-        record = json.loads((root / RECORD).read_text())
-        return record if {"version", "kind", "top"} <= record.keys() else None
-    except (OSError, ValueError, AttributeError):
+        return _open_folder(path, version)
+    except TreeError:  # a list is no place to complain; naming the folder is
         return None
 
 
@@ -272,29 +442,41 @@ def _installed() -> Tree | None:
         spec = importlib.util.find_spec("torch")
     except (ImportError, ValueError):
         return None
-    if spec is None or not spec.origin:
+    if spec is None or not spec.origin or not _there(spec.origin):
         return None
-    root = Path(spec.origin).parents[1]
-    told = detect_version(root)
-    return Tree(root, told[0], TreeKind.INSTALLED) if told and _is_pytorch(root) else None
+    # Not always INSTALLED: an editable install, or a Python started inside a checkout, finds a source tree.
+    return _named(os.fspath(Path(spec.origin).parents[1]), None)
+
+
+def _record(root: Path) -> dict[str, Any] | None:
+    try:
+        record = json.loads((root / RECORD).read_text(encoding="utf-8"))
+        TreeKind(record["kind"])
+        is_one = isinstance(record["version"], str) and isinstance(record["files"], int)
+        return record if is_one and isinstance(record["top"], list) else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def _folders() -> dict[str, str | None]:
     """The folders that the user named, with the version given for each."""
     try:
-        folders = json.loads((cache_dir() / "folders.json").read_text())
+        folders = json.loads((cache_dir() / "folders.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return folders if isinstance(folders, dict) else {}
+    if not isinstance(folders, dict):
+        return {}
+    return {path: _public(version) if isinstance(version, str) else None for path, version in folders.items()}
 
 
 @contextmanager
 def alone(file: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold a lock file while at work on what it stands for; ``waiting`` is called once if another process has it.
+    """Hold a lock file while at work on what it stands for.
 
-    The system lets go of the lock when its holder dies, however it dies. Raises ``TreeError`` where it cannot be made.
+    ``waiting`` is called once if another process has it. The system lets go of the lock when its holder dies,
+    however it dies. Raises ``TreeError`` where it cannot be made.
     """
-    from filelock import FileLock, Timeout
+    from filelock import FileLock, Timeout  # half of this module's time to load, and readers need no lock
 
     lock = FileLock(file)
     try:
@@ -305,7 +487,11 @@ def alone(file: Path, waiting: Callable[[], None]) -> Iterator[None]:
             waiting()
             lock.acquire()
     except OSError as error:
-        raise TreeError(f"cannot write: {error.strerror}", at=str(file.parent), hint="Set XDG_CACHE_HOME.") from error
+        raise TreeError(
+            f"cannot write: {error.strerror}",
+            at=str(file.parent),
+            hint="Set XDG_CACHE_HOME to a folder of yours.",
+        ) from error
     try:
         yield
     finally:
@@ -313,64 +499,122 @@ def alone(file: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
 
 def write_json(file: Path, value: object) -> None:
-    """Write a small file whole or not at all."""
+    """Write a small file whole or not at all. Raises ``OSError``."""
     file.parent.mkdir(parents=True, exist_ok=True)
     working = file.with_name(f".{file.name}.{os.getpid()}")
-    working.write_text(json.dumps(value, indent=1))
+    with working.open("w", encoding="utf-8") as out:
+        json.dump(value, out, indent=1)
+        out.flush()
+        os.fsync(out.fileno())
     working.replace(file)
 
 
-def _age(tree: Tree) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", tree.version)]
+def _age(tree: Tree) -> Any:
+    from packaging.version import Version
+
+    return Version(_public(tree.version) or "0")
 
 
-def detect_version(root: Path) -> tuple[str, str] | None:
-    """A tree's version and the clue that told it, or ``None``.
+def _public(text: str) -> str | None:
+    """A version as all of us write it: ``v2.6.0`` and ``2.6.0+cpu`` are ``2.6.0``; ``None`` if it is none."""
+    from packaging.version import InvalidVersion, Version
 
-    Clues, surest first: our record, a git tag, ``torch/version.py`` and the like that a build wrote, a changelog, the
-    folder's name, ``version.txt``. The name is believed only where ``version.txt`` does not speak against it.
+    try:
+        return Version(text).public
+    except InvalidVersion:
+        return None
+
+
+def _checked(version: str) -> str:
+    told = _public(version)
+    if told is None:
+        raise TreeError(f"{version!r} is no version", hint="Such as 2.6.0 or 2.7.0a0.")
+    return told
+
+
+def detect_version(root: Path) -> tuple[str, str]:
+    """A tree's version and the clue that told it. Raises ``TreeError`` where nothing tells.
+
+    Surest first: our own record, a release tag at ``HEAD``, what a build wrote, the package's metadata,
+    Debian's changelog, the folder's name. ``version.txt`` counts last, yet judges the others: its series
+    (``2.6``) is always right, so a clue of another series is stale (a build of an older checkout, a folder
+    renamed by hand). Not asked: the table in ``RELEASE.md``, whose top row is the release before.
     """
-    hint = _first(root / "version.txt", _VERSION)
+    hint = _found_in(root / "version.txt", r"\A\s*(\S+)")
     for version, clue in _clues(root):
-        if not version:
+        if version is None:
             continue
-        if clue == "the folder's name" and hint and _series(version) != _series(hint):
-            continue
-        return version, clue
-    return (re.sub(r"(a|b|rc)\d+$", "", hint), "version.txt") if hint else None
+        if clue in {RECORD, "git tag"} or hint is None or _series(version) == _series(hint):
+            return version, clue
+    if hint is None:
+        raise TreeError(
+            "the version of this tree cannot be told",
+            at=str(root),
+            hint="Say it: `tour get PATH --version 2.6.0`.",
+        )
+    if _there(root / ".git"):
+        return hint, "version.txt"  # between releases: 2.7.0a0 is what it is
+    return re.sub(r"(a|b|rc|\.dev)\d+$", "", hint), "version.txt"  # archives are made of releases
 
 
 def _clues(root: Path) -> Iterator[tuple[str | None, str]]:
     record = _record(root)
     yield record["version"] if record else None, RECORD
     yield _tag(root), "git tag"
-    yield _first(root / "torch/version.py", rf"__version__ = ['\"]{_VERSION}"), "torch/version.py"
-    yield _first(root / "debian/changelog", rf"\A\S+ \({_VERSION}"), "debian/changelog"
-    named = re.search(rf"torch[-_.]?v?{_VERSION}", root.name)
-    yield named[1] if named else None, "the folder's name"
+    yield (
+        _found_in(root / "torch/version.py", r"(?m)^__version__\b[^=]*= ?['\"]([^'\"]+)"),
+        "torch/version.py",
+    )
+    metadata = [_found_in(file, r"(?m)^Version: (\S+)") for file in sorted(root.glob("torch-*.dist-info/METADATA"))]
+    yield metadata[0] if len(metadata) == 1 else None, "dist-info"
+    changelog = root / "debian/changelog"
+    yield _found_in(changelog, r"\A\S*torch\S* \((?:\d+:)?([\d.]+(?:~?(?:a|b|rc)\d+)?)"), "debian/changelog"
+    named = re.fullmatch(r"(?:(?:py)?torch[-_ ]?)?v?(\d+\.\d+[\w.]*)(?:[-+~].*)?", root.name)
+    yield _public(named[1]) if named else None, "the folder's name"
 
 
-def _first(file: Path, pattern: str) -> str | None:
+def _found_in(file: Path, pattern: str) -> str | None:
+    """The version that a file states near its top."""
     try:
-        found = re.search(pattern, file.read_text(errors="replace")[:20_000])
+        with file.open(encoding="utf-8", errors="replace") as text:
+            found = re.search(pattern, text.read(20_000))
     except OSError:
         return None
-    return found[1] if found else None
+    return _public(found[1].replace("~", "")) if found else None
 
 
 def _series(version: str) -> list[str]:
     return version.split(".")[:2]
 
 
+GIT_PLACES = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+)
+"""What a hook or alias of another repository sets, and what would send git to that repository."""
+
+
 def _tag(root: Path) -> str | None:
-    """The release tag that a git checkout is at, if it is at one."""
-    if not (root / ".git").exists():
+    """The release tag that a git checkout is at; the release itself where a candidate is the same commit."""
+    if not _there(root / ".git"):
         return None
+    import subprocess
+
+    from packaging.version import Version
+
     try:
         told = subprocess.run(
-            ["git", "-C", str(root), "tag", "--points-at", "HEAD"], capture_output=True, text=True, timeout=10
+            ["git", "-C", str(root), "tag", "--points-at", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            env={name: value for name, value in os.environ.items() if name not in GIT_PLACES},
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    tags = (re.fullmatch(rf"v{_VERSION}", line) for line in told.stdout.splitlines())
-    return next((tag[1] for tag in tags if tag), None)
+    tags = [_public(tag) for tag in told.stdout.splitlines() if re.match(r"v\d+\.\d", tag)]
+    return max((tag for tag in tags if tag), key=Version, default=None)
