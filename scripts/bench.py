@@ -70,7 +70,9 @@ def walk(tree: Tree) -> None:
 
 
 def run(*command: str, environment: dict[str, str] | None = None) -> None:
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env={**os.environ, **(environment or {})})
+    # With its bytecode kept, as an installed program has it.
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env={**kept, **(environment or {})})
 
 
 def peak_memory(command: list[str], environment: dict[str, str]) -> float:

@@ -69,7 +69,7 @@ def update(
                 writer.set_meta(version=tree.version, root=str(tree.root), kind=tree.kind.value)
                 writer.commit()
         with Index(index) as done:
-            problems = done.counts()["problem"]
+            problems = done.files_with_problems()
         return Report(len(files), parsed, removed, problems, time.monotonic() - start, rebuilt)
 
 

@@ -247,12 +247,9 @@ class Index:
         """What was written down about the tree: ``version``, ``root``, ``kind``."""
         return dict(self._db.execute("SELECT key, value FROM meta"))
 
-    def counts(self) -> dict[str, int]:
-        """How many files, symbols, mentions and problems there are."""
-        return {
-            table: self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-            for table in ("file", "symbol", "mention", "problem")
-        }
+    def files_with_problems(self) -> int:
+        """How many files hold something that could not be read."""
+        return int(self._db.execute("SELECT count(DISTINCT file) FROM problem").fetchone()[0])
 
     def file(self, path: str) -> StoredFile | None:
         """The file's state when it was read, or ``None`` where the index has no such file."""

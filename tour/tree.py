@@ -14,6 +14,7 @@ import importlib.util
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -199,9 +200,14 @@ def _is_text(path: str) -> bool:
 
 
 def cache_dir() -> Path:
-    """``$XDG_CACHE_HOME/tour`` wherever that is set, else the platform's own cache folder."""
+    """``$XDG_CACHE_HOME/tour`` wherever that is set, else the platform's own cache folder.
+
+    Where that is ``~/.cache`` (XDG Base Directory Specification) it is not worth the import of a library.
+    """
     if base := os.environ.get("XDG_CACHE_HOME"):
         return Path(base).absolute() / "tour"
+    if sys.platform not in {"win32", "darwin"}:
+        return Path.home() / ".cache" / "tour"
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("tour", appauthor=False))
