@@ -54,7 +54,10 @@ if (tour) {
   });
 }
 
-// The switch of language keeps the step.
+// The switch of language keeps the step. The theme's own handler, further up, would lead to the other language's home.
 for (const link of document.querySelectorAll("[data-tour-language]")) {
-  link.addEventListener("click", () => { link.hash = location.hash; });
+  link.addEventListener("click", (event) => {
+    event.stopPropagation();
+    link.hash = location.hash;
+  });
 }

@@ -1,0 +1,48 @@
+"""What the documents say is there, and what is there is said."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tour import cli, links, model
+from tour.resources import folder
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("command", list(cli.main.commands))
+def test_every_command_is_in_the_readme_and_has_help(command: str) -> None:
+    assert f"tour {command}" in README
+    assert cli.main.commands[command].help
+
+
+@pytest.mark.parametrize("linker", list(links.LINKERS))
+def test_every_linker_states_what_it_cannot_see(linker: str) -> None:
+    text = (Path(links.__file__).parent / f"{linker}.py").read_text()
+    assert "Cannot see:" in text.split('"""')[1]
+
+
+def test_the_format_names_every_kind_of_hop_and_lane() -> None:
+    text = (folder("annotations") / "README.md").read_text()
+    for word in [*model.LinkKind, *model.Lane]:
+        assert re.search(rf"\b{word.value}\b", text), word
+
+
+def test_local_links_of_the_documents_lead_somewhere() -> None:
+    for document in (ROOT / "README.md", ROOT / "annotations/README.md", ROOT / "BENCHMARKS.md"):
+        for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text()):
+            assert (document.parent / link).exists(), f"{document.name}: {link}"
+
+
+def test_the_readme_counts_the_steps_that_there_are() -> None:
+    from tour import tours
+
+    for name in tours.names(folder("annotations")):
+        row = next(line for line in README.splitlines() if line.startswith(f"| `{name}`"))
+        steps = tours.load(name, folder("annotations")).steps
+        hops = sum(step.hop is not None for step in steps)
+        assert f"| {len(steps)} |" in row and f"{hops} of {hops} hops" in row
