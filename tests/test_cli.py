@@ -91,6 +91,11 @@ def test_from_a_folder_to_a_view(tour: Run, tree: Path) -> None:
     assert "files read" in tour("index", "9.1.0").stdout
     assert "nothing changed" in tour("index", "9.1.0").stdout
     assert "ready" in tour("trees").stdout
+    (tree / "torch/_early.py").write_text("changed = 1\n")
+    (tree / "torch/new.py").write_text("")
+    assert "2 files behind" in tour("trees").stdout
+    tour("index", "9.1.0")
+    assert "ready" in tour("trees").stdout
     assert tour.json("index", tree)["parsed"] == 0
 
 

@@ -156,16 +156,34 @@ def _is_path(text: str) -> bool:
 @_json_option
 def trees(as_json: bool) -> None:
     """List the trees at hand: version, kind, place, and the state of their index."""
-    from tour import index, tree
+    from tour import tree
     from tour.render import data, terminal
 
-    rows = [data.tree_row(found, index.state_of(tree.index_path(found))) for found in tree.trees()]
+    rows = [data.tree_row(found, _index_state(found)) for found in tree.trees()]
     if as_json:
         click.echo(data.dumps({"trees": rows}))
     elif rows:
         terminal.show_trees(rows)
     else:
         click.echo("No tree at hand yet. `tour get 2.6.0` brings one.")
+
+
+def _index_state(tree: Tree) -> str:
+    """``ready``, how many files it is behind the tree, or why there is none to use."""
+    from tour.errors import TreeError
+    from tour.index import Index, state_of
+    from tour.tree import index_path
+
+    state = state_of(index_path(tree))
+    if state != "ready":
+        return state
+    try:
+        files = tree.files()
+    except TreeError as error:
+        return f"unreadable tree ({error.what})"
+    with Index(index_path(tree)) as index:
+        behind = index.behind((file.path, file.size, file.mtime_ns) for file in files)
+    return f"{behind} files behind" if behind else "ready"
 
 
 @main.command(
@@ -250,14 +268,10 @@ def _opened(spec: str | None) -> Iterator[tuple[Tree, Index]]:
     state = state_of(index_path(tree))
     if state != "ready":
         missing = "has no index yet" if state == "absent" else f"has an index that is of no use ({state})"
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        offer = f"PyTorch {tree.version} {missing}. Make it now? It takes about half a minute."
+        asks = sys.stdin.isatty() and sys.stderr.isatty()
+        if not asks or not click.confirm(offer, default=True, err=True):
             raise StaleIndex(f"PyTorch {tree.version} {missing}", hint=f"Run `tour index {spec or tree.version}`.")
-        click.confirm(
-            f"PyTorch {tree.version} {missing}. Make it now? It takes about half a minute.",
-            default=True,
-            abort=True,
-            err=True,
-        )
         _update(tree)
     with Index(index_path(tree)) as index:
         yield tree, index

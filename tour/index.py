@@ -258,6 +258,12 @@ class Index:
         ).fetchone()
         return StoredFile(row[0], row[1], Lang(row[2]), *row[3:]) if row else None
 
+    def behind(self, files: Iterable[tuple[str, int, int]]) -> int:
+        """How many files came, went or changed since: ``files`` are what a tree has now, by path, size and time."""
+        stored = set(self._db.execute("SELECT path, size, mtime FROM file"))
+        differ = stored ^ set(files)
+        return len({path for path, _, _ in differ})
+
     def problems(self) -> Iterator[tuple[At, str]]:
         """Everything that could not be read, by path and line."""
         rows = "SELECT f.path, p.line, p.what FROM problem p JOIN file f ON f.id = p.file ORDER BY f.path, p.line"
