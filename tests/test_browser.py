@@ -22,6 +22,7 @@ FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+LIGHT, DARK = "rgb(251, 250, 248)", "rgb(22, 24, 28)"
 WIDE, TABLET, PHONE = (1440, 900), (768, 1024), (390, 844)
 Open = Callable[..., Page]
 
@@ -94,10 +95,12 @@ def test_a_tour_page_reads(visit: Open, lang: str, size: tuple[int, int], script
     elif size == PHONE:
         assert code["y"] >= story["y"] + story["height"] and code["width"] <= size[0]
     assert "return initModule();" in step.locator(".line.lit").nth(2).inner_text()
-    width, window = page.evaluate("[document.documentElement.scrollWidth, innerWidth]") if script else (0, 0)
-    assert width <= window
-    background = page.evaluate("getComputedStyle(document.body).backgroundColor") if script else None
-    assert background in {None, "rgb(251, 250, 248)" if theme == "light" else "rgb(22, 24, 28)"}
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert background(page) == (LIGHT if theme == "light" else DARK)
+
+
+def background(page: Page) -> str:
+    return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
 
 
 @LANGS
@@ -200,4 +203,76 @@ def test_a_source_page_reads_without_script(visit: Open, theme: str) -> None:
     line = page.locator("#L30").bounding_box()
     assert line and 0 <= line["y"] < PHONE[1]
     passes = page.locator(".source-passes a")
-    assert passes.count() >= 2 and "init-extension" in passes.first.inner_text()
+    assert passes.count() >= 2 and "init-module" in passes.first.inner_text()
+    assert background(page) == (LIGHT if theme == "light" else DARK)
+
+
+@SCRIPT
+@pytest.mark.parametrize("path", ["/", "/zh/", "/tours/", "/source/9.1.0/torch/csrc/Module.cpp.html"])
+def test_no_page_is_wider_than_a_phone(visit: Open, path: str, script: bool) -> None:
+    page = visit(path, PHONE, script)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_choice_of_colours_holds_in_both_languages_and_in_sources(visit: Open) -> None:
+    page = visit("/tours/mini/", theme="light")
+    page.locator("label[for=__palette_1]").click()
+    page.wait_for_function("document.body.dataset.mdColorScheme === 'slate'")
+    page.locator("[data-tour-language]").click()
+    page.wait_for_url("**/zh/tours/mini/")
+    assert background(page) == DARK
+    page.locator('[data-step="pyinit"] .tour-where a').click()
+    page.wait_for_url("**/source/**")
+    assert background(page) == DARK
+
+
+def test_a_source_page_speaks_the_language_of_the_reader(visit: Open) -> None:
+    page = visit("/zh/tours/mini/")
+    page.locator('[data-step="pyinit"] .tour-where a').click()
+    page.wait_for_url("**/source/**")
+    assert page.locator(".source-passes[lang=zh]").is_visible()
+    assert not page.locator(".source-passes[lang=en]").is_visible()
+    page.locator("#L5 .pass").click()
+    page.wait_for_url("**/zh/tours/mini/#pyinit")
+
+
+def test_a_hop_that_starts_earlier_leads_back(visit: Open) -> None:
+    page = visit("/tours/mini/")
+    page.locator('.tour-hop .back[href="#import-c"]').click()
+    page.wait_for_url("**/tours/mini/#import-c")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/", "/tours/mini/", "/source/9.1.0/torch/csrc/Module.cpp.html"])
+def test_text_stands_out_from_its_ground(visit: Open, path: str, theme: str) -> None:
+    page = visit(path, theme=theme)
+    assert page.evaluate(FAINT) == []
+
+
+FAINT = """() => {
+  const linear = (v) => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; };
+  const light = ([r, g, b]) => .2126 * linear(r) + .7152 * linear(g) + .0722 * linear(b);
+  const parse = (s) => {
+    const n = s.match(/[\\d.]+/g).map(Number), whole = s.startsWith("color(") ? 255 : 1;
+    return [n[0] * whole, n[1] * whole, n[2] * whole, n[3] ?? 1];
+  };
+  const over = (a, b) => [0, 1, 2].map((i) => a[i] * a[3] + b[i] * (1 - a[3]));
+  const faint = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const text = walker.currentNode.textContent.trim(), element = walker.currentNode.parentElement;
+    const aside = element.closest("script, style, svg, .md-header, .md-nav");
+    if (!text || aside || !element.checkVisibility({ opacityProperty: true })) continue;
+    const grounds = [];
+    let opacity = 1;
+    for (let at = element; at; at = at.parentElement) {
+      opacity *= getComputedStyle(at).opacity;
+      grounds.unshift(parse(getComputedStyle(at).backgroundColor));
+    }
+    const ground = grounds.reduce((below, colour) => over(colour, below), [255, 255, 255]);
+    const colour = parse(getComputedStyle(element).color);
+    const [a, b] = [light(over([...colour.slice(0, 3), colour[3] * opacity], ground)), light(ground)];
+    if ((Math.max(a, b) + .05) / (Math.min(a, b) + .05) < 4.5) faint.push(text.slice(0, 40));
+  }
+  return faint;
+}"""
+"""What is written with a contrast below 4.5 to 1."""

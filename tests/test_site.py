@@ -6,10 +6,11 @@ import re
 import shutil
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 from xml.etree import ElementTree
 
 import pytest
@@ -17,12 +18,14 @@ import pytest
 from tour import build, site, tours, views
 from tour.errors import TourError
 from tour.index import Index
+from tour.model import At
 from tour.render import html, lanes
 from tour.render.words import words
 from tour.resources import folder
 from tour.tree import Tree, TreeKind
 
 from . import annotations
+from . import sample_views as sample
 from .conftest import MINI
 
 HOSTILE = "</script></code></pre><script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -58,7 +61,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         'anchor: {symbol: "py:torch.<img src=x onerror=boom>&\'.f"}',
     )
     pages = pages_of(hostile_tree(work / "tree"), work / "i.sqlite", annotations.write(work / "annotations", yaml=yaml))
-    return site.build(*pages, work / "site")
+    return site.build(*pages, work / "site", work=work)
 
 
 class Links(HTMLParser):
@@ -91,11 +94,11 @@ def test_every_page_is_there(built: Path) -> None:
     assert not list(built.glob("zh/source"))
 
 
-def test_no_link_and_no_anchor_is_dead(built: Path) -> None:
+def dead_links(built: Path) -> list[tuple[Path, str]]:
     pages = {page: Links(page.read_text()) for page in built.rglob("*.html") if page.name != "404.html"}
     dead = []
     for page, found in pages.items():
-        base = f"http://site/{page.relative_to(built).as_posix()}"
+        base = f"http://site/{quote(page.relative_to(built).as_posix())}"
         for link in found.links:
             parts = urlsplit(urljoin(base, link))
             if parts.netloc != "site":
@@ -107,7 +110,32 @@ def test_no_link_and_no_anchor_is_dead(built: Path) -> None:
             elif parts.fragment and target in pages and not parts.fragment.startswith("__"):
                 missing = unquote(parts.fragment) not in pages[target].ids
                 dead += [(page.relative_to(built), link)] if missing else []
-    assert dead == []
+    return dead
+
+
+def test_no_link_and_no_anchor_is_dead(built: Path) -> None:
+    assert dead_links(built) == []
+
+
+@pytest.mark.parametrize("file", [sample.FILE, ".github/scripts/x.cpp", "index.cpp", "README.md"])
+def test_a_file_of_any_name_has_its_page(file: str, tmp_path: Path) -> None:
+    tours = [{lang: renamed(sample.tour(lang), file) for lang in ("en", "zh")}]
+    out = site.build(tours, [replace(sample.source(), file=file)], tmp_path / "site", work=tmp_path / "work")
+    assert (out / html.source_address("9.1.0", file)).is_file()
+    assert dead_links(out) == []
+
+
+def renamed(view: views.TourView, file: str) -> views.TourView:
+    """The sample with all that it shows in another file."""
+    steps = [
+        replace(
+            step,
+            file=step.file and file,
+            hop=step.hop and replace(step.hop, at=step.hop.at and At(file, step.hop.at.line)),
+        )
+        for step in view.steps
+    ]
+    return replace(view, steps=tuple(steps))
 
 
 def test_nothing_comes_from_elsewhere(built: Path) -> None:
@@ -139,7 +167,8 @@ def test_the_search_of_each_language_finds_its_steps(built: Path) -> None:
 
 def test_a_failed_build_leaves_the_old_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "site"
-    out.mkdir()
+    (out / site.OURS).parent.mkdir(parents=True)
+    (out / site.OURS).write_text("")
     (out / "index.html").write_text("old")
     (out / ".gitignore").write_text("*\n")
 
@@ -148,9 +177,43 @@ def test_a_failed_build_leaves_the_old_site(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(site, "_mkdocs", fail)
     with pytest.raises(TourError):
-        site.build([], [], out)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["site"]
+        site.build([], [], out, work=tmp_path / "work")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["site", "work"]
+    assert not list((tmp_path / "work").iterdir())
     assert (out / "index.html").read_text() == "old"
+
+
+@pytest.mark.parametrize("theirs", ["thesis.txt", "index.html", "assets/photo.jpg"])
+def test_a_folder_of_other_files_is_left_alone(theirs: str, tmp_path: Path) -> None:
+    out = tmp_path / "site"
+    (out / theirs).parent.mkdir(parents=True, exist_ok=True)
+    (out / theirs).write_text("precious")
+    with pytest.raises(TourError, match="would take their place"):
+        site.build([], [], out, work=tmp_path / "work")
+    assert (out / theirs).read_text() == "precious"
+
+
+def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file/site"):
+        with pytest.raises(TourError):
+            site.build([], [], out, work=tmp_path / "work")
+    assert (tmp_path / "file").read_text() == ""
+
+
+def test_the_old_site_comes_back_when_the_new_one_cannot_take_its_place(tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/index.html").write_text("old")
+    with pytest.raises(OSError):
+        site._swap(tmp_path / "missing", tmp_path / "site")
+    assert (tmp_path / "site/index.html").read_text() == "old"
+
+
+def test_a_built_site_is_replaced_and_keeps_its_docs_for_mkdocs(tmp_path: Path) -> None:
+    for _ in range(2):
+        site.build([], [], tmp_path / "site", work=tmp_path / "work")
+    assert (tmp_path / "work/docs/en/index.md").is_file() and (tmp_path / "work/docs/zh/index.md").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["site", "work"]
 
 
 def test_what_mkdocs_warns_of_is_an_error(tmp_path: Path) -> None:
@@ -165,7 +228,7 @@ def test_a_gitignore_in_the_site_stays(built: Path, tmp_path: Path) -> None:
     out = tmp_path / "site"
     out.mkdir()
     (out / ".gitignore").write_text("*\n")
-    site.build([], [], out)
+    site.build([], [], out, work=tmp_path / "work")
     assert (out / ".gitignore").read_text() == "*\n" and (out / "index.html").is_file()
 
 

@@ -7,12 +7,12 @@ a new folder that takes the old one's place only when all went well.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from tour.views import SourceView, TourView
 
 LANGS = ("en", "zh")
 CONFIGS = {"en": "mkdocs.yml", "zh": "mkdocs.zh.yml"}
+OURS = "assets/tour/tour.css"
+"""A file that every site of ours holds: by it an older one is known."""
 _UP = {"en": "", "zh": "../"}
 """From the root of a language's site to the root of the whole."""
 
@@ -34,43 +36,58 @@ def build(
     sources: Sequence[SourceView],
     out: Path,
     *,
+    work: Path | None = None,
     progress: Progress = silent,
 ) -> Path:
     """Build the site into ``out``; give its folder. Each of ``tours`` holds one tour's view by language.
 
-    In a checkout the docs tree stays under ``build/``, so that plain ``mkdocs build`` works there too. Raises
-    ``TourError`` where MkDocs finds fault; the old site then stays as it was.
+    The docs tree stays in ``work``; left out, that is a checkout's ``build/``, so that plain ``mkdocs build`` works
+    there too, or nowhere. Raises ``TourError`` where ``out`` holds anything but a site of ours, or where MkDocs finds
+    fault; the old site and the old docs tree then stay as they were.
     """
+    target = out.resolve()
     root = checkout()
-    with _folder_for(root / "build" if root else None) as work:
-        docs = {lang: work / "docs" / lang for lang in LANGS}
-        shutil.rmtree(work / "docs", ignore_errors=True)
-        for number, lang in enumerate(LANGS):
-            progress("Writing pages", number, len(LANGS))
-            _write_docs([views[lang] for views in tours], lang, docs[lang])
-        _write_sources(sources, [views["en"] for views in tours], docs["en"])
-        new = out.resolve().with_name(f".{out.name}.new")
+    work = work or (root / "build" if root else None)
+    new = target.with_name(f".{target.name}.new")
+    try:
+        _refuse_others(target)
         shutil.rmtree(new, ignore_errors=True)
-        try:
+        if work is not None:
+            work.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="tour-", dir=work) as made:
+            docs = {lang: Path(made) / "docs" / lang for lang in LANGS}
+            for number, lang in enumerate(LANGS):
+                progress("Writing pages", number, len(LANGS))
+                _write_docs([views[lang] for views in tours], lang, docs[lang])
+            _write_sources(sources, tours, docs["en"])
             for number, lang in enumerate(LANGS):
                 progress("Building the site", number, len(LANGS))
                 _mkdocs(folder(CONFIGS[lang]), docs[lang], new / "zh" if lang == "zh" else new)
-            _swap(new, out.resolve())
-        except OSError as error:
-            raise TourError(f"cannot write the site: {error}") from error
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
+            if work is not None:
+                _swap(Path(made) / "docs", work / "docs")
+        kept = target / ".gitignore"
+        if kept.is_file():
+            shutil.copy2(kept, new / ".gitignore")
+        _swap(new, target)
+    except OSError as error:
+        raise TourError(f"cannot write the site: {error}") from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
     return out
 
 
-@contextmanager
-def _folder_for(work: Path | None) -> Iterator[Path]:
-    if work is not None:
-        work.mkdir(exist_ok=True)
-        yield work
-    else:
-        with tempfile.TemporaryDirectory(prefix="tour-") as made:
-            yield Path(made)
+def _refuse_others(out: Path) -> None:
+    """The site takes the place of ``out``: so nothing may stand there but an older site of ours."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise TourError(f"{out} is a file; the site needs a folder")
+    if (out / OURS).is_file() or all(entry.name == ".gitignore" for entry in out.iterdir()):
+        return
+    raise TourError(
+        f"{out} holds files that no site of ours has, and a new site would take their place",
+        hint="Give another folder with `--out`, or empty this one.",
+    )
 
 
 def _write_docs(views: Sequence[TourView], lang: str, docs: Path) -> None:
@@ -89,15 +106,16 @@ def _write_docs(views: Sequence[TourView], lang: str, docs: Path) -> None:
 
 
 def _page(file: Path, facts: Mapping[str, Any], body: str) -> None:
-    import json
-
     file.parent.mkdir(parents=True, exist_ok=True)
     front = "".join(f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in facts.items())
     file.write_text(f"---\n{front}---\n\n{body}\n", encoding="utf-8")
 
 
-def _write_sources(sources: Sequence[SourceView], views: Sequence[TourView], docs: Path) -> None:
-    titles = {(view.name, step.id): step.title for view in views for step in view.steps}
+def _write_sources(sources: Sequence[SourceView], tours: Sequence[Mapping[str, TourView]], docs: Path) -> None:
+    titles = {
+        lang: {(views[lang].name, step.id): step.title for views in tours for step in views[lang].steps}
+        for lang in LANGS
+    }
     for view in sources:
         file = docs / html.source_address(view.tree.version, view.file)
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -120,8 +138,10 @@ def _mkdocs(config: Path, docs: Path, site: Path) -> None:
     try:
         loaded = load_config(str(config), docs_dir=str(docs), site_dir=str(site), strict=True)
         loaded.plugins.on_startup(command="build", dirty=False)
-        mkdocs_build(loaded)
-        loaded.plugins.on_shutdown()
+        try:
+            mkdocs_build(loaded)
+        finally:
+            loaded.plugins.on_shutdown()
     except (Abort, ConfigurationError, MkDocsException) as error:
         said = "; ".join(complaints.said) or str(error)
         raise TourError(f"MkDocs found fault: {said}", at=str(config)) from error
@@ -143,13 +163,15 @@ class _Complaints(logging.Handler):
 
 
 def _swap(new: Path, out: Path) -> None:
-    """Put the new site in the place of the old one; a ``.gitignore`` that stood there stays."""
-    kept = out / ".gitignore"
-    if kept.is_file():
-        shutil.copy2(kept, new / ".gitignore")
+    """Put a new folder in the place of the old one, which comes back where that fails."""
     old = out.with_name(f".{out.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if out.exists():
         out.rename(old)
-    new.rename(out)
+    try:
+        new.rename(out)
+    except OSError:
+        if old.exists():
+            old.rename(out)
+        raise
     shutil.rmtree(old, ignore_errors=True)

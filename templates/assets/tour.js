@@ -8,7 +8,6 @@ if (tour) {
   const stops = new Map([...tour.querySelectorAll("[data-stop]")].map((stop) => [stop.dataset.stop, stop]));
   const picture = tour.querySelector(".tour-lanes");
   let now = null;
-  tour.classList.add("live");
 
   const mark = (step) => {
     if (step === now) return;
@@ -53,6 +52,9 @@ if (tour) {
     mark(next);
   });
 }
+
+// Source pages are one for both languages: they look here for the reader's.
+try { localStorage.setItem("tour-lang", document.documentElement.lang); } catch { /* not allowed: both show there */ }
 
 // The switch of language keeps the step. The theme's own handler, further up, would lead to the other language's home.
 for (const link of document.querySelectorAll("[data-tour-language]")) {

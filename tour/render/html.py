@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown import Markdown
@@ -57,7 +58,7 @@ def first_sentence(text: str) -> str:
 
 
 def source_address(version: str, file: str) -> str:
-    """A source page's address below the site's root."""
+    """A source page's file below the site's root; a link to it needs ``quote``, for a file may bear any name."""
     return f"source/{version}/{file}.html"
 
 
@@ -65,20 +66,21 @@ def tour_page(view: TourView, root: str) -> str:
     """The body of a tour's page; ``root`` leads from the page to the site's root, ``../../``."""
 
     def link(at: At) -> str:
-        return f"{root}{source_address(view.tree.version, at.file)}#L{at.line}"
+        return f"{root}{quote(source_address(view.tree.version, at.file))}#L{at.line}"
 
     steps = [
         {
             "view": step,
             "at": At(step.file, step.line) if step.file and step.line else None,
             "code": _code(step.code) if step.code else None,
-            "hop": _hop(step.hop, view) if step.hop else None,
+            "hop": _hop(step.hop, step.id, view) if step.hop else None,
         }
         for step in view.steps
     ]
     said = words(view.lang)
     picture = Markup(lanes.svg(view, said))
-    return _render("tour.html", view=view, steps=steps, said=said, link=link, picture=picture)
+    present = len({step.lane for step in view.steps})
+    return _render("tour.html", view=view, steps=steps, said=said, link=link, picture=picture, lanes=present)
 
 
 def _code(code: CodeView) -> list[dict[str, Any]]:
@@ -90,12 +92,15 @@ def _code(code: CodeView) -> list[dict[str, Any]]:
     ]
 
 
-def _hop(hop: HopView, view: TourView) -> dict[str, Any]:
+def _hop(hop: HopView, before: str, view: TourView) -> dict[str, Any]:
+    """What the line between two steps says; ``before`` is the step that it stands under."""
     said = words(view.lang)
+    origin = next(step for step in view.steps if step.id == hop.origin)
     way = " → ".join(link.target.partition(":")[2] for link in hop.links[:-1])
     candidates = max((link.candidates for link in hop.links), default=1)
     return {
         "view": hop,
+        "back": said.say("hop_back", number=origin.number) if hop.origin != before else None,
         "way": said.say("through", way=way) if way else None,
         "candidates": said.say("candidates", count=candidates) if candidates > 1 else None,
         "because": said.say("because", reason=hop.because) if hop.because else None,
@@ -104,12 +109,23 @@ def _hop(hop: HopView, view: TourView) -> dict[str, Any]:
 
 def tour_list(views: Sequence[TourView], lang: str, root: str) -> str:
     """The tours as a list of cards; ``root`` leads to the site's root of this language."""
-    cards = [{"view": view, "row": tour_row(view), "address": f"{root}tours/{view.name}/"} for view in views]
+    cards = [
+        {
+            "view": view,
+            "row": tour_row(view),
+            "address": f"{root}tours/{view.name}/",
+            "sketch": Markup(lanes.sketch(view)),
+        }
+        for view in views
+    ]
     return _render("tours.html", cards=cards, said=words(lang))
 
 
-def source_page(view: SourceView, titles: Mapping[tuple[str, str], str]) -> str:
-    """A whole source page; ``titles`` gives the title of each (tour, step) that passes."""
+def source_page(view: SourceView, titles: Mapping[str, Mapping[tuple[str, str], str]]) -> str:
+    """A whole source page; ``titles`` gives by language the title of each (tour, step) that passes.
+
+    The page is one for all languages: it names the tours in each, and a script keeps the reader's.
+    """
     address = source_address(view.tree.version, view.file)
     root = "../" * address.count("/")
     html = source.lines(view.text, view.lang)
@@ -120,7 +136,8 @@ def source_page(view: SourceView, titles: Mapping[tuple[str, str], str]) -> str:
     if numbered and not numbered[-1]["html"]:
         numbered.pop()  # what stands behind the last line's end
     chunks = [numbered[start : start + CHUNK] for start in range(0, len(numbered), CHUNK)]
-    return _render("source.html", view=view, chunks=chunks, root=root, titles=titles, said=words("en"))
+    said = {lang: words(lang) for lang in titles}
+    return _render("source.html", view=view, chunks=chunks, root=root, titles=titles, said=said)
 
 
 def _render(template: str, **values: Any) -> str:

@@ -12,16 +12,19 @@ from tour.model import Lane
 from tour.render.words import Words
 from tour.views import TourView
 
-LEFT, STEP, ROW, TOP = 96, 46, 26, 18
-"""Pixels: the lane names' column, from stop to stop, from lane to lane, above the first."""
+LEFT, ROW, TOP = 96, 26, 18
+"""Pixels: the lane names' column, from lane to lane, above the first."""
+NEAR, FAR, WIDTH = 26, 64, 1240
+"""Pixels from stop to stop at least and at most; between them as many as make the picture so wide."""
 
 
 def svg(view: TourView, said: Words) -> str:
     """The picture as one ``<svg>`` element; links go to ``#step-id``."""
     lanes = [lane for lane in Lane if any(step.lane is lane for step in view.steps)]
-    height, width = TOP + ROW * (len(lanes) - 1) + 18, LEFT + STEP * len(view.steps)
+    pitch = max(NEAR, min(FAR, (WIDTH - LEFT) // max(1, len(view.steps))))
+    height, width = 2 * TOP + ROW * (len(lanes) - 1), LEFT + pitch * len(view.steps)
     rows = {lane: TOP + ROW * number for number, lane in enumerate(lanes)}
-    places = {step.id: (LEFT + STEP * number + 12, rows[step.lane]) for number, step in enumerate(view.steps)}
+    places = {step.id: (LEFT + pitch * number + 12, rows[step.lane]) for number, step in enumerate(view.steps)}
     parts = [
         f'<svg class="tour-lanes-picture" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="group"'
         f' aria-label="{escape(said.say("lanes_title"))}">'
@@ -29,11 +32,13 @@ def svg(view: TourView, said: Words) -> str:
     for lane, y in rows.items():
         parts.append(f'<text class="lane-name" x="0" y="{y + 4}">{escape(said.lane(lane))}</text>')
         parts.append(f'<line class="lane-line" x1="{LEFT - 10}" y1="{y}" x2="{width}" y2="{y}"/>')
-    for step, following in zip(view.steps, view.steps[1:], strict=False):
+    for step in view.steps:
         if step.hop is not None:
-            (x1, y1), (x2, y2) = places[step.id], places[following.id]
-            sure = "" if step.hop.grade == "exact" else " guess"
-            parts.append(f'<line class="lane-hop{sure}" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>')
+            (x1, y1), (x2, y2) = places[step.hop.origin], places[step.hop.to]
+            look = " guess" if step.hop.grade != "exact" else " far" if step.hop.origin != step.id else ""
+            rail = y1 - ROW // 2 if y1 == TOP or (y2 < y1 < height - TOP) else y1 + ROW // 2
+            way = f"M{x1} {y1}L{x2} {y2}" if step.hop.origin == step.id else _rail(x1, y1, x2, y2, rail)
+            parts.append(f'<path class="lane-hop{look}" d="{way}"/>')
     for step in view.steps:
         x, y = places[step.id]
         label = escape(
@@ -45,3 +50,24 @@ def svg(view: TourView, said: Words) -> str:
             f'<text x="{x}" y="{y + 3.5}">{step.number}</text></a>'
         )
     return "".join([*parts, "</svg>"])
+
+
+def _rail(x1: int, y1: int, x2: int, y2: int, rail: int) -> str:
+    """The way of a hop from an earlier stop: between two lanes, so that it runs through no stop on its way."""
+    return f"M{x1} {y1}L{x1 + ROW // 2} {rail}H{x2 - ROW // 2}L{x2} {y2}"
+
+
+def sketch(view: TourView) -> str:
+    """The path without names and links, small, for a card; says nothing to those who do not see it."""
+    lanes = [lane for lane in Lane if any(step.lane is lane for step in view.steps)]
+    places = [(8 + 12 * number, 6 + 11 * lanes.index(step.lane)) for number, step in enumerate(view.steps)]
+    way = "L".join(f"{x} {y}" for x, y in places)
+    stops = "".join(
+        f'<circle class="lane-{step.lane.value}" cx="{x}" cy="{y}" r="3.5"/>'
+        for step, (x, y) in zip(view.steps, places, strict=True)
+    )
+    width, height = 4 + 12 * len(places), 12 + 11 * (len(lanes) - 1)
+    return (
+        f'<svg class="tour-sketch" viewBox="0 0 {width} {height}" width="{width}" height="{height}" aria-hidden="true">'
+        f'<path d="M{way}"/>{stops}</svg>'
+    )

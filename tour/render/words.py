@@ -33,6 +33,10 @@ class Words:
         """How a step was found."""
         return str(self.table["located"][state])
 
+    def mark(self, state: str, version: str) -> str:
+        """How a step was found, and in which version."""
+        return str(self.table["marks"][state]).format(version=version)
+
     def grade(self, grade: str) -> str:
         """How sure a hop is."""
         return str(self.table["grades"][grade])

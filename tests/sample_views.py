@@ -1,0 +1,74 @@
+"""A tour that no tree holds: every lane, every way of being found, every grade; and text that tries to break out."""
+
+from __future__ import annotations
+
+from tour.model import At, Grade, Kind, Lane, Lang, Link, LinkKind
+from tour.views import CodeView, DefinitionView, HopView, MarkView, SourceView, StepView, TourView, TreeView
+
+HOSTILE = "</script></code></pre><script>alert(1)</script><img src=x onerror=alert(1)>"
+FILE = f"csrc/a b#c?100%&'{HOSTILE.replace('/', '')}.cpp"
+"""A file may bear any name that the file system takes."""
+TREE = TreeView("9.1.0", "/nowhere", "folder")
+STATES = ("exact", "former", "moved", "changed", "lost", "absent", "exact")
+GRADES = ("exact", "name", "asserted", "none", "exact", "exact")
+TITLES = {"en": "Step", "zh": "步骤"}
+
+
+def link(grade: Grade, candidates: int = 1) -> Link:
+    return Link(LinkKind.CALLS, "py:a", f"cpp:{HOSTILE}", None, At(FILE, 3), "calls/scope", grade, candidates)
+
+
+def hop(number: int, grade: str) -> HopView:
+    links = {
+        "exact": (link(Grade.EXACT), link(Grade.EXACT)),
+        "name": (link(Grade.NAME, 3),),
+        "asserted": (link(Grade.ASSERTED),),
+        "none": (),
+    }[grade]
+    return HopView(
+        kind=LinkKind.CALLS,
+        origin="s2" if number == 5 else f"s{number}",
+        to=f"s{number + 1}",
+        grade=grade,
+        at=At(FILE, 3) if links else None,
+        because=f"because {HOSTILE}" if grade == "asserted" else None,
+        links=links,
+    )
+
+
+def step(number: int, lane: Lane, lang: str) -> StepView:
+    located = STATES[number - 1]
+    found = located not in {"lost", "absent"}
+    code = CodeView(FILE, Lang.CPP, 1, ("int a;", "", f'char* f() {{ return "{HOSTILE}"; }}', "\tint b;"), (3, 3))
+    return StepView(
+        id=f"s{number}",
+        number=number,
+        title=f"{TITLES[lang]} `{number}`",
+        prose=f"Prose of {number}, see [the first](#s1).",
+        lane=lane,
+        symbol=f"cpp:f{number}::{HOSTILE}",
+        file=FILE if found else None,
+        line=3 if found else None,
+        end_line=3 if found else None,
+        located=located,
+        note=None if located == "exact" else f"note {HOSTILE}",
+        code=code if found else None,
+        hop=hop(number, GRADES[number - 1]) if number < len(STATES) else None,
+    )
+
+
+def tour(lang: str) -> TourView:
+    steps = tuple(step(number, lane, lang) for number, lane in enumerate(Lane, start=1))
+    return TourView("sample", lang, f"A `sample` {lang}", "What it shows. More.", steps, "Onward", "Go on.", TREE)
+
+
+def source(lines: int = 500) -> SourceView:
+    text = "".join(f"int f{number}(); // {HOSTILE}\n" for number in range(1, lines + 1))
+    return SourceView(
+        FILE,
+        Lang.CPP,
+        text,
+        (DefinitionView("cpp:f1", "f1", Kind.FUNCTION, 1),),
+        (MarkView(3, 3, "sample", "s1", 1), MarkView(3, 3, "sample", "s2", 2)),
+        TREE,
+    )
