@@ -240,7 +240,7 @@ def test_the_walk_on_paper_is_readable_without_colours() -> None:
 
     real_tree("2.6.0")
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE), "NO_COLOR": "1"}
-    for lang, hop in (("en", "calls"), ("zh", "调用")):
+    for lang, hop, back in (("en", "calls", "back in step 6:"), ("zh", "调用", "回到第 6 步：")):
         done = subprocess.run(
             [sys.executable, "-m", "tour", "trace", "import-torch", "--tree", "2.6.0", "--lang", lang],
             capture_output=True, text=True, env=environment, check=True,
@@ -249,3 +249,4 @@ def test_the_walk_on_paper_is_readable_without_colours() -> None:
         assert max(len(line) for line in done.stdout.splitlines()) <= 100
         assert f"↓ {hop}  torch/csrc/stub.c:14" in done.stdout
         assert "return initModule();" in done.stdout
+        assert f"↑ {back} " in done.stdout

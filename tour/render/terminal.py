@@ -59,7 +59,7 @@ def show(view: TourView, *, step: str | None = None, quiet: bool = False, pager:
     if step is None:
         parts += _opening(view, said, quiet)
     for shown in steps:
-        parts += _step(shown, said, quiet)
+        parts += _step(shown, view, said, quiet)
     if step is None and not quiet:
         parts += [
             Rule(style="dim"),
@@ -116,7 +116,7 @@ def _lanes(view: TourView, said: Words) -> Table:
     return table
 
 
-def _step(step: StepView, said: Words, quiet: bool) -> list[RenderableType]:
+def _step(step: StepView, view: TourView, said: Words, quiet: bool) -> list[RenderableType]:
     title = Text.assemble(
         (f"{step.number:>2} ", Style(color=COLOURS[step.lane], bold=True)), (_unticked(step.title), "bold")
     )
@@ -126,7 +126,9 @@ def _step(step: StepView, said: Words, quiet: bool) -> list[RenderableType]:
             parts += [Text(""), Padding(_code(step.code), (0, 0, 0, 3))]
         parts += [Text(""), Padding(Markdown(_plain(step.prose)), (0, 0, 0, 3)), Text("")]
     if step.hop is not None:
-        parts.append(Padding(_hop(step.hop, said), (0, 0, 0 if quiet else 1, 3)))
+        numbers = {other.id: other.number for other in view.steps}
+        back = None if step.hop.origin == step.id else numbers[step.hop.origin]
+        parts.append(Padding(_hop(step.hop, back, said), (0, 0, 0 if quiet else 1, 3)))
     return parts
 
 
@@ -162,8 +164,11 @@ def _code(code: CodeView) -> RenderableType:
     )
 
 
-def _hop(hop: HopView, said: Words) -> Text:
+def _hop(hop: HopView, back: int | None, said: Words) -> Text:
+    """``back`` is the number of the earlier step that holds the fact, where it is not this one."""
     text = Text("↓ ", style="dim")
+    if back is not None:
+        text = Text("↑ " + said.say("hop_back", number=back) + " ", style="dim")
     text.append(said.hop(hop.kind), style="dim")
     if hop.at is not None:
         text.append(f"  {hop.at}", style="dim underline")
