@@ -30,9 +30,9 @@ LAYERS: dict[str, set[str]] = {
     "server": {"errors", "model"},
     "cli": {"*"},
     "__main__": {"cli"},
-    "__init__": set(),
+    "__init__": {"*"},
 }
-"""For each module or folder of the package, what of ours it may import. ``cli`` ties everything together."""
+"""For each module or folder of the package, what of ours it may import. The door and ``cli`` tie everything together."""
 
 DOORS = {
     "tree_sitter": {"parsers/treesitter.py", "parsers/python.py", "parsers/c_family.py"},

@@ -1,3 +1,95 @@
-"""tour: a source-reading companion for PyTorch."""
+"""tour: a source-reading companion for PyTorch.
+
+The door: enough to do from Python what the command does. A tree is brought (``fetch``), read (``update``), walked
+(``trace``), checked (``check``) and shown (``publish``); everything else is in the modules that these call. Imports
+stand inside, so that importing ``tour`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tour.model import Progress, silent
+
+if TYPE_CHECKING:
+    from tour.build import Report
+    from tour.tree import Tree
+    from tour.views import Finding, TourView
 
 __version__ = "0.1.0"
+__all__ = ["check", "fetch", "names", "open_tree", "publish", "trace", "update"]
+
+
+def open_tree(spec: str | Path | None = None) -> Tree:
+    """The tree of a version at hand or in a folder; without ``spec`` the one we stand in, else the newest."""
+    from tour import tree
+
+    return tree.open_tree(spec)
+
+
+def fetch(version: str, source: str | None = None, progress: Progress = silent) -> Tree:
+    """Bring a released version's sources to the cache, from ``git`` or ``debian`` or the first that has them."""
+    from tour import origins
+
+    return origins.get(version, source, progress)
+
+
+def update(tree: Tree, progress: Progress = silent) -> Report:
+    """Make the tree's index say what the tree holds now; only what changed is read."""
+    from tour import build
+    from tour.tree import index_path
+
+    return build.update(tree, index_path(tree), progress=progress)
+
+
+def names() -> list[str]:
+    """The tours that there are."""
+    from tour import tours
+    from tour.resources import folder
+
+    return tours.names(folder("annotations"))
+
+
+def trace(name: str, tree: Tree, lang: str = "en") -> TourView:
+    """A tour in one tree: each step located, each hop proven, with its code and prose. The tree must be indexed."""
+    from tour import tours, views
+    from tour.index import Index
+    from tour.resources import folder
+    from tour.tree import index_path
+
+    told = tours.load(name, folder("annotations"))
+    with Index(index_path(tree)) as index:
+        return views.tour_view(told, tree, index, lang)
+
+
+def check(name: str, tree: Tree) -> list[Finding]:
+    """What a tour's author must know of it in one tree: steps that are lost or moved, hops unproven."""
+    from tour import tours, views
+    from tour.index import Index
+    from tour.resources import folder
+    from tour.tree import index_path
+
+    told = tours.load(name, folder("annotations"))
+    with Index(index_path(tree)) as index:
+        return views.check(told, tree, index)
+
+
+def publish(tree: Tree, out: Path, only: Iterable[str] = (), progress: Progress = silent) -> Path:
+    """Build the static site of all tours, or of ``only`` some, in both languages, with the sources that they touch."""
+    from tour import site, tours, views
+    from tour.index import Index
+    from tour.resources import folder
+    from tour.tree import index_path
+
+    with Index(index_path(tree)) as index:
+        told = [tours.load(name, folder("annotations")) for name in only or names()]
+        pages = [views.tour_views(tour, tree, index, tours.LANGS) for tour in told]
+        passing = [page["en"] for page in pages]
+        files = sorted({path for view in passing for path in views.files_of(view)})
+        sources = []
+        for done, path in enumerate(files):
+            progress("Reading sources", done, len(files))
+            sources.append(views.source_view(path, tree, index, passing))
+        return site.build(pages, sources, out, progress=progress)

@@ -7,20 +7,18 @@ inside the commands, so that ``tour --help`` is instant.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+import tour
 from tour import __version__
 from tour.errors import TourError
 
 if TYPE_CHECKING:
-    from tour.index import Index
     from tour.tree import Tree
-    from tour.views import TourView
 
 LANGS = ("en", "zh")
 
@@ -103,10 +101,7 @@ def _complete_trees(ctx: click.Context, param: click.Parameter, incomplete: str)
 
 
 def _complete_tours(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    from tour import tours
-    from tour.resources import folder
-
-    return [name for name in tours.names(folder("annotations")) if name.startswith(incomplete)]
+    return [name for name in tour.names() if name.startswith(incomplete)]
 
 
 @main.command(
@@ -257,14 +252,13 @@ def _update(tree: Tree) -> Any:
     return report
 
 
-@contextmanager
-def _opened(spec: str | None) -> Iterator[tuple[Tree, Index]]:
-    """A tree with its index; on a terminal offers to make an index that is not there."""
+def _ready(spec: str | None) -> Tree:
+    """A tree that has an index; on a terminal offers to make one that is not there."""
     from tour.errors import StaleIndex
-    from tour.index import Index, state_of
-    from tour.tree import index_path, open_tree
+    from tour.index import state_of
+    from tour.tree import index_path
 
-    tree = open_tree(spec)
+    tree = tour.open_tree(spec)
     state = state_of(index_path(tree))
     if state != "ready":
         missing = "has no index yet" if state == "absent" else f"has an index that is of no use ({state})"
@@ -273,8 +267,7 @@ def _opened(spec: str | None) -> Iterator[tuple[Tree, Index]]:
         if not asks or not click.confirm(offer, default=True, err=True):
             raise StaleIndex(f"PyTorch {tree.version} {missing}", hint=f"Run `tour index {spec or tree.version}`.")
         _update(tree)
-    with Index(index_path(tree)) as index:
-        yield tree, index
+    return tree
 
 
 @main.command(name="list")
@@ -285,27 +278,12 @@ def list_command(tree: str | None, lang: str, as_json: bool) -> None:
     """List the tours with their state in a tree."""
     from tour.render import data, terminal
 
-    with _opened(tree) as (found, index):
-        views = [_view(name, found, index, lang) for name in _names(())]
-    rows = [data.tour_row(view) for view in views]
+    found = _ready(tree)
+    rows = [data.tour_row(tour.trace(name, found, lang)) for name in tour.names()]
     if as_json:
         click.echo(data.dumps({"tree": found.version, "tours": rows}))
     else:
         terminal.show_tours(rows, lang)
-
-
-def _names(asked: tuple[str, ...]) -> tuple[str, ...]:
-    from tour import tours
-    from tour.resources import folder
-
-    return asked or tuple(tours.names(folder("annotations")))
-
-
-def _view(name: str, tree: Tree, index: Index, lang: str) -> TourView:
-    from tour import tours, views
-    from tour.resources import folder
-
-    return views.tour_view(tours.load(name, folder("annotations")), tree, index, lang)
 
 
 @main.command(
@@ -333,16 +311,15 @@ def trace(
     from tour.render import data
     from tour.resources import folder
 
-    told = tours.load(name, folder("annotations"))  # an unknown name is said before a tree is asked for
-    if step is not None and step not in {known.id for known in told.steps}:
-        import difflib
+    if step is not None or name not in tour.names():  # a wrong name is said before a tree is asked for
+        known = [found.id for found in tours.load(name, folder("annotations")).steps]
+        if step is not None and step not in known:
+            import difflib
 
-        near = tuple(difflib.get_close_matches(step, [known.id for known in told.steps], n=3, cutoff=0.4))
-        raise UnknownName(f"{name} has no step {step!r}", near)
-    with _opened(tree) as (found, index):
-        from tour import views
-
-        view = views.tour_view(told, found, index, lang)
+            raise UnknownName(
+                f"{name} has no step {step!r}", tuple(difflib.get_close_matches(step, known, n=3, cutoff=0.4))
+            )
+    view = tour.trace(name, _ready(tree), lang)
     if as_json:
         click.echo(data.dumps(data.trace(view, step)))
     else:
@@ -370,16 +347,16 @@ def check(names: tuple[str, ...], trees: tuple[str, ...], every: bool, as_json: 
     from tour.render import data, terminal
     from tour.resources import folder
 
-    asked = () if every else names
-    told = [tours.load(name, folder("annotations")) for name in _names(asked)]
+    asked = tour.names() if every or not names else names
+    for name in asked:
+        tours.load(name, folder("annotations"))  # a tour that cannot be read is said before a tree is asked for
     found: list[views.Finding] = []
     checked: list[dict[str, Any]] = []
     for spec in trees or (None,):
-        with _opened(spec) as (tree, index):
-            for tour in told:
-                found += views.check(tour, tree, index)
-                view = views.tour_view(tour, tree, index, "en")
-                checked.append(data.tour_row(view) | {"tree": tree.version})
+        tree = _ready(spec)
+        for name in asked:
+            found += tour.check(name, tree)
+            checked.append(data.tour_row(tour.trace(name, tree)) | {"tree": tree.version})
     if as_json:
         click.echo(data.dumps(data.findings(found, checked)))
     else:
@@ -415,20 +392,11 @@ def build_command(tree: str | None, out: Path) -> None:
 
 
 def _build(spec: str | None, out: Path) -> Path:
-    from tour import site, tours, views
     from tour.render import terminal
-    from tour.resources import folder
 
-    with _opened(spec) as (tree, index), terminal.progress() as progress:
-        told = [tours.load(name, folder("annotations")) for name in _names(())]
-        pages = [dict(views.tour_views(tour, tree, index, LANGS)) for tour in told]
-        passing = [page["en"] for page in pages]
-        files = sorted({path for view in passing for path in views.files_of(view)})
-        sources = []
-        for done, path in enumerate(files):
-            progress("Reading sources", done, len(files))
-            sources.append(views.source_view(path, tree, index, passing))
-        return site.build(pages, sources, out, progress=progress)
+    tree = _ready(spec)
+    with terminal.progress() as progress:
+        return tour.publish(tree, out, progress=progress)
 
 
 @main.command(
