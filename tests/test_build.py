@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tour import build
+from tour import index as index_module
 from tour.errors import StaleIndex, TreeError
 from tour.index import FORMAT, Index, facts_of, state_of
 from tour.tree import Tree, TreeKind
@@ -208,9 +209,21 @@ def test_two_at_once_wait_for_each_other(tree: Tree, index: Path, tmp_path: Path
     assert list(facts_of(index)) == list(facts_of(tmp_path / "cold.sqlite"))
 
 
-def test_reading_goes_on_while_another_writes(tree: Tree, index: Path) -> None:
+def test_reading_goes_on_while_another_writes(tree: Tree, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while the change is larger than SQLite's cache, which a rollback journal would lock readers out for."""
     build.update(tree, index)
     big(tree)
+    opening = index_module.Writer.__init__
+
+    def small_cache(self: index_module.Writer, path: Path, *, fresh: bool) -> None:
+        opening(self, path, fresh=fresh)
+        self._db.execute("PRAGMA cache_size = 10")
+
+    monkeypatch.setattr(index_module.Writer, "__init__", small_cache)
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        index_module.sqlite3, "connect", lambda *words, **named: connect(*words, **{"timeout": 0} | named)
+    )
     seen = []
     writing = threading.Thread(target=build.update, args=(tree, index))
     writing.start()

@@ -32,7 +32,7 @@ LAYERS: dict[str, set[str]] = {
     "__main__": {"cli"},
     "__init__": {"*"},
 }
-"""For each module or folder of the package, what of ours it may import. The door and ``cli`` tie everything together."""
+"""For each module or folder of the package, what of ours it may import. The door and ``cli`` tie it all together."""
 
 DOORS = {
     "tree_sitter": {"parsers/treesitter.py", "parsers/python.py", "parsers/c_family.py"},

@@ -362,7 +362,9 @@ def state_of(path: Path) -> str:
             if marks != [APPLICATION_ID, FORMAT]:
                 return "other format"
             whole = db.execute("SELECT value FROM meta WHERE key = 'complete'").fetchone()
-            if whole is None or path.stat().st_size < pages * page_size:
+            # While a write-ahead log is there, pages may be in it and not yet in the file.
+            logged = path.with_name(f"{path.name}-wal").exists()
+            if whole is None or (not logged and path.stat().st_size < pages * page_size):
                 return "damaged"
     except sqlite3.DatabaseError:
         return "damaged"
@@ -393,6 +395,9 @@ class Writer:
             self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             self._db.execute(f"PRAGMA user_version = {FORMAT}")
             self._db.executescript(_SCHEMA)
+        else:
+            # A write-ahead log: readers go on with the old facts, however long the change takes.
+            self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA cache_size = -65536")
         self._db.execute("BEGIN IMMEDIATE")
 
