@@ -221,9 +221,12 @@ def test_reading_goes_on_while_another_writes(tree: Tree, index: Path, monkeypat
 
     monkeypatch.setattr(index_module.Writer, "__init__", small_cache)
     connect = sqlite3.connect
-    monkeypatch.setattr(
-        index_module.sqlite3, "connect", lambda *words, **named: connect(*words, **{"timeout": 0} | named)
-    )
+
+    def impatient(place: str, **named: object) -> sqlite3.Connection:
+        reads = "mode=ro" in str(place)
+        return connect(place, **{"timeout": 0.3 if reads else 5} | named)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(index_module.sqlite3, "connect", impatient)
     seen = []
     writing = threading.Thread(target=build.update, args=(tree, index))
     writing.start()

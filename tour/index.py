@@ -21,7 +21,7 @@ from typing import Any, Self
 from tour.errors import StaleIndex
 from tour.model import At, Kind, Lang, Mention, Role, Symbol
 
-FORMAT = 3
+FORMAT = 4
 """Raised with every change of the schema or of what parsers store; another number means: rebuild."""
 
 APPLICATION_ID = 0x746F7572  # "tour"
@@ -395,9 +395,6 @@ class Writer:
             self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             self._db.execute(f"PRAGMA user_version = {FORMAT}")
             self._db.executescript(_SCHEMA)
-        else:
-            # A write-ahead log: readers go on with the old facts, however long the change takes.
-            self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA cache_size = -65536")
         self._db.execute("BEGIN IMMEDIATE")
 
@@ -460,6 +457,9 @@ class Writer:
             self._db.execute(statement)
         self._db.execute("COMMIT")
         if self._fresh:
+            # Later changes go through a write-ahead log: readers go on with the old facts, however long it takes.
+            self._db.execute("PRAGMA locking_mode = NORMAL")
+            self._db.execute("PRAGMA journal_mode = WAL")
             self._db.close()
             self._working.replace(self.path)
 
