@@ -148,6 +148,8 @@ def damage(index: Path, how: str) -> None:
 def test_an_index_of_no_use_is_rebuilt_with_a_word(tree: Tree, index: Path, how: str) -> None:
     build.update(tree, index)
     whole = list(facts_of(index))
+    with Index(index) as now:
+        now.remember("key", "leaves a write-ahead log behind" * 1000)
     damage(index, how)
     assert state_of(index) in {"damaged", "other format"}
     with pytest.raises(StaleIndex, match="index"):

@@ -355,20 +355,34 @@ def state_of(path: Path) -> str:
     """``ready``, ``absent``, ``other format`` or ``damaged``; reads a few pages only."""
     if not path.exists():
         return "absent"
+    if path.stat().st_size < _size_in_header(path):
+        return "damaged"
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
             marks = [db.execute(f"PRAGMA {pragma}").fetchone()[0] for pragma in ("application_id", "user_version")]
-            pages, page_size = (db.execute(f"PRAGMA {p}").fetchone()[0] for p in ("page_count", "page_size"))
             if marks != [APPLICATION_ID, FORMAT]:
                 return "other format"
             whole = db.execute("SELECT value FROM meta WHERE key = 'complete'").fetchone()
-            # While a write-ahead log is there, pages may be in it and not yet in the file.
-            logged = path.with_name(f"{path.name}-wal").exists()
-            if whole is None or (not logged and path.stat().st_size < pages * page_size):
+            if whole is None:
                 return "damaged"
     except sqlite3.DatabaseError:
         return "damaged"
     return "ready"
+
+
+def _size_in_header(path: Path) -> int:
+    """The bytes that a database file says it has (SQLite file format, 1.3)."""
+    with path.open("rb") as file:
+        header = file.read(32)
+    if len(header) < 32:
+        return 32
+    page_size = int.from_bytes(header[16:18]) or 0
+    return int.from_bytes(header[28:32]) * (65536 if page_size == 1 else page_size)
+
+
+def _logs(path: Path) -> list[Path]:
+    """What SQLite keeps beside a database with a write-ahead log."""
+    return [path.with_name(f"{path.name}{ending}") for ending in ("-wal", "-shm")]
 
 
 class Writer:
@@ -461,6 +475,8 @@ class Writer:
             self._db.execute("PRAGMA locking_mode = NORMAL")
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.close()
+            for log in _logs(self.path):  # of the old file; SQLite would apply it to the new one
+                log.unlink(missing_ok=True)
             self._working.replace(self.path)
 
 
