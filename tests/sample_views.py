@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tour.model import At, Grade, Kind, Lane, Lang, Link, LinkKind
-from tour.views import CodeView, DefinitionView, HopView, MarkView, SourceView, StepView, TourView, TreeView
+from tour.model import At, Grade, Lane, Lang, Link, LinkKind
+from tour.views import CodeView, HopView, MarkView, SourceView, StepView, TourView, TreeView
 
 HOSTILE = "</script></code></pre><script>alert(1)</script><img src=x onerror=alert(1)>"
 FILE = f"csrc/a b#c?100%&'{HOSTILE.replace('/', '')}.cpp"
@@ -68,7 +68,6 @@ def source(lines: int = 500) -> SourceView:
         FILE,
         Lang.CPP,
         text,
-        (DefinitionView("cpp:f1", "f1", Kind.FUNCTION, 1),),
         (MarkView(3, 3, "sample", "s1", 1), MarkView(3, 3, "sample", "s2", 2)),
         TREE,
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tour.model import Progress, silent
+from tour.model import LANGS, Progress, silent
 
 if TYPE_CHECKING:
     from tour.build import Report
@@ -85,7 +85,7 @@ def publish(tree: Tree, out: Path, only: Iterable[str] = (), progress: Progress 
 
     with Index(index_path(tree)) as index:
         told = [tours.load(name, folder("annotations")) for name in only or names()]
-        pages = [views.tour_views(tour, tree, index, tours.LANGS) for tour in told]
+        pages = [views.tour_views(tour, tree, index, LANGS) for tour in told]
         passing = [page["en"] for page in pages]
         files = sorted({path for view in passing for path in views.files_of(view)})
         sources = []

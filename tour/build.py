@@ -8,7 +8,6 @@ left out: links. They are worked out of the stored facts when somebody asks (``t
 from __future__ import annotations
 
 import gc
-import hashlib
 import json
 import marshal
 import os
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tour.errors import TourError
-from tour.index import FileRows, Index, StoredFile, Writer, mention_rows, state_of, symbol_rows
+from tour.index import FileRows, Index, StoredFile, Writer, digest_of, mention_rows, state_of, symbol_rows
 from tour.model import Lang, Progress, silent
 from tour.parsers import macros, parse
 from tour.tree import SourceFile, Tree, alone
@@ -94,16 +93,17 @@ def _bring_up(
         known = {path: text for path, text in writer.macros().items() if path in present} | found
         mask = macros.learn(macros.Macro(*macro) for path in sorted(known) for macro in known[path])
         mask_text = json.dumps({name: sorted(names) for name, names in asdict(mask).items()})
-        if writer.meta("mask") not in (None, mask_text):
+        remasked = writer.meta("mask") not in (None, mask_text)
+        if remasked:
             # Another mask reads every C file differently, so an update must read them all to equal a cold build.
             again = {file.path for file in stale}
             stale += [file for file in files if file.lang in _C_FAMILY and file.path not in again]
-            stored = {path: old for path, old in stored.items() if old.lang not in _C_FAMILY}
         writer.set_meta(mask=mask_text)
         parsed = 0
-        for rows in _parse(tree, _numbered(stale, writer.files()), mask, pool, progress):
+        for rows in _parse(tree, _numbered(stale, stored), mask, pool, progress):
             old = stored.get(rows.path)
-            if old is not None and old.digest == rows.digest:
+            reads_anew = remasked and rows.lang in _C_FAMILY
+            if old is not None and old.digest == rows.digest and not reads_anew:
                 writer.touch(rows.path, rows.size, rows.mtime_ns)
                 continue
             writer.remove(rows.path)
@@ -223,7 +223,7 @@ def _parse_task(tree: Tree, files: list[tuple[int, SourceFile]], mask: macros.Ma
                 file.lang.value,
                 file.size,
                 file.mtime_ns,
-                hashlib.blake2b(source, digest_size=16).digest(),
+                digest_of(source),
                 symbol_rows(number, file.lang.scheme, parsed.symbols),
                 mention_rows(number, parsed.mentions),
                 [(1, unread)] if unread else [(problem.line, problem.what) for problem in parsed.problems],

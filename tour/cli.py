@@ -16,11 +16,10 @@ import click
 import tour
 from tour import __version__
 from tour.errors import TourError
+from tour.model import LANGS
 
 if TYPE_CHECKING:
     from tour.tree import Tree
-
-LANGS = ("en", "zh")
 
 
 class _Commands(click.Group):
@@ -123,7 +122,7 @@ def get(version: str, source: str | None, override: str | None, as_json: bool) -
     from tour import origins, tree
     from tour.render import data, terminal
 
-    if _is_path(version):
+    if tree.means_folder(version):
         if source:
             raise TourError("--from goes with a version, not with a folder")
         found = tree.add_folder(Path(version), override)
@@ -141,10 +140,6 @@ def get(version: str, source: str | None, override: str | None, as_json: bool) -
         click.echo(data.dumps({"tree": data.tree_row(found, None)}))
     else:
         click.echo(f"PyTorch {found.version} ({found.kind}) is at {found.root}")
-
-
-def _is_path(text: str) -> bool:
-    return "/" in text or text in {".", ".."} or Path(text).is_dir()
 
 
 @main.command()

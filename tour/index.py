@@ -8,13 +8,13 @@ mentioned between these lines" needs no index of its own.
 
 from __future__ import annotations
 
-import difflib
+import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -81,6 +81,11 @@ class FileRows:
 
 ROWS = 1 << 22
 """Numbers that each file has for its symbols, and again for its mentions; what is beyond is left out."""
+
+
+def digest_of(source: bytes) -> bytes:
+    """What tells whether a file's bytes are those that were read."""
+    return hashlib.blake2b(source, digest_size=16).digest()
 
 
 def symbol_rows(file: int, scheme: str, symbols: Sequence[Symbol]) -> list[tuple[Any, ...]]:
@@ -242,11 +247,6 @@ class Index:
     def _mentions(self, where: str, *values: object) -> list[StoredMention]:
         return [StoredMention(Role(row[0]), *row[1:]) for row in self._db.execute(f"{_MENTION} WHERE {where}", values)]
 
-    @cached_property
-    def meta(self) -> dict[str, str]:
-        """What was written down about the tree: ``version``, ``root``, ``kind``."""
-        return dict(self._db.execute("SELECT key, value FROM meta"))
-
     def files_with_problems(self) -> int:
         """How many files hold something that could not be read."""
         return int(self._db.execute("SELECT count(DISTINCT file) FROM problem").fetchone()[0])
@@ -312,13 +312,6 @@ class Index:
             f"m.name = ? AND m.role IN ({marks}) ORDER BY f.path, m.id", name, *(role.value for role in roles)
         )
 
-    def files_under(self, prefix: str) -> list[str]:
-        """Paths that begin with ``prefix``."""
-        rows = self._db.execute(
-            "SELECT path FROM file WHERE substr(path, 1, ?) = ? ORDER BY path", (len(prefix), prefix)
-        )
-        return [path for (path,) in rows]
-
     def recall(self, key: str) -> str | None:
         """What was remembered under a key since the facts last changed."""
         row = self._db.execute("SELECT told FROM walk WHERE key = ?", (key,)).fetchone()
@@ -332,17 +325,6 @@ class Index:
         except sqlite3.OperationalError:
             return
 
-    def nearest(self, name: str, limit: int = 5) -> list[str]:
-        """Ids of the symbols whose names look most like ``name``, best first."""
-        tail = last_part(name)
-        rows = self._db.execute(
-            "SELECT DISTINCT name FROM symbol WHERE length(name) BETWEEN ? AND ?"
-            " AND (substr(name, 1, 1) = ? COLLATE NOCASE)",
-            (len(tail) - 3, len(tail) + 3, tail[:1]),
-        )
-        close = difflib.get_close_matches(tail, [row[0] for row in rows], n=limit)
-        return [symbol.id for near in close for symbol in self.symbols_named(near)[:1]]
-
 
 _UNREADABLE = {
     "absent": "there is no index at {path}",
@@ -355,7 +337,7 @@ def state_of(path: Path) -> str:
     """``ready``, ``absent``, ``other format`` or ``damaged``; reads a few pages only."""
     if not path.exists():
         return "absent"
-    if path.stat().st_size < _size_in_header(path):
+    if _is_cut(path):
         return "damaged"
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
@@ -370,14 +352,23 @@ def state_of(path: Path) -> str:
     return "ready"
 
 
-def _size_in_header(path: Path) -> int:
-    """The bytes that a database file says it has (SQLite file format, 1.3)."""
+def _is_cut(path: Path) -> bool:
+    """Whether a database file is shorter than its header says by more than its write-ahead log could still add.
+
+    SQLite file format, 1.3 and 4.1: while a log is written back, the header comes before the pages at the end.
+    """
     with path.open("rb") as file:
         header = file.read(32)
     if len(header) < 32:
-        return 32
-    page_size = int.from_bytes(header[16:18]) or 0
-    return int.from_bytes(header[28:32]) * (65536 if page_size == 1 else page_size)
+        return True
+    told = int.from_bytes(header[16:18])
+    page_size = 65536 if told == 1 else told
+    missing = int.from_bytes(header[28:32]) * page_size - path.stat().st_size
+    if missing <= 0:
+        return False
+    log = _logs(path)[0]
+    frames = log.stat().st_size // (page_size + 24) if log.exists() else 0
+    return missing > frames * page_size
 
 
 def _logs(path: Path) -> list[Path]:
@@ -426,7 +417,7 @@ class Writer:
         return {row[1]: StoredFile(row[0], row[1], Lang(row[2]), *row[3:]) for row in rows}
 
     def macros(self) -> dict[str, list[list[Any]]]:
-        """The ``#define``s of every file by path, as ``set_macros`` got them."""
+        """The ``#define``s of every file by path, as ``add`` got them."""
         return {path: json.loads(text) for path, text in self._db.execute("SELECT path, macros FROM file")}
 
     def meta(self, key: str) -> str | None:

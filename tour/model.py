@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+LANGS = ("en", "zh")
+"""The languages that tours and the interface are written in; the first is the one without a prefix."""
+
 
 class Lang(StrEnum):
     """The language of a source file; decides its parser."""

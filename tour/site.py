@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from tour.errors import TourError
-from tour.model import Progress, silent
+from tour.model import LANGS, Progress, silent
 from tour.render import html
 from tour.render.words import words
 from tour.resources import checkout, folder
 from tour.views import SourceView, TourView
 
-LANGS = ("en", "zh")
 CONFIGS = {"en": "mkdocs.yml", "zh": "mkdocs.zh.yml"}
 OURS = "assets/tour/tour.css"
 """A file that every site of ours holds: by it an older one is known."""

@@ -17,9 +17,8 @@ from typing import Any
 import yaml
 
 from tour.errors import AnnotationError, UnknownName
-from tour.model import Lane, LinkKind
+from tour.model import LANGS, Lane, LinkKind
 
-LANGS = ("en", "zh")
 ONWARD = "onward"
 """The id of the closing section."""
 

@@ -335,6 +335,11 @@ def _newest() -> Tree:
     return next(tree for tree in whole if _age(tree) == newest)
 
 
+def means_folder(text: str) -> bool:
+    """Whether a word for a tree to bring means a folder; a version that is also a folder here means the version."""
+    return _is_path(text) or (_public(text) is None and os.path.isdir(text))  # noqa: PTH112
+
+
 def _is_path(text: str) -> bool:
     return "/" in text or os.sep in text or text in {".", "..", "~"}
 

@@ -5,14 +5,13 @@ Views hold text and numbers only, so a renderer needs no index, no tree and no f
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tour.anchors import Place, Reader
 from tour.errors import StaleIndex
-from tour.index import Index
-from tour.model import At, Kind, Lane, Lang, Link, LinkKind
+from tour.index import Index, digest_of
+from tour.model import At, Lane, Lang, Link, LinkKind
 from tour.proof import Passage, walk
 from tour.tours import ONWARD, Tour
 from tour.tree import Tree
@@ -115,23 +114,12 @@ class MarkView:
 
 
 @dataclass(frozen=True, slots=True)
-class DefinitionView:
-    """A definition in a source file, for its outline."""
-
-    id: str
-    name: str
-    kind: Kind
-    line: int
-
-
-@dataclass(frozen=True, slots=True)
 class SourceView:
     """One whole source file."""
 
     file: str
     lang: Lang
     text: str
-    definitions: tuple[DefinitionView, ...]
     marks: tuple[MarkView, ...]
     tree: TreeView
 
@@ -157,7 +145,7 @@ def reader(tree: Tree, index: Index) -> Reader:
     def read(path: str) -> bytes:
         source = tree.read(path)
         stored = index.file(path)
-        if stored is not None and hashlib.blake2b(source, digest_size=16).digest() != stored.digest:
+        if stored is not None and digest_of(source) != stored.digest:
             raise StaleIndex("the file changed since it was indexed", at=path, hint="Run `tour index`.")
         return source
 
@@ -239,16 +227,10 @@ def source_view(path: str, tree: Tree, index: Index, tours: Iterable[TourView] =
         for step in tour.steps
         if step.file == path and step.line is not None
     ]
-    definitions = [
-        DefinitionView(symbol.id, symbol.name, symbol.kind, symbol.line)
-        for symbol in index.symbols_in(path)
-        if symbol.is_definition
-    ]
     return SourceView(
         path,
         stored.lang if stored else Lang.CPP,
         source.decode("utf-8", "replace"),
-        tuple(definitions),
         tuple(sorted(marks, key=lambda mark: (mark.line, mark.number))),
         TreeView(tree.version, str(tree.root), tree.kind.value),
     )

@@ -108,7 +108,7 @@ def _bound_to(index: Index, source: Node, scopes: PythonScopes) -> Iterator[Link
     tables = tuple(_registered(index, module, scopes))
     ours = [row for row in rows if any(_holds(table, row) for table in tables)]
     for row in ours or rows:
-        yield from _row(index, row, source.id, tables or ())
+        yield from _row(index, row, source.id, tables)
 
 
 def _registered(index: Index, module: StoredSymbol, scopes: PythonScopes) -> Iterator[StoredSymbol]:

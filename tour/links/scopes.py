@@ -235,7 +235,7 @@ def cpp_targets(index: Index, name: str, scope: StoredSymbol | None) -> tuple[li
     while True:
         found = _functions(index.symbols(f"{prefix}::{plain}" if prefix else plain))
         if found:
-            return found, len({(symbol.qualname, symbol.signature) for symbol in found}) == 1 and len(found) == 1
+            return found, len(found) == 1
         if not prefix:
             break
         prefix = prefix.rpartition("::")[0]
