@@ -19,7 +19,7 @@ LAYERS: dict[str, set[str]] = {
     "parsers": {"errors", "model", "parsers"},
     "index": {"errors", "model"},
     "tours": {"errors", "model"},
-    "links": {"errors", "model", "index", "links.scopes"},
+    "links": {"errors", "model", "index", "links.nodes", "links.python_scopes", "links.cpp_scopes"},
     "route": {"errors", "model", "links"},
     "build": {"errors", "model", "tree", "parsers", "index"},
     "anchors": {"errors", "model", "index", "tours"},

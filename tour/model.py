@@ -38,6 +38,8 @@ class Kind(StrEnum):
     CLASS = "class"
     FUNCTION = "function"
     METHOD = "method"
+    KERNEL = "kernel"
+    """A CUDA ``__global__`` function."""
     VARIABLE = "variable"
     ENUM = "enum"
     ALIAS = "alias"
@@ -64,6 +66,34 @@ class Role(StrEnum):
     """A source file listed for an extension module: ``name`` is the path, ``target`` the module."""
     DISPATCH = "dispatch"
     """One key of an operator's ``dispatch:``: ``name`` is the kernel, ``target`` the dispatch key."""
+    STRUCTURED = "structured"
+    """The same of a structured operator: the kernel is what ``TORCH_IMPL_FUNC(name)`` defines."""
+    UFUNC = "ufunc"
+    """One key of ``ufunc_inner_loop:``: ``name`` is the function in ``at::native::ufunc``, ``target`` the key."""
+    DELEGATE = "delegate"
+    """``structured_delegate:``: ``name`` is the operator that computes for this one."""
+    AUTOGEN = "autogen"
+    """``autogen:``: ``name`` is an operator that code generation derives from this one."""
+    GENERATE = "generate"
+    """A binding that code generation makes: ``name`` is the Python name, ``target`` the operator."""
+    IMPL = "impl"
+    """A registration in C++: ``name`` is the operator, ``target`` the kernel."""
+    REGISTER = "register"
+    """``REGISTER_DISPATCH`` and its kin: ``name`` is the stub, ``target`` the kernel."""
+    LAUNCH = "launch"
+    """A launch: ``name`` is the kernel."""
+    DERIVATIVE = "derivative"
+    """An entry of ``derivatives.yaml``: ``name`` is the operator."""
+    OWNER = "owner"
+    """A module or class made in C++: ``name`` is its Python name, ``target`` the variable that holds it."""
+    ALIAS = "alias"
+    """``x = a.b`` or ``x = f(a.b, …)``: ``name`` is ``a.b``, ``target`` the name bound, ``x`` or ``self.x``."""
+    INSTANCE = "instance"
+    """``x = C(…)`` or ``x: C``: ``name`` is ``C``, ``target`` the name bound, ``x`` or ``self.x``."""
+    START = "start"
+    """A function handed to a thread or process: ``name`` is the function, ``target`` what starts it."""
+    ARGUMENT = "argument"
+    """An argument handed along with it: ``name`` as written, ``target`` its position or keyword."""
 
 
 class LinkKind(StrEnum):
@@ -179,10 +209,12 @@ class Link:
     at: At
     """Where one can see the fact."""
     rule: str
-    """The linker and rule that made it: ``calls/scope``."""
+    """The linker and rule that made it: ``cpp_calls/scope``."""
     grade: Grade
     candidates: int = 1
     """How many symbols the name could have meant; over 1 only for ``Grade.NAME``."""
+    key: str | None = None
+    """The dispatch key or device that it holds for, where it holds for one."""
 
 
 class Progress(Protocol):

@@ -123,10 +123,26 @@ def _restored(step: Step, kept: list[Any], index: Index) -> Passage:
 
 
 def _restored_link(
-    kind: str, source: str, target: str, target_at: Any, at: Any, rule: str, grade: str, candidates: int
+    kind: str,
+    source: str,
+    target: str,
+    target_at: Any,
+    at: Any,
+    rule: str,
+    grade: str,
+    candidates: int,
+    key: str | None,
 ) -> Link:
     return Link(
-        LinkKind(kind), source, target, At(*target_at) if target_at else None, At(*at), rule, Grade(grade), candidates
+        LinkKind(kind),
+        source,
+        target,
+        At(*target_at) if target_at else None,
+        At(*at),
+        rule,
+        Grade(grade),
+        candidates,
+        key,
     )
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tour.index import Index
-from tour.links import bindings, calls, imports
-from tour.links.scopes import Node, PythonScopes, node, stored
+from tour.links import bindings, cpp_calls, imports, python_calls
+from tour.links.nodes import Node, node, stored
+from tour.links.python_scopes import PythonScopes
 from tour.model import Link
 
 __all__ = ["LINKERS", "Links", "Node", "node", "stored"]
@@ -21,7 +22,8 @@ Linker = Callable[[Index, Node, "tuple[int, int] | None", PythonScopes], Iterato
 LINKERS: dict[str, Linker] = {
     "bindings": bindings.links_from,
     "imports": imports.links_from,
-    "calls": calls.links_from,
+    "python_calls": python_calls.links_from,
+    "cpp_calls": cpp_calls.links_from,
 }
 """Every linker, those that read declarations before those that read code."""
 

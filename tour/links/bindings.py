@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tour.index import Index, StoredMention, StoredSymbol, last_part
-from tour.links.scopes import Node, PythonScopes, cpp_targets, mentions_in, node, stored
+from tour.links.cpp_scopes import cpp_targets
+from tour.links.nodes import Node, mentions_in, node, stored
+from tour.links.python_scopes import PythonScopes
 from tour.model import Grade, Kind, Link, LinkKind, Role
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tour.index import Index
-from tour.links.scopes import Node, PythonScopes, mentions_in, node, stored
+from tour.links.nodes import Node, mentions_in, node, stored
+from tour.links.python_scopes import PythonScopes
 from tour.model import Grade, Kind, Link, LinkKind, Role
 
 

@@ -30,8 +30,8 @@ pattern with a text predicate costs time in every file, and few files have what 
 LONGEST_NAME = 300
 """Bytes of a name or signature that are kept: template arguments in a generated file can run to kilobytes."""
 
-_BODIES = frozenset({Kind.FUNCTION, Kind.METHOD})
-_CONTAINERS = frozenset({Kind.CLASS, Kind.FUNCTION, Kind.METHOD, Kind.NAMESPACE, Kind.ENUM})
+_BODIES = frozenset({Kind.FUNCTION, Kind.METHOD, Kind.KERNEL})
+_CONTAINERS = _BODIES | {Kind.CLASS, Kind.NAMESPACE, Kind.ENUM}
 _ROLES = {role.value: role for role in Role}
 _KINDS = {kind.value: kind for kind in Kind}
 _NO_LOCALS = frozenset({Kind.VARIABLE, Kind.MACRO, Kind.ALIAS})

@@ -1,66 +1,18 @@
-"""What a name means where it stands: Python's and C++'s scopes, as far as the index can see them.
+"""What a Python name means where it stands, as far as the index can see.
 
-Python: function, class and module bindings, imports (re-exports and ``*`` too), ``self`` and ``cls`` through the
-bases. C++: the enclosing namespaces and classes, outwards. Not seen: parameters and local variables that hide a
-name, assignments at run time, ``using`` directives and argument-dependent look-up.
+Function, class and module bindings, imports (re-exports and ``*`` too), ``self`` and ``cls`` through the bases. Not
+seen: parameters and local variables that hide a name, and assignments at run time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from tour.index import Index, StoredMention, StoredSymbol
+from tour.links.nodes import Node, node, stored
+from tour.model import Kind, Role
 
-from tour.index import Index, StoredMention, StoredSymbol, last_part
-from tour.model import At, Kind, Role
-
-_CALLABLE = frozenset({Kind.FUNCTION, Kind.METHOD, Kind.CLASS, Kind.VARIABLE, Kind.MACRO, Kind.ALIAS})
-_FUNCTIONS = frozenset({Kind.FUNCTION, Kind.METHOD})
 _IMPORTS = frozenset({Role.IMPORT, Role.FROM, Role.TYPING})
 _DEEPEST = 12
 """Re-exports and bases are followed this far; deeper chains are loops."""
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One end of a link: a symbol's id, and where it is defined if the tree defines it."""
-
-    id: str
-    at: At | None = None
-
-    @property
-    def scheme(self) -> str:
-        """``py``, ``c``, ``cpp`` or ``op``."""
-        return self.id.partition(":")[0]
-
-    @property
-    def qualname(self) -> str:
-        """The id without its scheme."""
-        return self.id.partition(":")[2]
-
-
-def node(symbol: StoredSymbol) -> Node:
-    """The node of a stored symbol."""
-    return Node(symbol.id, symbol.at)
-
-
-def stored(index: Index, of: Node) -> list[StoredSymbol]:
-    """The symbols that a node stands for: one where it says where it is defined, else all of that id."""
-    symbols = index.symbols(of.qualname, of.scheme)
-    return [symbol for symbol in symbols if symbol.at == of.at] if of.at else symbols
-
-
-def mentions_in(
-    index: Index, symbol: StoredSymbol, lines: tuple[int, int] | None, *roles: Role
-) -> Iterator[StoredMention]:
-    """What a symbol's own body mentions: all of a function's lines; of a module or class not its functions' bodies.
-
-    ``lines`` narrows it to a statement.
-    """
-    first, last = (symbol.start_line, symbol.end_line) if lines is None else lines
-    whole = symbol.kind in _FUNCTIONS
-    for mention in index.mentions_between(symbol.file, first, last):
-        if mention.role in roles and (whole or mention.scope == symbol.row):
-            yield mention
 
 
 class PythonScopes:
@@ -217,45 +169,3 @@ def _latest(symbols: list[StoredSymbol]) -> list[StoredSymbol]:
     found = [symbol for symbol in symbols if symbol.is_definition]
     sources = [symbol for symbol in found if not symbol.file.endswith(".pyi")] or found
     return sources[-1:]
-
-
-def cpp_targets(index: Index, name: str, scope: StoredSymbol | None) -> tuple[list[StoredSymbol], bool]:
-    """The definitions that a C or C++ name may mean where it stands, and whether scope alone decided.
-
-    Enclosing namespaces and classes are tried from the inside out; the first that knows the name wins. C code sees
-    names of C linkage, which C++ files define at global scope under ``extern "C"``.
-    """
-    if name.startswith("this."):
-        found = _members_of_class(index, name[5:], scope)
-        return (found, len(found) == 1) if found else (_by_last_part(index, name), False)
-    if name.startswith("."):
-        return _by_last_part(index, name), False
-    plain = name.removeprefix("::")
-    prefix = "" if name.startswith("::") or scope is None else scope.qualname
-    while True:
-        found = _functions(index.symbols(f"{prefix}::{plain}" if prefix else plain))
-        if found:
-            return found, len(found) == 1
-        if not prefix:
-            break
-        prefix = prefix.rpartition("::")[0]
-    return _by_last_part(index, name), False
-
-
-def _members_of_class(index: Index, name: str, scope: StoredSymbol | None) -> list[StoredSymbol]:
-    return _functions(index.symbols(f"{scope.qualname.rpartition('::')[0]}::{name}", "cpp")) if scope else []
-
-
-def _by_last_part(index: Index, name: str) -> list[StoredSymbol]:
-    """Every C or C++ definition whose name ends alike; qualified names must agree in all that was written."""
-    found = _functions(index.symbols_named(last_part(name)))
-    written = name.removeprefix("::").removeprefix("this.").removeprefix(".")
-    if "::" in written:
-        found = [symbol for symbol in found if f"::{symbol.qualname}".endswith(f"::{written}")]
-    return found
-
-
-def _functions(symbols: list[StoredSymbol]) -> list[StoredSymbol]:
-    """Definitions that can be called; declarations only where nothing else is there."""
-    callable_ = [symbol for symbol in symbols if symbol.scheme in {"c", "cpp"} and symbol.kind in _CALLABLE]
-    return [symbol for symbol in callable_ if symbol.is_definition] or callable_

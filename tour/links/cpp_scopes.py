@@ -1,0 +1,53 @@
+"""What a C or C++ name means where it stands: the enclosing namespaces and classes, outwards.
+
+Not seen: parameters and local variables that hide a name, ``using`` directives and argument-dependent look-up.
+"""
+
+from __future__ import annotations
+
+from tour.index import Index, StoredSymbol, last_part
+from tour.model import Kind
+
+_CALLABLE = frozenset({Kind.FUNCTION, Kind.METHOD, Kind.KERNEL, Kind.CLASS, Kind.VARIABLE, Kind.MACRO, Kind.ALIAS})
+
+
+def cpp_targets(index: Index, name: str, scope: StoredSymbol | None) -> tuple[list[StoredSymbol], bool]:
+    """The definitions that a C or C++ name may mean where it stands, and whether scope alone decided.
+
+    Enclosing namespaces and classes are tried from the inside out; the first that knows the name wins. C code sees
+    names of C linkage, which C++ files define at global scope under ``extern "C"``.
+    """
+    if name.startswith("this."):
+        found = _members_of_class(index, name[5:], scope)
+        return (found, len(found) == 1) if found else (_by_last_part(index, name), False)
+    if name.startswith("."):
+        return _by_last_part(index, name), False
+    plain = name.removeprefix("::")
+    prefix = "" if name.startswith("::") or scope is None else scope.qualname
+    while True:
+        found = _functions(index.symbols(f"{prefix}::{plain}" if prefix else plain))
+        if found:
+            return found, len(found) == 1
+        if not prefix:
+            break
+        prefix = prefix.rpartition("::")[0]
+    return _by_last_part(index, name), False
+
+
+def _members_of_class(index: Index, name: str, scope: StoredSymbol | None) -> list[StoredSymbol]:
+    return _functions(index.symbols(f"{scope.qualname.rpartition('::')[0]}::{name}", "cpp")) if scope else []
+
+
+def _by_last_part(index: Index, name: str) -> list[StoredSymbol]:
+    """Every C or C++ definition whose name ends alike; qualified names must agree in all that was written."""
+    found = _functions(index.symbols_named(last_part(name)))
+    written = name.removeprefix("::").removeprefix("this.").removeprefix(".")
+    if "::" in written:
+        found = [symbol for symbol in found if f"::{symbol.qualname}".endswith(f"::{written}")]
+    return found
+
+
+def _functions(symbols: list[StoredSymbol]) -> list[StoredSymbol]:
+    """Definitions that can be called; declarations only where nothing else is there."""
+    callable_ = [symbol for symbol in symbols if symbol.scheme in {"c", "cpp"} and symbol.kind in _CALLABLE]
+    return [symbol for symbol in callable_ if symbol.is_definition] or callable_

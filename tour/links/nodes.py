@@ -1,0 +1,54 @@
+"""The ends of links, and what stands in the body of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tour.index import Index, StoredMention, StoredSymbol
+from tour.model import At, Kind, Role
+
+_FUNCTIONS = frozenset({Kind.FUNCTION, Kind.METHOD, Kind.KERNEL})
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One end of a link: a symbol's id, and where it is defined if the tree defines it."""
+
+    id: str
+    at: At | None = None
+
+    @property
+    def scheme(self) -> str:
+        """``py``, ``c``, ``cpp`` or ``op``."""
+        return self.id.partition(":")[0]
+
+    @property
+    def qualname(self) -> str:
+        """The id without its scheme."""
+        return self.id.partition(":")[2]
+
+
+def node(symbol: StoredSymbol) -> Node:
+    """The node of a stored symbol."""
+    return Node(symbol.id, symbol.at)
+
+
+def stored(index: Index, of: Node) -> list[StoredSymbol]:
+    """The symbols that a node stands for: one where it says where it is defined, else all of that id."""
+    symbols = index.symbols(of.qualname, of.scheme)
+    return [symbol for symbol in symbols if symbol.at == of.at] if of.at else symbols
+
+
+def mentions_in(
+    index: Index, symbol: StoredSymbol, lines: tuple[int, int] | None, *roles: Role
+) -> Iterator[StoredMention]:
+    """What a symbol's own body mentions: all of a function's lines; of a module or class not its functions' bodies.
+
+    ``lines`` narrows it to a statement.
+    """
+    first, last = (symbol.start_line, symbol.end_line) if lines is None else lines
+    whole = symbol.kind in _FUNCTIONS
+    for mention in index.mentions_between(symbol.file, first, last):
+        if mention.role in roles and (whole or mention.scope == symbol.row):
+            yield mention
