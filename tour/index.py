@@ -21,7 +21,7 @@ from typing import Any, Self
 from tour.errors import StaleIndex
 from tour.model import At, Kind, Lang, Mention, Role, Symbol
 
-FORMAT = 4
+FORMAT = 5
 """Raised with every change of the schema or of what parsers store; another number means: rebuild."""
 
 APPLICATION_ID = 0x746F7572  # "tour"
@@ -93,7 +93,8 @@ def symbol_rows(file: int, scheme: str, symbols: Sequence[Symbol]) -> list[tuple
     base = file * ROWS
     return [
         (
-            base + at, scheme, symbol.kind._value_, last_part(symbol.qualname), symbol.qualname, symbol.signature,
+            base + at, "op" if symbol.kind is Kind.OPERATOR else scheme, symbol.kind._value_,
+            last_part(symbol.qualname), symbol.qualname, symbol.signature,
             symbol.line, symbol.column, symbol.start_line, symbol.end_line,
             base + symbol.parent if symbol.parent >= 0 else None, symbol.is_definition,
         )
@@ -187,8 +188,9 @@ def _run(file: int) -> tuple[int, int]:
 
 
 def last_part(name: str) -> str:
-    """``c`` of ``a.b.c``, ``a::b::c`` and ``.c``."""
-    return name.rpartition(":")[2].rpartition(".")[2] or name
+    """``c`` of ``a.b.c``, ``a::b::c`` and ``.c``; ``add.out`` of the operator ``aten::add.out``."""
+    _, colons, last = name.rpartition("::")
+    return last if colons else name.rpartition(".")[2] or name
 
 
 def split_id(symbol_id: str) -> tuple[str, str, str]:

@@ -37,6 +37,8 @@ def parse(path: str, source: bytes, lang: Lang, mask: macros.Mask = NO_MASK) -> 
         symbols, mentions, found = python.parse(path, source)
     elif lang is Lang.OPERATORS:
         symbols, mentions, found = op_yaml.parse(path, source)
+    elif lang is Lang.DERIVATIVES:
+        symbols, mentions, found = op_yaml.parse_derivatives(path, source)
     else:
         symbols, mentions, found = c_family.parse(lang, path, macros.blank(source, mask))
     return Parsed(symbols, mentions, problems + found)
