@@ -45,6 +45,7 @@ _INDICES = """
 CREATE INDEX IF NOT EXISTS symbol_qualname ON symbol (qualname);
 CREATE INDEX IF NOT EXISTS symbol_name ON symbol (name);
 CREATE INDEX IF NOT EXISTS mention_name ON mention (name);
+CREATE INDEX IF NOT EXISTS mention_target ON mention (target) WHERE target IS NOT NULL;
 CREATE INDEX IF NOT EXISTS problem_file ON problem (file);
 """
 
@@ -284,6 +285,17 @@ class Index:
             return self._symbols("s.name = ?", name)
         return self._symbols("s.name = ? AND s.scheme = ?", name, scheme)
 
+    def operators(self, space: str, base: str) -> list[StoredSymbol]:
+        """Every overload of an operator: of ``aten`` and ``add`` ``aten::add.Tensor``, ``aten::add.out``, ….
+
+        An entry comes once: an operator that another file registers again is left out.
+        """
+        name = f"{space}::{base}"
+        found = self._symbols(
+            "(s.qualname = ? OR s.qualname BETWEEN ? AND ?) AND s.scheme = 'op'", name, f"{name}.", f"{name}.~"
+        )
+        return list({symbol.qualname: symbol for symbol in found}.values())
+
     def symbols_in(self, path: str) -> list[StoredSymbol]:
         """Every symbol of a file, in its order."""
         file = self.file(path)
@@ -307,11 +319,29 @@ class Index:
         within = "m.id BETWEEN ? AND ? AND m.line BETWEEN ? AND ? ORDER BY m.id"
         return self._mentions(within, *_run(file.id), first, last)
 
+    def mentions_of_role(self, path: str, role: Role) -> list[StoredMention]:
+        """Every mention in that role in a file, in its order."""
+        file = self.file(path)
+        if file is None:
+            return []
+        return self._mentions("m.id BETWEEN ? AND ? AND m.role = ? ORDER BY m.id", *_run(file.id), role.value)
+
     def mentions_of(self, name: str, *roles: Role) -> list[StoredMention]:
         """Every mention, in one of the roles, whose name ends in ``name``."""
         marks = ", ".join("?" * len(roles))
         return self._mentions(
             f"m.name = ? AND m.role IN ({marks}) ORDER BY f.path, m.id", name, *(role.value for role in roles)
+        )
+
+    def mentions_to(self, qualname: str, *roles: Role) -> list[StoredMention]:
+        """Every mention, in one of the roles, whose target is a C++ name or the end of it: ``f`` of ``a::f``."""
+        parts = qualname.split("::")
+        written = ["::".join(parts[start:]) for start in range(len(parts))]
+        names, marks = ", ".join("?" * len(written)), ", ".join("?" * len(roles))
+        return self._mentions(
+            f"m.target IN ({names}) AND m.role IN ({marks}) ORDER BY f.path, m.id",
+            *written,
+            *(role.value for role in roles),
         )
 
     def recall(self, key: str) -> str | None:

@@ -117,11 +117,15 @@ def _entry(node: Node, captures: Captures, source: bytes) -> str | None:
     if node.type not in {"string_literal", "raw_string_literal"}:
         return None
     name = text(node, source).strip('"')
-    call = captures["mention.entry"][0]
-    function = call.child_by_field_name("function")
-    if function is None or function.type != "field_expression":
-        return name
-    owner = _receiver(function, source)
+    row = captures["mention.entry"][0]
+    function = row.child_by_field_name("function")
+    if function is not None and function.type == "field_expression":
+        owner = _receiver(function, source)
+    elif "class" in captures:
+        first = node.prev_named_sibling
+        owner = text(first, source) if first is not None and first.type == "identifier" else None
+    else:
+        owner = None
     return f"{owner}.{name}" if owner else name
 
 
@@ -186,9 +190,14 @@ def _last_identifier(node: Node, captures: Captures, source: bytes) -> str | Non
     while True:
         field = {"call_expression": "arguments", "cast_expression": "value"}.get(node.type)
         inner = node.child_by_field_name(field) if field else None
-        if inner is None or not inner.named_children:
+        if inner is None:
             break
-        node = inner.named_children[-1]
+        if field == "value":
+            node = inner
+        elif inner.named_children:
+            node = inner.named_children[-1]
+        else:
+            break
     if node.type == "call_expression":
         node = node.child_by_field_name("function") or node
     name = without_template_arguments(text(node, source)).lstrip("&( ").rstrip(") ")
@@ -204,6 +213,8 @@ def _target(node: Node, captures: Captures, source: bytes) -> str | None:
     if "target" not in captures:
         return None
     target = captures["target"][0]
+    while target.type == "comment" and target.next_named_sibling is not None:
+        target = target.next_named_sibling
     if target.type == "lambda_expression":
         return _bound_name(node, source)
     if "mention.alias" in captures:

@@ -39,6 +39,9 @@ def parse(path: str, source: bytes) -> Records:
             continue
         symbols.append(_symbol(Kind.OPERATOR, f"{schema[1] or 'aten'}::{schema[2]}", schema[3], keys["func"], entry))
         mentions.extend(_of_operator(keys, symbols[-1], schema[2], len(symbols) - 1))
+        autogen = keys.get("autogen")
+        if isinstance(autogen, yaml.ScalarNode):
+            symbols += [_symbol(Kind.OPERATOR, name, "", autogen, autogen) for name in _autogen(autogen)]
     mentions.sort(key=lambda mention: (mention.scope, mention.line, mention.column))
     return symbols, mentions, problems
 
@@ -126,10 +129,15 @@ def _of_operator(keys: dict[str, yaml.Node], symbol: Symbol, name: str, scope: i
         yield _mention(Role.DISPATCH, kernel_name, "CompositeImplicitAutograd", keys["func"], scope)
     autogen = keys.get("autogen")
     if isinstance(autogen, yaml.ScalarNode):
-        for derived in autogen.value.split(","):
-            yield _mention(Role.AUTOGEN, f"aten::{derived.strip()}", None, autogen, scope)
+        for derived in _autogen(autogen):
+            yield _mention(Role.AUTOGEN, derived, None, autogen, scope)
     for python_name in _python_names(keys, name.partition(".")[0]):
         yield _mention(Role.GENERATE, python_name, symbol.qualname, keys["func"], scope)
+
+
+def _autogen(node: yaml.ScalarNode) -> list[str]:
+    """The operators that code generation derives from an entry; they have no schema in the tree."""
+    return [f"aten::{name.strip()}" for name in node.value.split(",") if name.strip()]
 
 
 def _flag(node: yaml.Node | None) -> bool:

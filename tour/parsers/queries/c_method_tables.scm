@@ -4,7 +4,8 @@
 ((declaration
    type: (_) @type
    declarator: (init_declarator value: (initializer_list
-     (initializer_list . (string_literal) @name . (_) @target) @mention.entry)))
+     (initializer_list . [(string_literal) @name (cast_expression value: (string_literal) @name)] . (_) @target)
+     @mention.entry)))
  (#match? @type "Py(Method|GetSet)Def"))
 
 ; A method table joins those of the module under construction
