@@ -101,6 +101,8 @@ def _row(index: Index, row: StoredMention, source: str, kind: LinkKind, *, sure:
     scope = index.symbol(row.scope) if row.scope is not None else None
     found, by_scope = cpp_targets(index, row.target, scope)
     found = [symbol for symbol in found if symbol.kind is not Kind.MACRO]
+    if not found and "::" in row.target:  # a member that the class inherits
+        found, by_scope = cpp_targets(index, row.target.rpartition("::")[0], scope)
     here = [symbol for symbol in found if symbol.file == row.file] or found
     exact = sure and (by_scope or len({symbol.qualname for symbol in here}) == 1) and len(here) <= 2
     rule = "bindings/pybind11" if "." in row.name else "bindings/table-row"
@@ -135,7 +137,7 @@ def _extension(scopes: PythonScopes, name: str) -> StoredSymbol | None:
     """The extension module that a dotted name is, or lies in."""
     while name:
         module = scopes.module(name)
-        if module is not None:
+        if module is not None and not module.file.endswith(".pyi"):
             return module if scopes.is_extension(module) else None
         name = name.rpartition(".")[0]
     return None
@@ -144,6 +146,8 @@ def _extension(scopes: PythonScopes, name: str) -> StoredSymbol | None:
 def _is_on(index: Index, row: StoredMention, home: str, scopes: PythonScopes) -> bool:
     """Whether a row puts its name on ``home``, a module or class."""
     module = scopes.module(home)
+    if module is not None and module.file.endswith(".pyi"):
+        module = None  # what a type checker is told of something made in C++
     if "." in row.name:  # pybind11: the path of owners inside the extension module
         path = python_path(index, row).rpartition(".")[0]
         if module is not None and scopes.is_extension(module):
@@ -185,7 +189,9 @@ def _other_name(index: Index, row: StoredMention, held: str) -> str:
 
 def _in_function(index: Index, row: StoredMention) -> list[StoredMention]:
     """What the outermost function around a row mentions."""
-    scope = index.symbol(row.scope) if row.scope is not None else None
+    if row.scope is None:  # in a body that the grammar lost track of
+        return index.mentions_between(row.file, 1, row.line)
+    scope: StoredSymbol | None = index.symbol(row.scope)
     while scope is not None and scope.parent is not None:
         around = index.symbol(scope.parent)
         if around.kind not in {Kind.FUNCTION, Kind.METHOD}:

@@ -1,7 +1,7 @@
 """Operator → the kernels that compute it, one link for each dispatch key.
 
-``native_functions.yaml`` names or implies them: an entry of ``dispatch:``, a structured kernel (``TORCH_IMPL_FUNC``) and
-its shape check (``TORCH_META_FUNC``), the inner loop of a ``ufunc_inner_loop:``, the operator that a
+``native_functions.yaml`` names or implies them: an entry of ``dispatch:``, a structured kernel (``TORCH_IMPL_FUNC``)
+and its shape check (``TORCH_META_FUNC``), the inner loop of a ``ufunc_inner_loop:``, the operator that a
 ``structured_delegate:`` hands over to, and the one that an ``autogen:`` variant wraps (``torchgen/model.py``,
 ``torchgen/gen.py``). ``TORCH_LIBRARY`` blocks register others in C++. A name with several definitions is told apart by
 the operator's schema. Cannot see: registrations made through macros that paste names (``VMAP_SUPPORT``, autocast's

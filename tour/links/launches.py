@@ -17,11 +17,28 @@ from tour.links.python_scopes import PythonScopes
 from tour.model import Grade, Kind, Link, LinkKind, Role
 
 LOOPS = frozenset(
-    "gpu_kernel gpu_kernel_with_scalars gpu_kernel_nocast gpu_kernel_multiple_outputs gpu_kernel_with_index "
-    "gpu_reduce_kernel gpu_index_kernel jitted_gpu_kernel jitted_gpu_reduce_kernel opmath_gpu_kernel_with_scalars "
-    "opmath_symmetric_gpu_kernel_with_scalars opmath_jitted_gpu_kernel_with_scalars cpu_kernel cpu_kernel_vec "
-    "cpu_kernel_multiple_outputs cpu_serial_kernel cpu_serial_kernel_vec cpu_index_kernel binary_kernel_reduce "
-    "binary_kernel_reduce_vec".split()
+    {
+        "gpu_kernel",
+        "gpu_kernel_with_scalars",
+        "gpu_kernel_nocast",
+        "gpu_kernel_multiple_outputs",
+        "gpu_kernel_with_index",
+        "gpu_reduce_kernel",
+        "gpu_index_kernel",
+        "jitted_gpu_kernel",
+        "jitted_gpu_reduce_kernel",
+        "opmath_gpu_kernel_with_scalars",
+        "opmath_symmetric_gpu_kernel_with_scalars",
+        "opmath_jitted_gpu_kernel_with_scalars",
+        "cpu_kernel",
+        "cpu_kernel_vec",
+        "cpu_kernel_multiple_outputs",
+        "cpu_serial_kernel",
+        "cpu_serial_kernel_vec",
+        "cpu_index_kernel",
+        "binary_kernel_reduce",
+        "binary_kernel_reduce_vec",
+    }
 )
 """Functions that run what they are given once for each element."""
 

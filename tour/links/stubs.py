@@ -24,7 +24,7 @@ _DEVICES = {"CUDA", "HIP", "MPS", "MTIA", "XPU", "PRIVATEUSE1", "META"}
 
 def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes: PythonScopes) -> Iterator[Link]:
     """The kernels registered for a stub."""
-    if source.scheme != "cpp" or not source.id.endswith("_stub") and not _may_be_stub(index, source):
+    if source.scheme != "cpp" or not (source.id.endswith("_stub") or _is_variable(index, source)):
         return
     name = source.qualname.rpartition("::")[2]
     for mention in index.mentions_of(name, Role.REGISTER):
@@ -46,7 +46,7 @@ def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes
             )  # fmt: skip
 
 
-def _may_be_stub(index: Index, source: Node) -> bool:
+def _is_variable(index: Index, source: Node) -> bool:
     return any(symbol.kind is Kind.VARIABLE for symbol in stored(index, source))
 
 

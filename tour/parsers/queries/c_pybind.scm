@@ -27,15 +27,21 @@
 
 ; such a class is bound to the C++ class in its angle brackets
 ((call_expression
-   function: (qualified_identifier name: (template_function
-     name: (identifier) @class arguments: (template_argument_list . (type_descriptor) @target)))
+   function: [
+     (qualified_identifier name: (template_function
+       name: (identifier) @class arguments: (template_argument_list . (type_descriptor) @target)))
+     (template_function
+       name: (identifier) @class arguments: (template_argument_list . (type_descriptor) @target))]
    arguments: (argument_list . (_) . (string_literal) @name)) @mention.entry
- (#any-of? @class "class_" "enum_"))
+ (#match? @class "(class_|enum_)$"))
 ((declaration
-   type: (qualified_identifier name: (template_type
-     name: (type_identifier) @class arguments: (template_argument_list . (type_descriptor) @target)))
+   type: [
+     (qualified_identifier name: (template_type
+       name: (type_identifier) @class arguments: (template_argument_list . (type_descriptor) @target)))
+     (template_type
+       name: (type_identifier) @class arguments: (template_argument_list . (type_descriptor) @target))]
    declarator: (init_declarator value: (argument_list . (_) . (string_literal) @name))) @mention.entry
- (#any-of? @class "class_" "enum_"))
+ (#match? @class "(class_|enum_)$"))
 
 ; the same module under another variable: auto module = py::handle(m).cast<py::module>()
 ((init_declarator
