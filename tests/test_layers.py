@@ -28,6 +28,8 @@ LAYERS: dict[str, set[str]] = {
         "links.cpp_scopes",
         "links.operators",
     },
+    "names": {"errors", "model", "index", "links"},
+    "where": {"errors", "model", "index", "links", "names"},
     "route": {"errors", "model", "links"},
     "build": {"errors", "model", "tree", "parsers", "index"},
     "anchors": {"errors", "model", "index", "tours"},
@@ -52,6 +54,7 @@ DOORS = {
     "click": {"cli.py", "render/terminal.py"},
     "yaml": {"parsers/op_yaml.py", "tours.py"},
     "filelock": {"tree.py"},
+    "cxxfilt": {"names.py"},
 }
 """For each third party the modules that may import it."""
 

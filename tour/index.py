@@ -261,6 +261,30 @@ class Index:
         ).fetchone()
         return StoredFile(row[0], row[1], Lang(row[2]), *row[3:]) if row else None
 
+    def files_ending(self, path: str) -> list[str]:
+        """The files whose path is ``path`` or ends in it, as whole parts."""
+        rows = self._db.execute(
+            "SELECT path FROM file WHERE path = ? OR path LIKE ? ORDER BY path", (path, f"%/{path}")
+        )
+        return [row[0] for row in rows]
+
+    def names_like(self, name: str) -> list[str]:
+        """Last parts of names that begin like ``name``, or share its letters after the first."""
+        head = name[:2]
+        rows = self._db.execute(
+            "SELECT DISTINCT name FROM symbol WHERE name BETWEEN ? AND ? AND length(name) BETWEEN ? AND ?"
+            " UNION SELECT DISTINCT name FROM mention WHERE role = 'generate' AND name BETWEEN ? AND ?",
+            (head, f"{head}\U0010ffff", len(name) - 3, len(name) + 3, head, f"{head}\U0010ffff"),
+        )
+        return [row[0] for row in rows]
+
+    def bound_names(self, name: str) -> list[str]:
+        """The Python names, ending in ``name``, that code generation binds operators to."""
+        rows = self._db.execute(
+            "SELECT DISTINCT before || name FROM mention WHERE name = ? AND role = 'generate'", (name,)
+        )
+        return [row[0] for row in rows]
+
     def behind(self, files: Iterable[tuple[str, int, int]]) -> int:
         """How many files came, went or changed since: ``files`` are what a tree has now, by path, size and time."""
         stored = set(self._db.execute("SELECT path, size, mtime FROM file"))

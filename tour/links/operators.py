@@ -14,21 +14,11 @@ from collections.abc import Iterator
 
 from tour.index import Index, StoredSymbol, last_part
 from tour.links.nodes import Node, mentions_in, stored
-from tour.links.python_scopes import PythonScopes
+from tour.links.python_scopes import PythonScopes, binding_name
 from tour.model import Grade, Kind, Link, LinkKind, Role
 
 MOST_CANDIDATES = 40
 """A method's name that more definitions share says too little to be worth a link."""
-
-HOMES = (
-    ("torch._C._VariableFunctions.", "torch."),
-    ("torch._VF.", "torch."),
-    ("torch._C._TensorBase.", "torch.Tensor."),
-    ("torch._C.TensorBase.", "torch.Tensor."),
-    ("torch._tensor.Tensor.", "torch.Tensor."),
-)
-"""Where a generated binding also stands, and the name that readers know: ``torch/__init__.py`` copies all of
-``_VariableFunctions`` into ``torch``, ``torch/_VF.py`` hands them on, and ``torch.Tensor`` inherits from the base."""
 
 
 def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes: PythonScopes) -> Iterator[Link]:
@@ -37,14 +27,6 @@ def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes
         yield from _generated(index, source)
     elif source.scheme == "cpp":
         yield from _called(index, source, lines)
-
-
-def binding_name(name: str) -> str:
-    """``torch.lstm`` of ``torch._C._VariableFunctions.lstm``; other names as they are."""
-    for home, known in HOMES:
-        if name.startswith(home):
-            return known + name.removeprefix(home)
-    return name
 
 
 def _generated(index: Index, source: Node) -> Iterator[Link]:
