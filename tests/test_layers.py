@@ -30,7 +30,7 @@ LAYERS: dict[str, set[str]] = {
     },
     "names": {"errors", "model", "index", "links"},
     "where": {"errors", "model", "index", "links", "names"},
-    "route": {"errors", "model", "links"},
+    "route": {"errors", "model", "index", "links"},
     "build": {"errors", "model", "tree", "parsers", "index"},
     "anchors": {"errors", "model", "index", "tours"},
     "proof": {"errors", "model", "index", "tours", "anchors", "links", "route"},

@@ -16,6 +16,7 @@ import cxxfilt
 from tour.errors import TourError
 from tour.index import Index, StoredSymbol, last_part
 from tour.links import Links, Node, node
+from tour.links.operators import functions
 from tour.model import Kind
 
 SPOKEN = {
@@ -94,6 +95,11 @@ def kernel(query: str, index: Index, links: Links) -> Meaning:
         if operators:
             return Meaning(tuple(_distinct(operators)))
     found = _cpp(plain, index)
+    if not found or (plain.startswith("at::native::") and not any(symbol.is_definition for symbol in found)):
+        # a wrapper or a kernel that code generation writes
+        space, _, rest = plain.rpartition("::")
+        if space in {"at", "at::native", "at::cpu", "at::cuda", "at::redispatch"}:
+            found = _cpp(f"at::native::structured_{rest}::impl", index, strict=True) or functions(index, rest) or found
     inside = [symbol for argument in arguments for symbol in _cpp(argument, index, strict=True)]
     return Meaning(tuple(_distinct(found)), tuple(_distinct(inside)))
 

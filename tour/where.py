@@ -101,6 +101,17 @@ def implemented(meant: Meaning, query: str, index: Index, links: Links) -> Answe
     return Answer(query, tuple(search.found.layers), tuple(search.found.links))
 
 
+def differentiated(meant: Meaning, query: str, index: Index, links: Links) -> Answer:
+    """The backward side of what a query means: of each operator on the way its autograd node, and what that calls."""
+    forward = _Search(index, links, query)
+    for start in meant.nodes[:MOST_STARTS]:
+        forward.start(start)
+    search = _Search(index, links, query)
+    for layer in forward.found.layers:
+        search.backward(Node(layer.symbol, layer.at))
+    return Answer(query, tuple(search.found.layers), tuple(search.found.links))
+
+
 class _Search:
     """One question."""
 
@@ -117,6 +128,10 @@ class _Search:
         elif at.scheme == "op":
             above = self._python_above(at)
             self._operator(at, 1 if above else 0, above[0] if above else None)
+        elif at.id.startswith("cpp:torch::autograd::generated::") and at.at and at.at.file.endswith(".yaml"):
+            for link in self._links.differentiated(at):
+                self.found.add(Lane.DISPATCHER, Node(link.source), 0, None, place=link.at)
+                self._node(at, 1, link)
         else:
             depth = self._above(at)
             self._cpp(at, depth, self.found.links[-1] if depth else None)
@@ -213,6 +228,7 @@ class _Search:
                     self._operator(Node(found.target, found.target_at), depth + 1, found)
         elif leaving:
             self.found.add(Lane.BINDING, at, depth, link, place=leaving[0].at)
+            self._stems.add(_stem(last_part(at.qualname)))
             for found in bound:
                 self._cpp(Node(found.target, found.target_at), depth + 1, found, lane=Lane.BINDING)
             for found in _operators_first(generated):
@@ -295,23 +311,55 @@ class _Search:
         if link.kind is LinkKind.LAUNCHES:
             return link.grade is Grade.EXACT or link.candidates <= 3
         name = last_part(link.target).partition(".")[0]
+        binding = _lane(node(symbol)) is Lane.BINDING
         if link.target.startswith("op:"):
+            if binding:
+                return self._likeness(name) == 2
             return bool(self._likeness(name)) and link.candidates <= 3 and "_backward" not in name
-        if link.grade is not Grade.EXACT or link.target_at is None or link.target == symbol.id:
+        if link.target_at is None or link.target == symbol.id:
+            return False
+        if binding and link.target_at.file == symbol.file:
+            return name.startswith("dispatch_") or bool(self._likeness(name))
+        if link.grade is not Grade.EXACT:
             return False
         near = link.target_at.file.rpartition("/")[0] == symbol.file.rpartition("/")[0]
         return name.endswith("_stub") or (near and link.target_at.file.startswith("aten/"))
+
+    # backward
+
+    def backward(self, at: Node) -> None:
+        """The autograd node of an operator, or the ``backward`` of a Python function, and what it calls."""
+        if at.id.startswith("cpp:torch::autograd::generated::"):
+            self._node(at, 0, None)
+            return
+        found = [link for link in self._links.leaving(at, None, ("autograd",)) if link.kind is LinkKind.DIFFERENTIATES]
+        if not found:
+            return
+        self.found.add(Lane.DISPATCHER if at.scheme == "op" else Lane.PYTHON, at, 0, None)
+        for link in found:
+            self._node(Node(link.target, link.target_at), 1, link)
+
+    def _node(self, at: Node, depth: int, link: Link | None) -> None:
+        self._stems = {_stem(last_part(at.qualname).removesuffix("Backward0"))}
+        if not self.found.add(Lane.GENERATED if at.scheme == "cpp" else Lane.PYTHON, at, depth, link):
+            return
+        for further in self._links.leaving(at, None, ("autograd",)):
+            target = Node(further.target, further.target_at)
+            self._stems.add(_stem(last_part(target.qualname).partition(".")[0]))
+            if target.scheme == "op":
+                self._operator(target, depth + 1, further)
+            else:
+                self._cpp(target, depth + 1, further)
 
     # upwards
 
     def _python_above(self, at: Node) -> list[Link]:
         """The Python names of an operator, put on top of the layers."""
         above = []
-        for symbol in stored(self._index, at):
-            for link in self._links.arriving(symbol):
-                if link.kind is LinkKind.GENERATES:
-                    self.found.add(Lane.GENERATED, Node(link.source), 0, None, place=link.at)
-                    above.append(link)
+        for link in self._links.bound_names(at):
+            lane = Lane.GENERATED if link.kind is LinkKind.GENERATES else Lane.BINDING
+            if self.found.add(lane, Node(link.source), 0, None, place=link.at):
+                above.append(link)
         return above
 
     def _above(self, at: Node) -> int:
@@ -338,7 +386,7 @@ class _Search:
         return 0
 
     def _put_above(self, tops: list[list[Link]]) -> int:
-        way = min(tops, key=lambda way: (len(way), any(link.grade is not Grade.EXACT for link in way)))
+        way = min(tops, key=lambda way: (sum(link.grade is not Grade.EXACT for link in way), len(way)))
         depth = 0
         top = self._links.placed(way[0])
         if top.scheme == "op":

@@ -22,9 +22,9 @@ from tour.links import (
     python_calls,
     stubs,
 )
-from tour.links.nodes import Node, node, stored
+from tour.links.nodes import Node, mentions_of_symbol, node, stored
 from tour.links.python_scopes import PythonScopes
-from tour.model import Link
+from tour.model import Link, Role
 
 __all__ = ["LINKERS", "Links", "Node", "node", "stored"]
 
@@ -70,6 +70,22 @@ class Links:
     def arriving(self, target: StoredSymbol) -> list[Link]:
         """The links that arrive at an operator, or at a C or C++ symbol."""
         return list(arriving.links_to(self._index, target, lambda source, lines: self.leaving(source, lines)))
+
+    def bound_names(self, operator: Node) -> list[Link]:
+        """The links from the Python names that code generation binds to an operator."""
+        rows = self._index.mentions_to(operator.qualname, Role.GENERATE)
+        names = dict.fromkeys(row.name for row in rows)
+        leaving = [link for name in names for link in self.leaving(Node(f"py:{name}"), None, ("operators",))]
+        return [link for link in leaving if link.target == operator.id]
+
+    def differentiated(self, made: Node) -> list[Link]:
+        """The link from the operator whose entry in ``derivatives.yaml`` makes an autograd node."""
+        symbols = stored(self._index, made)
+        names = [
+            m.name for symbol in symbols for m in mentions_of_symbol(self._index, symbol) if m.role is Role.DERIVATIVE
+        ]
+        leaving = [link for name in names for link in self.leaving(Node(f"op:{name}"), None, ("autograd",))]
+        return [link for link in leaving if link.target == made.id]
 
     def placed(self, link: Link) -> Node:
         """The node that a link starts from, with its place where the tree defines it."""

@@ -87,7 +87,11 @@ def _called(index: Index, source: Node, lines: tuple[int, int] | None) -> Iterat
 
 
 def functions(index: Index, name: str) -> list[StoredSymbol]:
-    """The operators that ``at::name`` stands for: its overloads, or of ``name_out`` those that write to ``out``."""
+    """The operators that ``at::name`` stands for: its overloads, or of ``name_out`` those that write to ``out``.
+
+    ``name_symint`` is the same with symbolic sizes (``torchgen/api/cpp.py``).
+    """
+    name = name.removesuffix("_symint")
     found = [operator for operator in index.operators("aten", name) if not writes_out(operator)]
     if not found and name.endswith(("_out", "_outf")):
         base = name.removesuffix("f").removesuffix("_out")
