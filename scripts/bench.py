@@ -23,6 +23,9 @@ from pathlib import Path
 from tour.model import Lang
 from tour.tree import SourceFile, Tree, open_tree
 
+NO_GRAMMAR = {Lang.OPERATORS, Lang.DERIVATIVES}
+"""Read by a YAML library, not by tree-sitter."""
+
 WORKERS = len(os.sched_getaffinity(0))
 
 
@@ -46,7 +49,7 @@ def floor(tree: Tree, files: list[SourceFile]) -> None:
     todo = [
         (file.path, file.lang.value)
         for file in sorted(files, key=lambda file: -file.size)
-        if file.lang is not Lang.OPERATORS
+        if file.lang not in NO_GRAMMAR
     ]
     with ProcessPoolExecutor(WORKERS) as pool:
         done = sum(pool.map(bare_parse, [str(tree.root)] * 200, [todo[start::200] for start in range(200)]))
@@ -55,7 +58,7 @@ def floor(tree: Tree, files: list[SourceFile]) -> None:
 
 def ctags(tree: Tree, files: list[SourceFile]) -> None:
     """universal-ctags over the same files, definitions only, one process (it has no workers)."""
-    listed = "\n".join(file.path for file in files if file.lang is not Lang.OPERATORS)
+    listed = "\n".join(file.path for file in files if file.lang not in NO_GRAMMAR)
     command = ["ctags", "-L", "-", "-f", "-", "--langmap=C++:+.cu.cuh"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     subprocess.run(command, input=listed, text=True, cwd=tree.root, check=True, **quiet)  # type: ignore[call-overload]

@@ -21,7 +21,7 @@ from typing import Any, Self
 from tour.errors import StaleIndex
 from tour.model import At, Kind, Lang, Mention, Role, Symbol
 
-FORMAT = 4
+FORMAT = 5
 """Raised with every change of the schema or of what parsers store; another number means: rebuild."""
 
 APPLICATION_ID = 0x746F7572  # "tour"
@@ -45,6 +45,7 @@ _INDICES = """
 CREATE INDEX IF NOT EXISTS symbol_qualname ON symbol (qualname);
 CREATE INDEX IF NOT EXISTS symbol_name ON symbol (name);
 CREATE INDEX IF NOT EXISTS mention_name ON mention (name);
+CREATE INDEX IF NOT EXISTS mention_target ON mention (target) WHERE target IS NOT NULL;
 CREATE INDEX IF NOT EXISTS problem_file ON problem (file);
 """
 
@@ -93,7 +94,8 @@ def symbol_rows(file: int, scheme: str, symbols: Sequence[Symbol]) -> list[tuple
     base = file * ROWS
     return [
         (
-            base + at, scheme, symbol.kind._value_, last_part(symbol.qualname), symbol.qualname, symbol.signature,
+            base + at, "op" if symbol.kind is Kind.OPERATOR else scheme, symbol.kind._value_,
+            last_part(symbol.qualname), symbol.qualname, symbol.signature,
             symbol.line, symbol.column, symbol.start_line, symbol.end_line,
             base + symbol.parent if symbol.parent >= 0 else None, symbol.is_definition,
         )
@@ -187,8 +189,9 @@ def _run(file: int) -> tuple[int, int]:
 
 
 def last_part(name: str) -> str:
-    """``c`` of ``a.b.c``, ``a::b::c`` and ``.c``."""
-    return name.rpartition(":")[2].rpartition(".")[2] or name
+    """``c`` of ``a.b.c``, ``a::b::c`` and ``.c``; ``add.out`` of the operator ``aten::add.out``."""
+    _, colons, last = name.rpartition("::")
+    return last if colons else name.rpartition(".")[2] or name
 
 
 def split_id(symbol_id: str) -> tuple[str, str, str]:
@@ -282,6 +285,17 @@ class Index:
             return self._symbols("s.name = ?", name)
         return self._symbols("s.name = ? AND s.scheme = ?", name, scheme)
 
+    def operators(self, space: str, base: str) -> list[StoredSymbol]:
+        """Every overload of an operator: of ``aten`` and ``add`` ``aten::add.Tensor``, ``aten::add.out``, ….
+
+        An entry comes once: an operator that another file registers again is left out.
+        """
+        name = f"{space}::{base}"
+        found = self._symbols(
+            "(s.qualname = ? OR s.qualname BETWEEN ? AND ?) AND s.scheme = 'op'", name, f"{name}.", f"{name}.~"
+        )
+        return list({symbol.qualname: symbol for symbol in found}.values())
+
     def symbols_in(self, path: str) -> list[StoredSymbol]:
         """Every symbol of a file, in its order."""
         file = self.file(path)
@@ -305,11 +319,29 @@ class Index:
         within = "m.id BETWEEN ? AND ? AND m.line BETWEEN ? AND ? ORDER BY m.id"
         return self._mentions(within, *_run(file.id), first, last)
 
+    def mentions_of_role(self, path: str, role: Role) -> list[StoredMention]:
+        """Every mention in that role in a file, in its order."""
+        file = self.file(path)
+        if file is None:
+            return []
+        return self._mentions("m.id BETWEEN ? AND ? AND m.role = ? ORDER BY m.id", *_run(file.id), role.value)
+
     def mentions_of(self, name: str, *roles: Role) -> list[StoredMention]:
         """Every mention, in one of the roles, whose name ends in ``name``."""
         marks = ", ".join("?" * len(roles))
         return self._mentions(
             f"m.name = ? AND m.role IN ({marks}) ORDER BY f.path, m.id", name, *(role.value for role in roles)
+        )
+
+    def mentions_to(self, qualname: str, *roles: Role) -> list[StoredMention]:
+        """Every mention, in one of the roles, whose target is a C++ name or the end of it: ``f`` of ``a::f``."""
+        parts = qualname.split("::")
+        written = ["::".join(parts[start:]) for start in range(len(parts))]
+        names, marks = ", ".join("?" * len(written)), ", ".join("?" * len(roles))
+        return self._mentions(
+            f"m.target IN ({names}) AND m.role IN ({marks}) ORDER BY f.path, m.id",
+            *written,
+            *(role.value for role in roles),
         )
 
     def recall(self, key: str) -> str | None:

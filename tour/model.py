@@ -23,11 +23,13 @@ class Lang(StrEnum):
     CUDA = "cuda"
     OPERATORS = "operators"
     """``native_functions.yaml``."""
+    DERIVATIVES = "derivatives"
+    """``derivatives.yaml``."""
 
     @property
     def scheme(self) -> str:
         """The prefix of a symbol id: ``py``, ``c``, ``cpp`` (C++ and CUDA share a linker namespace) or ``op``."""
-        return {"python": "py", "cuda": "cpp", "operators": "op"}.get(self.value, self.value)
+        return {"python": "py", "cuda": "cpp", "operators": "op", "derivatives": "cpp"}.get(self.value, self.value)
 
 
 class Kind(StrEnum):
@@ -83,7 +85,11 @@ class Role(StrEnum):
     LAUNCH = "launch"
     """A launch: ``name`` is the kernel."""
     DERIVATIVE = "derivative"
-    """An entry of ``derivatives.yaml``: ``name`` is the operator."""
+    """An entry of ``derivatives.yaml``: ``name`` is the operator, ``target`` the key or ``Default``."""
+    FORMULA = "formula"
+    """A function that a derivative's formula calls; ``target`` is the argument that it is the gradient of."""
+    SKIP = "skip"
+    """A name for which code generation makes no binding: a regular expression."""
     OWNER = "owner"
     """A module or class made in C++: ``name`` is its Python name, ``target`` the variable that holds it."""
     ALIAS = "alias"

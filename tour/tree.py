@@ -43,10 +43,12 @@ LANGS = {
     ".cc": Lang.CPP,
     ".cpp": Lang.CPP,
     ".cxx": Lang.CPP,
+    ".mm": Lang.CPP,
     ".cu": Lang.CUDA,
     ".cuh": Lang.CUDA,
 }
 OPERATORS = "native_functions.yaml"
+_NAMED = {OPERATORS: Lang.OPERATORS, "derivatives.yaml": Lang.DERIVATIVES}
 
 SOURCE_MARKS = ("torch/__init__.py", "torch/csrc", f"aten/src/ATen/native/{OPERATORS}")
 """What every source tree has, from 1.0 to now."""
@@ -162,9 +164,7 @@ def _scan(root: str, here: str) -> tuple[list[SourceFile], list[str]]:
                     if name[0] != "." and name != "__pycache__":
                         folders.append(prefix + name)
                     continue
-                lang = LANGS.get(name[name.rfind(".") :])
-                if lang is None and name == OPERATORS:
-                    lang = Lang.OPERATORS
+                lang = LANGS.get(name[name.rfind(".") :]) or _NAMED.get(name)
                 if lang is None or not entry.is_file(follow_symlinks=False):
                     continue
                 path = prefix + name

@@ -10,7 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tour.index import Index
-from tour.links import bindings, cpp_calls, imports, python_calls
+from tour.links import (
+    autograd,
+    bindings,
+    cpp_calls,
+    dispatcher,
+    imports,
+    launches,
+    operators,
+    python_calls,
+    stubs,
+)
 from tour.links.nodes import Node, node, stored
 from tour.links.python_scopes import PythonScopes
 from tour.model import Link
@@ -21,6 +31,11 @@ Linker = Callable[[Index, Node, "tuple[int, int] | None", PythonScopes], Iterato
 
 LINKERS: dict[str, Linker] = {
     "bindings": bindings.links_from,
+    "operators": operators.links_from,
+    "dispatcher": dispatcher.links_from,
+    "stubs": stubs.links_from,
+    "launches": launches.links_from,
+    "autograd": autograd.links_from,
     "imports": imports.links_from,
     "python_calls": python_calls.links_from,
     "cpp_calls": cpp_calls.links_from,

@@ -1,9 +1,11 @@
 """Python name → C function, and extension module → the code that makes it.
 
 ``init``: a ``setup.py`` declares ``torch._C`` and lists its sources; CPython then calls ``PyInit__C`` in them (PEP 489,
-"Export Hook Name"), and a function hands a method table to the module under construction. ``binds``: a row
-``{"name", function, …}`` of such a table (``PyMethodDef``) puts the function on the module. Cannot see: pybind11
-definitions, types and their slots, attributes added one by one, and tables that generated code makes.
+"Export Hook Name"), and functions put method tables, types and pybind11 definitions on the module under construction.
+``binds``: a row ``{"name", function, …}`` of such a table (``PyMethodDef``, ``PyGetSetDef``), an object added under a
+name, or a ``.def("name", function)`` on a module or a class. Cannot see: slots of types, attributes set through
+``m.attr``, names pasted together by macros, and in which extension module a pybind11 module ends up; a name is then
+matched from its end.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from collections.abc import Iterator
 from tour.index import Index, StoredMention, StoredSymbol, last_part
 from tour.links.cpp_scopes import cpp_targets
 from tour.links.nodes import Node, mentions_in, node, stored
+from tour.links.operators import HOMES, MOST_CANDIDATES, binding_name
 from tour.links.python_scopes import PythonScopes
 from tour.model import Grade, Kind, Link, LinkKind, Role
 
@@ -56,11 +59,16 @@ def _sources(index: Index, module: StoredSymbol) -> set[str]:
 
 
 def _registers(index: Index, source: Node, lines: tuple[int, int] | None) -> Iterator[Link]:
-    """A function → the method tables that it hands to a module, and what makes them."""
+    """A function → the method tables, types and functions that it puts on a module, and what makes them."""
     for symbol in stored(index, source):
-        for mention in mentions_in(index, symbol, lines, Role.TABLE):
-            for table in _tables(index, mention):
-                yield Link(LinkKind.INIT, source.id, table.id, table.at, mention.at, "bindings/table", Grade.EXACT)
+        if symbol.kind is Kind.VARIABLE:
+            continue
+        for mention in mentions_in(index, symbol, lines, Role.TABLE, Role.ENTRY):
+            if mention.role is Role.TABLE:
+                for table in _tables(index, mention):
+                    yield Link(LinkKind.INIT, source.id, table.id, table.at, mention.at, "bindings/table", Grade.EXACT)
+            elif mention.target is not None:
+                yield from _row(index, mention, source.id, LinkKind.INIT)
 
 
 def _tables(index: Index, mention: StoredMention) -> list[StoredSymbol]:
@@ -68,7 +76,11 @@ def _tables(index: Index, mention: StoredMention) -> list[StoredSymbol]:
     scope = index.symbol(mention.scope) if mention.scope is not None else None
     found, _ = cpp_targets(index, mention.name, scope)
     here = [symbol for symbol in found if symbol.file == mention.file]
-    return here or (found if len(found) == 1 else [])
+    tables = here or (found if len(found) == 1 else [])
+    for function in [table for table in tables if table.kind is Kind.FUNCTION]:
+        # a function that gives the table, which stands beside it
+        tables += [symbol for symbol in index.symbols_in(function.file) if symbol.kind is Kind.VARIABLE]
+    return tables
 
 
 def _rows(index: Index, source: Node, lines: tuple[int, int] | None) -> Iterator[Link]:
@@ -79,38 +91,132 @@ def _rows(index: Index, source: Node, lines: tuple[int, int] | None) -> Iterator
         first, last = lines or (table.start_line, table.end_line)
         for row in index.mentions_between(table.file, first, last):
             if row.role is Role.ENTRY:
-                yield from _row(index, row, source.id, ())
+                yield from _row(index, row, source.id, LinkKind.BINDS)
 
 
-def _row(index: Index, row: StoredMention, source: str, tables: tuple[StoredSymbol, ...]) -> Iterator[Link]:
-    """One row → its function. Exact where the row names one definition and its table is among ``tables``."""
+def _row(index: Index, row: StoredMention, source: str, kind: LinkKind, *, sure: bool = True) -> Iterator[Link]:
+    """One row → what it names. Exact where that is one definition and the row is surely meant."""
     if row.target is None:
         return
     scope = index.symbol(row.scope) if row.scope is not None else None
     found, by_scope = cpp_targets(index, row.target, scope)
-    exact = by_scope and (not tables or any(_holds(table, row) for table in tables))
-    for symbol in found:
+    found = [symbol for symbol in found if symbol.kind is not Kind.MACRO]
+    if not found and "::" in row.target:  # a member that the class inherits
+        found, by_scope = cpp_targets(index, row.target.rpartition("::")[0], scope)
+    here = [symbol for symbol in found if symbol.file == row.file] or found
+    exact = sure and (by_scope or len({symbol.qualname for symbol in here}) == 1) and len(here) <= 2
+    rule = "bindings/pybind11" if "." in row.name else "bindings/table-row"
+    for symbol in here[:MOST_CANDIDATES]:
         yield Link(
-            LinkKind.BINDS, source, symbol.id, symbol.at, row.at, "bindings/method-table",
-            Grade.EXACT if exact else Grade.NAME, 1 if exact else len(found),
+            kind, source, symbol.id, symbol.at, row.at, rule,
+            Grade.EXACT if exact else Grade.NAME, 1 if exact else max(2, len(here)),
         )  # fmt: skip
+
+
+def _bound_to(index: Index, source: Node, scopes: PythonScopes) -> Iterator[Link]:
+    """``torch._C.f``, ``torch._C.C.f``, ``torch.Tensor.f`` → the C++ function in the row that binds the name."""
+    owner, _, name = binding_name(source.qualname).rpartition(".")
+    homes = [owner, *(home for home, known in HOMES if known == f"{owner}.")]
+    homes = [home.rstrip(".") for home in homes]
+    modules = [found for home in homes if (found := _extension(scopes, home)) is not None]
+    if not modules and owner not in {"torch", "torch.Tensor"}:
+        return
+    rows = [row for row in index.mentions_of(name, Role.ENTRY) if row.target is not None]
+    if not rows:
+        return
+    tied = [row for row in rows if any(_is_on(index, row, home, scopes) for home in homes)]
+    ours = tied or [row for row in rows if "." not in row.name]
+    targets = {row.target for row in ours}
+    for row in ours:
+        yield from _row(
+            index, row, source.id, LinkKind.BINDS, sure=(bool(tied) or len(rows) == 1) and len(targets) == 1
+        )
+
+
+def _extension(scopes: PythonScopes, name: str) -> StoredSymbol | None:
+    """The extension module that a dotted name is, or lies in."""
+    while name:
+        module = scopes.module(name)
+        if module is not None and not module.file.endswith(".pyi"):
+            return module if scopes.is_extension(module) else None
+        name = name.rpartition(".")[0]
+    return None
+
+
+def _is_on(index: Index, row: StoredMention, home: str, scopes: PythonScopes) -> bool:
+    """Whether a row puts its name on ``home``, a module or class."""
+    module = scopes.module(home)
+    if module is not None and module.file.endswith(".pyi"):
+        module = None  # what a type checker is told of something made in C++
+    if "." in row.name:  # pybind11: the path of owners inside the extension module
+        path = python_path(index, row).rpartition(".")[0]
+        if module is not None and scopes.is_extension(module):
+            return not path
+        return bool(path) and f".{home}".endswith(f".{path}")
+    if module is not None:
+        return any(_holds(table, row) for table in _registered(index, module, scopes))
+    return any(_holds(table, row) for table in _of_type(index, last_part(home)))
+
+
+def python_path(index: Index, row: StoredMention) -> str:
+    """``Future.wait`` or ``_onnx.f``: the name that a pybind11 row binds, from the extension module on."""
+    path = last_part(row.name)
+    held = row.name.rpartition(".")[0]
+    for _ in range(8):
+        owners = [
+            mention
+            for mention in _in_function(index, row)
+            if mention.role is Role.OWNER and mention.target == held and mention.line <= row.line
+        ]
+        if held and not owners:
+            held = _other_name(index, row, held)
+            if held:
+                continue
+        if not held:
+            break
+        path = f"{last_part(owners[-1].name)}.{path}"
+        held = owners[-1].name.rpartition(".")[0]
+    return path
+
+
+def _other_name(index: Index, row: StoredMention, held: str) -> str:
+    """The variable that ``held`` is another name of, or nothing."""
+    names = [
+        m.name for m in _in_function(index, row) if m.role is Role.ALIAS and m.target == held and m.line <= row.line
+    ]
+    return names[-1] if names and names[-1] != held else ""
+
+
+def _in_function(index: Index, row: StoredMention) -> list[StoredMention]:
+    """What the outermost function around a row mentions."""
+    if row.scope is None:  # in a body that the grammar lost track of
+        return index.mentions_between(row.file, 1, row.line)
+    scope: StoredSymbol | None = index.symbol(row.scope)
+    while scope is not None and scope.parent is not None:
+        around = index.symbol(scope.parent)
+        if around.kind not in {Kind.FUNCTION, Kind.METHOD}:
+            break
+        scope = around
+    return index.mentions_between(row.file, scope.start_line, scope.end_line) if scope is not None else []
+
+
+def _of_type(index: Index, name: str) -> Iterator[StoredSymbol]:
+    """The tables of a type that is put on a module under that name: those in the file that defines the type, and
+    those that this file adds to a table under construction."""
+    for added in index.mentions_of(name, Role.ENTRY):
+        if added.target is None:
+            continue
+        scope = index.symbol(added.scope) if added.scope is not None else None
+        for held in cpp_targets(index, added.target, scope)[0]:
+            for symbol in index.symbols_in(held.file):
+                if symbol.kind is Kind.VARIABLE:
+                    yield symbol
+            for mention in index.mentions_of_role(held.file, Role.TABLE):
+                yield from _tables(index, mention)
 
 
 def _holds(table: StoredSymbol, row: StoredMention) -> bool:
     return table.file == row.file and table.start_line <= row.line <= table.end_line
-
-
-def _bound_to(index: Index, source: Node, scopes: PythonScopes) -> Iterator[Link]:
-    """``torch._C.f`` → the C function in the row named ``f`` of a table of ``torch._C``."""
-    owner, _, name = source.qualname.rpartition(".")
-    module = scopes.module(owner) if owner else None
-    if module is None or not scopes.is_extension(module):
-        return
-    rows = index.mentions_of(name, Role.ENTRY)
-    tables = tuple(_registered(index, module, scopes))
-    ours = [row for row in rows if any(_holds(table, row) for table in tables)]
-    for row in ours or rows:
-        yield from _row(index, row, source.id, tables)
 
 
 def _registered(index: Index, module: StoredSymbol, scopes: PythonScopes) -> Iterator[StoredSymbol]:
@@ -124,3 +230,11 @@ def _registered(index: Index, module: StoredSymbol, scopes: PythonScopes) -> Ite
             for function in reached:
                 for mention in mentions_in(index, function, None, Role.TABLE):
                     yield from _tables(index, mention)
+
+
+def python_names(index: Index, symbol: StoredSymbol) -> Iterator[StoredMention]:
+    """The rows that bind a C++ function to a Python name."""
+    for row in index.mentions_to(symbol.qualname, Role.ENTRY):
+        scope = index.symbol(row.scope) if row.scope is not None else None
+        if any(found.row == symbol.row for found in cpp_targets(index, row.target or "", scope)[0]):
+            yield row

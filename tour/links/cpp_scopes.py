@@ -8,7 +8,18 @@ from __future__ import annotations
 from tour.index import Index, StoredSymbol, last_part
 from tour.model import Kind
 
-_CALLABLE = frozenset({Kind.FUNCTION, Kind.METHOD, Kind.KERNEL, Kind.CLASS, Kind.VARIABLE, Kind.MACRO, Kind.ALIAS})
+_CALLABLE = frozenset(
+    {
+        Kind.FUNCTION,
+        Kind.METHOD,
+        Kind.KERNEL,
+        Kind.CLASS,
+        Kind.ENUM,
+        Kind.VARIABLE,
+        Kind.MACRO,
+        Kind.ALIAS,
+    }
+)
 
 
 def cpp_targets(index: Index, name: str, scope: StoredSymbol | None) -> tuple[list[StoredSymbol], bool]:

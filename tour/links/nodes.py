@@ -52,3 +52,10 @@ def mentions_in(
     for mention in index.mentions_between(symbol.file, first, last):
         if mention.role in roles and (whole or mention.scope == symbol.row):
             yield mention
+
+
+def mentions_of_symbol(index: Index, symbol: StoredSymbol) -> Iterator[StoredMention]:
+    """What stands directly in a symbol, and in no symbol inside it."""
+    for mention in index.mentions_between(symbol.file, symbol.start_line, symbol.end_line):
+        if mention.scope == symbol.row:
+            yield mention

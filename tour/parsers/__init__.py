@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tour.model import Lang, Mention, Problem, Symbol
-from tour.parsers import c_family, macros, op_yaml, python
+from tour.parsers import branches, c_family, macros, op_yaml, python
 
 NO_MASK = macros.Mask()
 
@@ -37,6 +37,9 @@ def parse(path: str, source: bytes, lang: Lang, mask: macros.Mask = NO_MASK) -> 
         symbols, mentions, found = python.parse(path, source)
     elif lang is Lang.OPERATORS:
         symbols, mentions, found = op_yaml.parse(path, source)
+    elif lang is Lang.DERIVATIVES:
+        symbols, mentions, found = op_yaml.parse_derivatives(path, source)
     else:
-        symbols, mentions, found = c_family.parse(lang, path, macros.blank(source, mask))
+        masked = macros.blank(source, mask)
+        symbols, mentions, found = branches.read(masked, lambda view: c_family.parse(lang, path, view))
     return Parsed(symbols, mentions, problems + found)

@@ -9,7 +9,7 @@ import re
 
 from tree_sitter import Node
 
-from tour.model import Lang, Mention, Problem, Role, Symbol
+from tour.model import Kind, Lang, Mention, Problem, Role, Symbol
 from tour.parsers.treesitter import Captures, Dialect, records, text
 
 _PLAIN = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
@@ -47,9 +47,11 @@ def parse(path: str, source: bytes) -> tuple[list[Symbol], list[Mention], list[P
             Role.IMPORT: _plain,
             Role.FROM: imported_from,
             Role.SOURCE: _plain,
+            Role.SKIP: _plain,
         },
         mention_target=_bound,
         role=_role,
+        function_kind=lambda node, name, source: Kind.FUNCTION,
         whole=lambda node: parent if (parent := node.parent) and parent.type == "decorated_definition" else node,
         is_definition=lambda node: not _is_overload(node, source),
     )

@@ -18,11 +18,27 @@ from tree_sitter import Language, Node, Parser, Query, QueryCursor
 
 from tour.model import Kind, Lang, Mention, Problem, Role, Symbol
 
+_JOINTS = (
+    (b"PyMethodDef", "c_method_tables.scm"),
+    (b"PyGetSetDef", "c_method_tables.scm"),
+    (b"PyModule_Add", "c_objects.scm"),
+    (b"py::", "c_pybind.scm"),
+    (b"pybind11::", "c_pybind.scm"),
+    (b"TORCH_LIBRARY", "c_registrations.scm"),
+    (b"_DISPATCH(", "c_stubs.scm"),
+    (b"cudaLaunchKernel", "c_launch_calls.scm"),
+)
+"""Where C++ meets Python, the dispatcher and devices: the bytes that give such a file away, and what to look for."""
+
 GRAMMARS: dict[Lang, tuple[str, str, tuple[tuple[bytes, str], ...]]] = {
-    Lang.PYTHON: ("tree_sitter_python", "python.scm", ((b"Extension(", "python_extensions.scm"),)),
+    Lang.PYTHON: (
+        "tree_sitter_python",
+        "python.scm",
+        ((b"Extension(", "python_extensions.scm"), (b"SKIP_PYTHON_BINDINGS", "python_codegen.scm")),
+    ),
     Lang.C: ("tree_sitter_c", "c.scm", ()),
-    Lang.CPP: ("tree_sitter_cpp", "c_family.scm", ((b"PyMethodDef", "c_method_tables.scm"),)),
-    Lang.CUDA: ("tree_sitter_cuda", "c_family.scm", ()),
+    Lang.CPP: ("tree_sitter_cpp", "c_family.scm", _JOINTS),
+    Lang.CUDA: ("tree_sitter_cuda", "c_family.scm", (*_JOINTS, (b"<<<", "c_launches.scm"))),
 }
 """For each language its grammar's package, its query file, and what is added to it for files that hold some bytes: a
 pattern with a text predicate costs time in every file, and few files have what it looks for."""
@@ -57,6 +73,8 @@ class Dialect:
     """What a mention's ``@target`` reads as."""
     role: Callable[[Role, Node, bytes], Role]
     """The role that a mention has where it stands."""
+    function_kind: Callable[[Node, Node, bytes], Kind]
+    """``FUNCTION``, or what kind of function a definition is, given it and its name."""
     whole: Callable[[Node], Node]
     """The node that spans a definition with what precedes it: decorators, ``template <…>``."""
     is_definition: Callable[[Node], bool]
@@ -94,7 +112,7 @@ def records(
     """
     root = _grammar(lang)[1].parse(source).root_node
     _, always, extra = GRAMMARS[lang]
-    query, labels = _query(lang, (always, *(file for needle, file in extra if needle in source)))
+    query, labels = _query(lang, (always, *dict.fromkeys(file for needle, file in extra if needle in source)))
     found: list[_Found] = []
     named: list[_Found] = []
     errors: list[Node] = []
@@ -149,10 +167,10 @@ def _nest(
         name = dialect.definition_name(name_node, captures, source)
         if not name:
             continue
-        outermost = kind is Kind.MODULE or parent < 0
+        outermost = kind in {Kind.MODULE, Kind.OPERATOR} or parent < 0
         qualname = name if outermost else f"{symbols[parent].qualname}{dialect.separator}{name}"
-        if kind is Kind.FUNCTION and around is Kind.CLASS:
-            kind = Kind.METHOD
+        if kind is Kind.FUNCTION:
+            kind = Kind.METHOD if around is Kind.CLASS else dialect.function_kind(node, name_node, source)
         signature = captures.get("signature")
         line, column = name_node.start_point
         symbols.append(

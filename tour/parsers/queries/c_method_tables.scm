@@ -1,11 +1,12 @@
-; Added for files that hold `PyMethodDef`.
+; Added for files that hold `PyMethodDef` or `PyGetSetDef`.
 
-; Rows of a method table: {"name", function, flags, doc}
+; Rows of a table: {"name", function, flags, doc} and {"name", getter, setter, doc}
 ((declaration
    type: (_) @type
    declarator: (init_declarator value: (initializer_list
-     (initializer_list . (string_literal) @name . (_) @target) @mention.entry)))
- (#match? @type "PyMethodDef"))
+     (initializer_list . [(string_literal) @name (cast_expression value: (string_literal) @name)] . (_) @target)
+     @mention.entry)))
+ (#match? @type "Py(Method|GetSet)Def"))
 
 ; A method table joins those of the module under construction
 ((call_expression

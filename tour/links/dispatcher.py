@@ -1,0 +1,197 @@
+"""Operator → the kernels that compute it, one link for each dispatch key.
+
+``native_functions.yaml`` names or implies them: an entry of ``dispatch:``, a structured kernel (``TORCH_IMPL_FUNC``)
+and its shape check (``TORCH_META_FUNC``), the inner loop of a ``ufunc_inner_loop:``, the operator that a
+``structured_delegate:`` hands over to, and the one that an ``autogen:`` variant wraps (``torchgen/model.py``,
+``torchgen/gen.py``). ``TORCH_LIBRARY`` blocks register others in C++. A name with several definitions is told apart by
+the operator's schema. Cannot see: registrations made through macros that paste names (``VMAP_SUPPORT``, autocast's
+``KERNEL``), in a loop, from Python, or by boxed fallbacks for a whole key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tour.index import Index, StoredMention, StoredSymbol, last_part
+from tour.links.cpp_scopes import cpp_targets
+from tour.links.nodes import Node, mentions_of_symbol, stored
+from tour.links.python_scopes import PythonScopes
+from tour.model import Grade, Kind, Link, LinkKind, Role
+
+_FUNCTIONS = frozenset({Kind.FUNCTION, Kind.METHOD})
+_STRUCTURED_KEYS = frozenset({"CPU", "CUDA", "MPS", "XPU", "MTIA"})
+"""Keys whose entry in a structured operator is a ``TORCH_IMPL_FUNC`` (``torchgen/model.py``,
+``STRUCTURED_DISPATCH_KEYS``)."""
+_NO_KERNELS = frozenset({"makeFallthrough", "makeFromBoxedFunction", "makeNamedNotSupported"})
+"""What says that the dispatcher should go on (``torch/library.h``)."""
+_BLOCK = re.compile(r"TORCH_LIBRARY(?:_IMPL|_FRAGMENT)?\((\w+)(?:, (\w+))?\)$")
+_TYPES = {
+    "Tensor": ("Tensor",),
+    "Tensor[]": ("TensorList", "ITensorListRef", "vector<Tensor>", "ArrayRef<Tensor>"),
+    "Tensor?[]": ("List<", "IOptTensorListRef"),
+    "Scalar": ("Scalar",),
+    "Scalar[]": ("ArrayRef<Scalar>",),
+    "int": ("int64_t", "int"),
+    "SymInt": ("int64_t", "SymInt"),
+    "int[]": ("IntArrayRef",),
+    "SymInt[]": ("IntArrayRef", "SymIntArrayRef"),
+    "float": ("double",),
+    "float[]": ("ArrayRef<double>",),
+    "bool": ("bool",),
+    "bool[]": ("array<bool", "ArrayRef<bool>"),
+    "str": ("string_view", "string"),
+    "Dimname": ("Dimname",),
+    "Dimname[]": ("DimnameList",),
+    "ScalarType": ("ScalarType",),
+    "Layout": ("Layout",),
+    "Device": ("Device",),
+    "MemoryFormat": ("MemoryFormat",),
+    "Generator": ("Generator",),
+    "Storage": ("Storage",),
+    "Stream": ("Stream",),
+}
+"""How a schema's types read in a native function's parameters (``torchgen/api/native.py``)."""
+
+
+def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes: PythonScopes) -> Iterator[Link]:
+    """The kernels of an operator, in the order of its entry, then those that C++ registers."""
+    if source.scheme != "op":
+        return
+    for operator in stored(index, source):
+        yield from _from_entry(index, operator)
+        if not operator.file.endswith(".yaml"):
+            continue
+        for mention in index.mentions_of(operator.name, Role.AUTOGEN):
+            if mention.name == operator.qualname and mention.scope is not None and mention.scope != operator.row:
+                base = index.symbol(mention.scope)
+                yield _link(source, base, mention, "autogen", key="CompositeExplicitAutograd")
+    yield from _registered(index, source)
+
+
+def _from_entry(index: Index, operator: StoredSymbol) -> Iterator[Link]:
+    source = Node(operator.id, operator.at)
+    for mention in mentions_of_symbol(index, operator):
+        if mention.role in {Role.DISPATCH, Role.STRUCTURED}:
+            found = _kernel(index, mention, operator)
+            rule = "entry" if mention.role is Role.DISPATCH else "structured"
+            for kernel in found:
+                yield _link(source, kernel, mention, rule, found, key=mention.target)
+        elif mention.role is Role.UFUNC and mention.target == "Generic":
+            for key in ("CPU", "CUDA"):
+                for kernel in _definitions(index, f"at::native::ufunc::{mention.name}"):
+                    yield _link(source, kernel, mention, "ufunc", key=key)
+        elif mention.role is Role.DELEGATE:
+            for other in index.symbols(mention.name, "op"):
+                yield _link(source, other, mention, "structured-delegate")
+            for meta in _definitions(index, f"at::meta::structured_{operator.name.replace('.', '_')}::meta"):
+                yield _link(source, meta, mention, "meta", key="Meta")
+
+
+def _link(
+    source: Node,
+    target: StoredSymbol,
+    mention: StoredMention,
+    rule: str,
+    found: list[StoredSymbol] | None = None,
+    *,
+    key: str | None = None,
+) -> Link:
+    """A link, exact unless ``found`` holds definitions that differ in more than the branch that they stand in."""
+    kinds = {(symbol.qualname, symbol.file, len(parameters_of(symbol.signature))) for symbol in found or ()}
+    sure = len(kinds) <= 1
+    return Link(
+        LinkKind.DISPATCHES, source.id, target.id, target.at, mention.at, f"dispatcher/{rule}",
+        Grade.EXACT if sure else Grade.NAME, 1 if sure else len(kinds), key,
+    )  # fmt: skip
+
+
+def _kernel(index: Index, mention: StoredMention, operator: StoredSymbol) -> list[StoredSymbol]:
+    """The definitions that one entry of ``dispatch:`` may mean: one, but for branches of ``#if`` and ties."""
+    space, _, name = mention.name.rpartition("::")
+    space = space or "at::native"
+    plain = f"{space}::{name}"
+    structured = f"{space}::structured_{name}::impl"
+    ways = [plain]
+    if mention.role is Role.STRUCTURED:
+        ways = [structured, plain] if mention.target in _STRUCTURED_KEYS else [plain, structured]
+    for way in ways:
+        if found := _definitions(index, way):
+            return _fitting(found, operator.signature)
+    # A body in a namespace inside at::native, or behind a macro that opens one.
+    near = [symbol for symbol in index.symbols_named(name, "cpp") if symbol.is_definition and symbol.kind in _FUNCTIONS]
+    if not near and mention.role is Role.STRUCTURED:
+        near = [
+            symbol
+            for symbol in index.symbols_named("impl", "cpp")
+            if symbol.qualname.endswith(f"::structured_{name}::impl")
+        ]
+    return _fitting([symbol for symbol in near if symbol.qualname.startswith(("at::", "torch::"))], operator.signature)
+
+
+def _definitions(index: Index, name: str) -> list[StoredSymbol]:
+    """Function definitions of that name."""
+    return [symbol for symbol in index.symbols(name, "cpp") if symbol.is_definition and symbol.kind in _FUNCTIONS]
+
+
+def _fitting(found: list[StoredSymbol], schema: str) -> list[StoredSymbol]:
+    """Of overloads those whose parameters fit the schema best."""
+    if len({symbol.signature for symbol in found}) < 2 or not schema:
+        return found
+    wanted = _schema_types(schema)
+    scores = [_fit(wanted, parameters_of(symbol.signature)) for symbol in found]
+    return [symbol for symbol, score in zip(found, scores, strict=True) if score == max(scores)]
+
+
+def _fit(wanted: list[str], parameters: list[str]) -> float:
+    """How well a parameter list fits a schema's types: 1 for each that does, less for a difference in number."""
+    score = -2.0 * abs(len(wanted) - len(parameters))
+    for kind, parameter in zip(wanted, parameters, strict=False):
+        plain = kind.removesuffix("?")
+        words = _TYPES.get(plain, (plain,))
+        fits = any(re.search(rf"(?<!\w){re.escape(word)}(?!List|Ref|\w)", parameter) for word in words)
+        optional = "optional" in parameter or "OptionalArrayRef" in parameter or "OptionalIntArrayRef" in parameter
+        score += fits + 0.5 * (optional == kind.endswith("?"))
+    return score
+
+
+def _schema_types(schema: str) -> list[str]:
+    """The types of a schema's arguments, aliasing marks and sizes left out: ``Tensor``, ``int[]``, ``Scalar?``."""
+    arguments = schema.rpartition("->")[0] or schema
+    kinds = []
+    for argument in parameters_of(re.sub(r"\([a-z]!?(?: -> \*)?(?:\|[a-z])*!?\)", "", arguments.strip())):
+        if argument != "*" and argument:
+            kinds.append(re.sub(r"\[\d+\]", "[]", argument.split()[0]))
+    return kinds
+
+
+def parameters_of(signature: str) -> list[str]:
+    """The parameters of a list in parentheses, cut at its own commas."""
+    inner = signature.strip()
+    inner = inner[1 : inner.rfind(")")] if inner.startswith("(") and ")" in inner else inner
+    found: list[str] = []
+    depth = start = 0
+    for at, character in enumerate(inner):
+        if character in "(<[{":
+            depth += 1
+        elif character in ")>]}":
+            depth -= 1
+        elif character == "," and not depth:
+            found.append(inner[start:at].strip())
+            start = at + 1
+    last = inner[start:].strip()
+    return [*found, last] if last else found
+
+
+def _registered(index: Index, source: Node) -> Iterator[Link]:
+    """What ``TORCH_LIBRARY`` blocks register for the operator."""
+    for mention in index.mentions_of(last_part(source.qualname), Role.IMPL):
+        if mention.name != source.qualname or mention.target is None or mention.scope is None:
+            continue
+        block = index.symbol(mention.scope)
+        around = _BLOCK.search(block.qualname)
+        found, _ = cpp_targets(index, mention.target, block)
+        found = [symbol for symbol in found if symbol.kind in _FUNCTIONS and symbol.name not in _NO_KERNELS]
+        found = [symbol for symbol in found if symbol.file == mention.file] or found
+        for kernel in found:
+            yield _link(source, kernel, mention, "registration", found, key=around[2] if around else None)

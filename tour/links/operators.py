@@ -1,0 +1,120 @@
+"""Names that generated code gives an operator → the operator.
+
+``generates``: ``torch.add``, ``torch.Tensor.add_`` and ``torch._C._nn.linear`` are bindings that
+``tools/autograd/gen_python_functions.py`` writes for each operator's ``variants:`` and ``python_module:``, but for the
+names on its list of exceptions. ``calls``: ``at::add(…)`` and ``tensor.add(…)`` in C++ are wrappers that ``torchgen``
+writes; both lead to the dispatcher. Cannot see: which overload is meant where an operator has several (the link is by
+name then, with their number), and the type of a method's receiver.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tour.index import Index, StoredSymbol, last_part
+from tour.links.nodes import Node, mentions_in, stored
+from tour.links.python_scopes import PythonScopes
+from tour.model import Grade, Kind, Link, LinkKind, Role
+
+MOST_CANDIDATES = 40
+"""A method's name that more definitions share says too little to be worth a link."""
+
+HOMES = (
+    ("torch._C._VariableFunctions.", "torch."),
+    ("torch._VF.", "torch."),
+    ("torch._C._TensorBase.", "torch.Tensor."),
+    ("torch._C.TensorBase.", "torch.Tensor."),
+    ("torch._tensor.Tensor.", "torch.Tensor."),
+)
+"""Where a generated binding also stands, and the name that readers know: ``torch/__init__.py`` copies all of
+``_VariableFunctions`` into ``torch``, ``torch/_VF.py`` hands them on, and ``torch.Tensor`` inherits from the base."""
+
+
+def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes: PythonScopes) -> Iterator[Link]:
+    """The operators behind a Python name, or behind the calls in a C++ function."""
+    if source.scheme == "py":
+        yield from _generated(index, source)
+    elif source.scheme == "cpp":
+        yield from _called(index, source, lines)
+
+
+def binding_name(name: str) -> str:
+    """``torch.lstm`` of ``torch._C._VariableFunctions.lstm``; other names as they are."""
+    for home, known in HOMES:
+        if name.startswith(home):
+            return known + name.removeprefix(home)
+    return name
+
+
+def _generated(index: Index, source: Node) -> Iterator[Link]:
+    name = binding_name(source.qualname)
+    rows = [row for row in index.mentions_of(last_part(name), Role.GENERATE) if row.name == name]
+    for row in rows:
+        for operator in index.symbols(row.target or "", "op"):
+            if operator.file == row.file and not _is_skipped(index, operator):
+                yield Link(
+                    LinkKind.GENERATES, source.id, operator.id, operator.at, row.at, "operators/binding", Grade.EXACT
+                )
+
+
+def _is_skipped(index: Index, operator: StoredSymbol) -> bool:
+    """Whether ``should_generate_py_binding`` says no."""
+    base = base_name(operator)
+    name = f"{base}_out" if writes_out(operator) else base
+    patterns: list[str] = []
+    for variable in ("_SKIP_PYTHON_BINDINGS", "SKIP_PYTHON_BINDINGS"):
+        for symbol in index.symbols(f"tools.autograd.gen_python_functions.{variable}", "py"):
+            found = index.mentions_of_role(symbol.file, Role.SKIP)
+            patterns += [mention.name for mention in found if mention.target == variable]
+    return any(re.fullmatch(pattern, name) for pattern in patterns)
+
+
+def base_name(operator: StoredSymbol) -> str:
+    """``add`` of ``aten::add.out``."""
+    return operator.qualname.rpartition("::")[2].partition(".")[0]
+
+
+def writes_out(operator: StoredSymbol) -> bool:
+    """Whether the operator writes to an ``out`` argument: a keyword-only one with a ``!`` (``torchgen/model.py``)."""
+    return "!" in operator.signature.partition("->")[0].partition("*,")[2]
+
+
+def _called(index: Index, source: Node, lines: tuple[int, int] | None) -> Iterator[Link]:
+    """``at::x(…)``, and ``.x(…)`` where an operator has a method of that name."""
+    for symbol in stored(index, source):
+        for mention in mentions_in(index, symbol, lines, Role.CALL):
+            if mention.name.startswith("."):
+                found = _methods(index, mention.name[1:])
+                others = len(index.symbols_named(mention.name[1:], "cpp")) if found else 0
+            elif mention.name.startswith(("at::", "::at::")) and mention.name.count("::") <= 2:
+                found, others = functions(index, last_part(mention.name)), 0
+                if found and any(s.is_definition for s in index.symbols(mention.name.removeprefix("::"), "cpp")):
+                    continue  # a function of that name is written by hand
+            else:
+                continue
+            candidates = len(found) + others
+            if candidates > MOST_CANDIDATES:
+                continue
+            for operator in found:
+                sure = candidates == 1 and not mention.name.startswith(".")
+                yield Link(
+                    LinkKind.CALLS, source.id, operator.id, operator.at, mention.at, "operators/wrapper",
+                    Grade.EXACT if sure else Grade.NAME, candidates,
+                )  # fmt: skip
+
+
+def functions(index: Index, name: str) -> list[StoredSymbol]:
+    """The operators that ``at::name`` stands for: its overloads, or of ``name_out`` those that write to ``out``."""
+    found = [operator for operator in index.operators("aten", name) if not writes_out(operator)]
+    if not found and name.endswith(("_out", "_outf")):
+        base = name.removesuffix("f").removesuffix("_out")
+        found = [operator for operator in index.operators("aten", base) if writes_out(operator)]
+    return [operator for operator in found if operator.kind is Kind.OPERATOR and operator.signature]
+
+
+def _methods(index: Index, name: str) -> list[StoredSymbol]:
+    """The operators with a method of that name on ``Tensor``."""
+    wanted = f"torch.Tensor.{name}"
+    rows = {row.target for row in index.mentions_of(name, Role.GENERATE) if row.name == wanted}
+    return [operator for operator in index.operators("aten", name) if operator.qualname in rows]
