@@ -16,6 +16,7 @@ LAYERS: dict[str, set[str]] = {
     "resources": set(),
     "tree": {"errors", "model"},
     "origins": {"errors", "model", "tree"},
+    "codegen": {"errors", "model", "tree"},
     "parsers": {"errors", "model", "parsers"},
     "index": {"errors", "model"},
     "tours": {"errors", "model"},

@@ -1,8 +1,8 @@
 """tour: a source-reading companion for PyTorch.
 
-The door: enough to do from Python what the command does. A tree is brought (``fetch``), read (``update``), walked
-(``trace``), checked (``check``) and shown (``publish``); everything else is in the modules that these call. Imports
-stand inside, so that importing ``tour`` costs nothing.
+The door: enough to do from Python what the command does. A tree is brought (``fetch``), read (``update``, after
+``generate`` with the code that the tree generates), walked (``trace``), checked (``check``) and shown (``publish``);
+everything else is in the modules that these call. Imports stand inside, so that importing ``tour`` costs nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tour.views import Finding, TourView
 
 __version__ = "0.1.0"
-__all__ = ["check", "fetch", "names", "open_tree", "publish", "trace", "update"]
+__all__ = ["check", "fetch", "generate", "names", "open_tree", "publish", "trace", "update"]
 
 
 def open_tree(spec: str | Path | None = None) -> Tree:
@@ -34,6 +34,13 @@ def fetch(version: str, source: str | None = None, progress: Progress = silent) 
     from tour import origins
 
     return origins.get(version, source, progress)
+
+
+def generate(tree: Tree, progress: Progress = silent) -> Tree:
+    """The tree with what its own code generation writes, for ``update`` to read; this runs Python code of the tree."""
+    from tour import codegen
+
+    return codegen.include(tree, codegen.generate(tree, progress))
 
 
 def update(tree: Tree, progress: Progress = silent) -> Report:

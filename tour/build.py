@@ -36,6 +36,8 @@ class Report:
     """What an update did."""
 
     files: int
+    generated: int
+    """How many of them the tree's own code generation wrote."""
     parsed: int
     removed: int
     problems: int
@@ -69,7 +71,8 @@ def update(
                 writer.commit()
         with Index(index) as done:
             problems = done.files_with_problems()
-        return Report(len(files), parsed, removed, problems, time.monotonic() - start, rebuilt)
+        generated = sum(file.generated for file in files)
+        return Report(len(files), generated, parsed, removed, problems, time.monotonic() - start, rebuilt)
 
 
 def _bring_up(

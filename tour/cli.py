@@ -137,7 +137,7 @@ def get(version: str, source: str | None, override: str | None, as_json: bool) -
                 waiting=lambda: click.echo("Another `tour get` is bringing this version; waiting for it.", err=True),
             )
     if as_json:
-        click.echo(data.dumps({"tree": data.tree_row(found, None)}))
+        click.echo(data.dumps({"tree": data.tree_row(found)}))
     else:
         click.echo(f"PyTorch {found.version} ({found.kind}) is at {found.root}")
 
@@ -145,17 +145,28 @@ def get(version: str, source: str | None, override: str | None, as_json: bool) -
 @main.command()
 @_json_option
 def trees(as_json: bool) -> None:
-    """List the trees at hand: version, kind, place, and the state of their index."""
+    """List the trees at hand: version, kind, place, the state of their index, and of generated code in it."""
     from tour import tree
     from tour.render import data, terminal
 
-    rows = [data.tree_row(found, _index_state(found)) for found in tree.trees()]
+    rows = [{**data.tree_row(found, _index_state(found)), "generated": _generated(found)} for found in tree.trees()]
     if as_json:
         click.echo(data.dumps({"trees": rows}))
     elif rows:
         terminal.show_trees(rows)
     else:
         click.echo("No tree at hand yet. `tour get 2.6.0` brings one.")
+
+
+def _generated(tree: Tree) -> dict[str, Any]:
+    from tour.errors import TreeError
+    from tour.render import data
+
+    try:
+        files = sum(file.generated for file in tree.files()) if tree.generated else 0
+    except TreeError:
+        files = 0
+    return data.generated_row(_generated_state(tree), files)
 
 
 def _index_state(tree: Tree) -> str:
@@ -183,27 +194,43 @@ Examples:
   tour index                the tree of the current folder, else the newest at hand
   tour index 1.13.1         a version at hand
   tour index ~/src/pytorch  a folder
-  tour index --problems     also list what could not be read, as file:line""",
+  tour index --problems     also list what could not be read, as file:line
+  tour index --generated    first run the tree's own code generation, and read what it writes too
+  tour index --no-generated forget the generated code again""",
 )
 @click.argument("tree_", metavar="[VERSION|PATH]", required=False, shell_complete=_complete_trees)
 @click.option(
     "--tree", "tree_option", metavar="VERSION|PATH", help="The same, as an option.", shell_complete=_complete_trees
 )
 @click.option("--problems", is_flag=True, help="List what could not be read.")
+@click.option(
+    "--generated/--no-generated",
+    default=None,
+    help="Also index what the tree's own code generation writes (the real bindings and dispatcher code); this runs"
+    " Python code of the tree and keeps the result in the cache. Later updates keep it and run nothing.",
+)
 @_json_option
-def index_command(tree_: str | None, tree_option: str | None, problems: bool, as_json: bool) -> None:
+def index_command(
+    tree_: str | None, tree_option: str | None, problems: bool, generated: bool | None, as_json: bool
+) -> None:
     """Build or update the index of a tree; only what changed is read again."""
     from dataclasses import asdict
 
-    from tour import tree
+    from tour import codegen, tree
     from tour.render import data
 
     found = tree.open_tree(tree_ or tree_option)
+    if generated:
+        found = _generate(found)
+    elif generated is False:
+        found = codegen.exclude(found)
     report = _update(found)
     listed = _problems(found) if problems else []
+    state = _generated_state(found)
     if as_json:
         rows = [{"file": at.file, "line": at.line, "what": what} for at, what in listed]
-        click.echo(data.dumps({"tree": found.version, **asdict(report), "listed": rows}))
+        told = {**asdict(report), "generated": data.generated_row(state, report.generated)}
+        click.echo(data.dumps({"tree": found.version, **told, "listed": rows}))
         return
     for at, what in listed:
         click.echo(f"{at}: {what}")
@@ -214,10 +241,43 @@ def index_command(tree_: str | None, tree_option: str | None, problems: bool, as
         )
     else:
         click.echo(f"PyTorch {found.version}: nothing changed in {report.files} files, {report.seconds:.1f} s.")
+    if report.generated:
+        click.echo(f"{report.generated} of them were written by the tree's own code generation, run on this machine.")
+    if state == "out of date":
+        click.echo("That was before the tree changed: `tour index --generated` runs its code generation anew.")
     if report.problems and not problems:
         click.echo(
             f"{report.problems} files hold something that could not be read: `tour index --problems` lists them."
         )
+
+
+def _generate(tree: Tree) -> Tree:
+    """The tree with its generated code; says what is about to run before it runs."""
+    from tour import codegen
+    from tour.render import terminal
+
+    if not codegen.generated_folder(tree).is_dir():
+        click.echo(
+            f"This runs Python code of the tree: the code generation of PyTorch {tree.version}"
+            f" (torchgen, tools/autograd) in {tree.root}. It writes to the cache only and takes about 15 s.",
+            err=True,
+        )
+    with terminal.progress() as progress:
+        folder = codegen.generate(
+            tree,
+            progress,
+            waiting=lambda: click.echo("Another `tour` is generating this tree's code; waiting for it.", err=True),
+        )
+    return codegen.include(tree, folder)
+
+
+def _generated_state(tree: Tree) -> str:
+    """``absent``, ``current``, or ``out of date`` where the tree has changed since."""
+    from tour import codegen
+
+    if tree.generated is None:
+        return "absent"
+    return "current" if codegen.is_current(tree) else "out of date"
 
 
 def _problems(tree: Tree) -> list[Any]:

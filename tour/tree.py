@@ -4,7 +4,8 @@ A tree is a git checkout, an unpacked source archive, or the installed ``torch``
 Nothing here touches the network (``origins.py`` does), and nothing of a tree is imported or parsed. Its
 version is weighed from several clues, because the plain one lies: 1.13.1 has ``1.13.0a0`` in ``version.txt``.
 Left out of a tree's files are those that are not its own: hidden folders, what a build wrote, environments,
-and other projects' repositories inside it (bundled third-party code).
+and other projects' repositories inside it (bundled third-party code). What the tree's own code generation wrote
+(``codegen.py``) lies in the cache and is laid over the tree, under the paths that a build gives it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ from tour.model import Lang
 
 RECORD = ".tour-tree.json"
 """What ``tour get`` writes into a tree when it is whole."""
+
+INDEXED = "indexed.json"
+"""What says which of the folders in ``generated_home`` belongs to the index."""
 
 LANGS = {
     ".py": Lang.PYTHON,
@@ -56,6 +60,12 @@ _INSTALLED_PACKAGES = ("torch", "torchgen", "functorch")
 _NOT_OURS = frozenset((".git", "CMakeCache.txt", "pyvenv.cfg"))
 """A folder below the root that holds one of these is another repository, a build, or an environment."""
 
+_BUILT = ("aten", "build/aten")
+"""What code generation writes below the first, a build has below the second; all else is where it is written."""
+
+_WHOLE = "Everything.cpp"
+"""How the generated files end that hold once more what numbered ones beside them hold."""
+
 
 class TreeKind(StrEnum):
     """How a tree came to hand."""
@@ -76,6 +86,8 @@ class SourceFile:
     size: int
     """Bytes."""
     mtime_ns: int
+    generated: bool = False
+    """Whether it is not the tree's own, but written by its code generation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +98,11 @@ class Tree:
     """For the installed package the folder that holds ``torch/``, so that paths read as in a source tree."""
     version: str
     kind: TreeKind
+    generated: Path | None = None
+    """Where the code is that the tree's own code generation wrote, if ``tour index --generated`` asked for it."""
 
     def files(self) -> list[SourceFile]:
-        """Every file that can be indexed, by path.
+        """Every file that can be indexed, by path; with the generated ones where the tree has them.
 
         Links are not followed, and a name that is not UTF-8 is passed over: no index, JSON or page could hold
         it. Raises ``TreeError`` where it cannot look.
@@ -105,16 +119,25 @@ class Tree:
             files, below = _scan(root, here)
             found += files
             folders += below
+        if self.generated is not None:
+            own = {file.path for file in found}
+            found += [file for file in _overlay(root, os.fspath(self.generated)) if file.path not in own]
         found.sort(key=attrgetter("path"))
         return found
 
     def read(self, path: str) -> bytes:
-        """A file's bytes. Raises ``TreeError`` where it is gone, unreadable, or outside the tree."""
+        """A file's bytes, its own before a generated one's.
+
+        Raises ``TreeError`` where it is gone, unreadable, or outside the tree.
+        """
         root = os.fspath(self.root)
         if _leaves(root, path):
             raise TreeError("the path leaves the tree", at=path, hint=f"The tree is {root}.")
+        place = self.root / path
+        if self.generated is not None and not _there(place):
+            place = self.generated / _moved(path, *reversed(_BUILT))
         try:
-            return (self.root / path).read_bytes()
+            return place.read_bytes()
         except FileNotFoundError as error:
             raise TreeError(
                 "the file is gone", at=f"{root}/{path}", hint=f"`tour index {root}` takes in what changed."
@@ -157,6 +180,43 @@ def _scan(root: str, here: str) -> tuple[list[SourceFile], list[str]]:
             return [], []
         raise _cannot_read(f"{root}/{here}".rstrip("/"), error) from error
     return files, folders
+
+
+def _overlay(root: str, generated: str) -> Iterator[SourceFile]:
+    """The generated files of a tree, each as the tree's own folder has it where it does.
+
+    That is so in a tree that was built, even in its ``build``, which is no part of the tree otherwise. Passed over are
+    headers configured from a template, which hold not what the tree says but what we made of its options.
+    """
+    folders = [""]
+    while folders:
+        here = folders.pop()
+        files, below = _scan(generated, here)
+        folders += [folder for folder in below if not folder.endswith("/generated/templates")]
+        shown = _moved(here, *_BUILT)
+        built, templates = _names(f"{root}/{shown}"), _names(f"{root}/{here}")
+        for file in files:
+            name = file.path.rpartition("/")[2]
+            if name.endswith(_WHOLE) or f"{name}.in" in templates:
+                continue
+            path = f"{shown}/{name}"
+            if name in built:
+                status = (Path(root) / path).stat()
+                yield SourceFile(path, file.lang, status.st_size, status.st_mtime_ns, generated=True)
+            else:
+                yield replace(file, path=path, generated=True)
+
+
+def _moved(path: str, old: str, new: str) -> str:
+    """``path`` with the folder ``old`` at its beginning turned into ``new``."""
+    return new + path[len(old) :] if path == old or path.startswith(f"{old}/") else path
+
+
+def _names(folder: str) -> frozenset[str]:
+    try:
+        return frozenset(os.listdir(folder))  # noqa: PTH208 – names are all that is wanted
+    except OSError:
+        return frozenset()
 
 
 def _cannot_read(folder: str, error: OSError) -> TreeError:
@@ -219,9 +279,30 @@ def trees_dir() -> Path:
 
 
 def index_path(tree: Tree) -> Path:
-    """Where the index of a tree is; one for each folder, named so that a person can tell them apart."""
+    """Where the index of a tree is."""
+    return cache_dir() / "index" / f"{_cache_name(tree)}.sqlite"
+
+
+def generated_home(tree: Tree) -> Path:
+    """Where all is that code generation made of a tree."""
+    return cache_dir() / "generated" / _cache_name(tree)
+
+
+def _cache_name(tree: Tree) -> str:
+    """One for each folder, such that a person can tell them apart."""
     mark = hashlib.blake2b(os.fsencode(os.path.realpath(tree.root)), digest_size=5).hexdigest()
-    return cache_dir() / "index" / f"pytorch-{tree.version}-{mark}.sqlite"
+    return f"pytorch-{tree.version}-{mark}"
+
+
+def with_generated(tree: Tree) -> Tree:
+    """The tree with the generated code that ``tour index --generated`` asked for, or without where nobody did."""
+    home = generated_home(tree)
+    try:
+        name = json.loads((home / INDEXED).read_text(encoding="utf-8"))["folder"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return replace(tree, generated=None)
+    folder = home / str(name)
+    return replace(tree, generated=folder if folder.is_dir() else None)
 
 
 def trees() -> list[Tree]:
@@ -253,12 +334,12 @@ def open_tree(spec: str | Path | None = None, version: str | None = None) -> Tre
     told = _checked(version) if version is not None else None
     if spec is None:
         tree = _around() or _newest()
-        return replace(tree, version=told) if told else tree
+        return with_generated(replace(tree, version=told)) if told else tree
     text = str(spec)
     if isinstance(spec, str) and not _is_path(text):
         tree_of = _of_version(text)
         if tree_of is not None:
-            return replace(tree_of, version=told) if told else tree_of
+            return with_generated(replace(tree_of, version=told)) if told else tree_of
         if not _there(text):
             raise _not_at_hand(text)
     return _open_folder(text, told)
@@ -397,7 +478,7 @@ def _open_folder(path: str, version: str | None) -> Tree:
     if not _is_pytorch(root):
         raise _no_tree(root, path)
     told = version or _folders().get(root) or detect_version(Path(root))[0]
-    return Tree(Path(root), told, _kind(Path(root)))
+    return with_generated(Tree(Path(root), told, _kind(Path(root))))
 
 
 def _no_tree(root: str, path: str) -> TreeError:
@@ -435,7 +516,7 @@ def _got(root: Path) -> Tree | None:
     record = _record(root)
     if record is None or incomplete(root) is not None:
         return None
-    return Tree(root, record["version"], TreeKind(record["kind"]))
+    return with_generated(Tree(root, record["version"], TreeKind(record["kind"])))
 
 
 def _named(path: str, version: str | None) -> Tree | None:

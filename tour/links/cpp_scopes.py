@@ -21,6 +21,9 @@ _CALLABLE = frozenset(
     }
 )
 
+_TEMPLATES = ("tools/autograd/templates/", "aten/src/ATen/templates/")
+"""Where code generation reads what generated files then hold as well."""
+
 
 _HEADERS = (".h", ".cuh", ".hpp", ".hh")
 
@@ -80,6 +83,7 @@ def _by_last_part(index: Index, name: str) -> list[StoredSymbol]:
 
 
 def _functions(symbols: list[StoredSymbol]) -> list[StoredSymbol]:
-    """Definitions that can be called; declarations only where nothing else is there."""
+    """Definitions that can be called; declarations, and code generation's templates, only where nothing else is."""
     callable_ = [symbol for symbol in symbols if symbol.scheme in {"c", "cpp"} and symbol.kind in _CALLABLE]
+    callable_ = [symbol for symbol in callable_ if not symbol.file.startswith(_TEMPLATES)] or callable_
     return [symbol for symbol in callable_ if symbol.is_definition] or callable_

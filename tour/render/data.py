@@ -51,10 +51,15 @@ def tour_row(view: TourView) -> dict[str, Any]:
     }
 
 
-def tree_row(tree: Any, state: str | None) -> dict[str, Any]:
+def tree_row(tree: Any, state: str | None = None) -> dict[str, Any]:
     """A tree in one line."""
     row = {"version": tree.version, "kind": str(tree.kind), "path": str(tree.root)}
     return row if state is None else {**row, "index": state}
+
+
+def generated_row(state: str, files: int) -> dict[str, Any]:
+    """What a tree has of generated code: ``absent``, ``current`` or ``out of date``, and how many files."""
+    return {"state": state, "files": files}
 
 
 def _step(step: StepView) -> dict[str, Any]:

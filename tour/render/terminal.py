@@ -199,7 +199,12 @@ def _unticked(title: str) -> str:
 
 def show_trees(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print the trees at hand."""
-    _table(rows, ("version", "kind", "index", "path"))
+    shown = [{**row, "generated": _generated(**row["generated"])} for row in rows]
+    _table(shown, ("version", "kind", "index", "generated", "path"))
+
+
+def _generated(state: str, files: int) -> str:
+    return {"absent": "no", "current": f"{files} files"}.get(state, f"{files} files, {state}")
 
 
 def show_tours(rows: Sequence[Mapping[str, Any]], lang: str) -> None:
