@@ -68,7 +68,8 @@ def _called(index: Index, source: Node, lines: tuple[int, int] | None) -> Iterat
         for mention in mentions_in(index, symbol, lines, Role.CALL):
             if mention.name.startswith("."):
                 found = _methods(index, mention.name[1:])
-                others = len(index.symbols_named(mention.name[1:], "cpp")) if found else 0
+                # what a binding calls a method on is a tensor
+                others = 0 if _binds(symbol) or not found else len(index.symbols_named(mention.name[1:], "cpp"))
             elif mention.name.startswith(("at::", "::at::")) and mention.name.count("::") <= 2:
                 found, others = functions(index, last_part(mention.name)), 0
                 if found and any(s.is_definition for s in index.symbols(mention.name.removeprefix("::"), "cpp")):
@@ -84,6 +85,10 @@ def _called(index: Index, source: Node, lines: tuple[int, int] | None) -> Iterat
                     LinkKind.CALLS, source.id, operator.id, operator.at, mention.at, "operators/wrapper",
                     Grade.EXACT if sure else Grade.NAME, candidates,
                 )  # fmt: skip
+
+
+def _binds(symbol: StoredSymbol) -> bool:
+    return symbol.name.startswith(("THPVariable_", "dispatch_"))
 
 
 def functions(index: Index, name: str) -> list[StoredSymbol]:

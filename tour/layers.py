@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from tour.index import Index, StoredSymbol, last_part
 from tour.links import Links, Node, node, stored
+from tour.meaning import Meaning
 from tour.model import At, Grade, Kind, Lane, Link, LinkKind, Role
-from tour.names import Meaning
 
 T = TypeVar("T")
 
@@ -35,7 +35,8 @@ _MAIN = (
     "CompositeExplicitAutogradNonFunctional",
 )
 """Dispatch keys whose kernels are followed on."""
-_KEYS = (*_MAIN, "MPS", "Meta", "Autograd")
+KEYS = (*_MAIN, "MPS", "Meta", "Autograd")
+"""Dispatch keys that most readers ask about."""
 MOST_STARTS, MOST_OPERATORS, DEEPEST = 3, 8, 4
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9_]*")
 
@@ -69,6 +70,8 @@ class Answer:
     links: tuple[Link, ...]
     nearest: tuple[str, ...] = ()
     """Names like it, where nothing bears it."""
+    tours: tuple[tuple[str, str], ...] = ()
+    """The tours that pass one of the layers, and the step at which they do."""
 
 
 @dataclass
@@ -112,6 +115,32 @@ def differentiated(meant: Meaning, query: str, index: Index, links: Links) -> An
     return Answer(query, tuple(search.found.layers), tuple(search.found.links))
 
 
+def around(meant: Meaning, query: str, index: Index, links: Links, side: str) -> Answer:
+    """The direct links that arrive at what a query means (``callers``) or leave it (``callees``)."""
+    found = _Found()
+    for start in meant.nodes[:MOST_STARTS]:
+        symbols = stored(index, start)
+        found.add(_any_lane(start, symbols), start, 0, None)
+        if side == "callees":
+            for link in links.leaving(start):
+                target = Node(link.target, link.target_at)
+                found.add(_any_lane(target, stored(index, target)), target, 1, link)
+            continue
+        for symbol in symbols:
+            for link in links.arriving(symbol):
+                source = links.placed(link)
+                found.add(_any_lane(source, stored(index, source)), source, 1, replace(link, key=None))
+    return Answer(query, tuple(found.layers), tuple(found.links))
+
+
+def _any_lane(at: Node, symbols: list[StoredSymbol]) -> Lane:
+    if at.scheme == "op":
+        return Lane.DISPATCHER
+    if at.scheme == "py":
+        return Lane.PYTHON if at.at else Lane.BINDING
+    return Lane.KERNEL if symbols and symbols[0].kind is Kind.KERNEL else lane_of(at.at)
+
+
 class _Search:
     """One question."""
 
@@ -152,13 +181,13 @@ class _Search:
                 if members := self._links.member(symbol, name):
                     within = Link(
                         LinkKind.CONTAINS, at.id, members[0].id, members[0].at, members[0].at or symbol.at,
-                        "where/forward", Grade.EXACT,
+                        "layers/forward", Grade.EXACT,
                     )  # fmt: skip
                     self._python(members[0], depth + 1, within)
                     return
         elif symbol.kind is Kind.VARIABLE:
             for other in self._links.same_as(symbol):
-                further = Link(LinkKind.IMPORTS, at.id, other.id, other.at, symbol.at, "where/alias", Grade.EXACT)
+                further = Link(LinkKind.IMPORTS, at.id, other.id, other.at, symbol.at, "layers/alias", Grade.EXACT)
                 self._python(other, depth + 1, further)
         else:
             for way in self._out_of_python(at):
@@ -252,7 +281,7 @@ class _Search:
         symbols = stored(self._index, at)
         kernel = bool(symbols) and symbols[0].kind is Kind.KERNEL
         inner = kernel or (link is not None and link.kind in {LinkKind.STUBS, LinkKind.LAUNCHES})
-        if not self.found.add(lane or (Lane.KERNEL if inner else _lane(at)), at, depth, link):
+        if not self.found.add(lane or (Lane.KERNEL if inner else lane_of(at.at)), at, depth, link):
             return
         if not symbols or (link is not None and link.key is not None and link.key not in _MAIN):
             return
@@ -311,7 +340,7 @@ class _Search:
         if link.kind is LinkKind.LAUNCHES:
             return link.grade is Grade.EXACT or link.candidates <= 3
         name = last_part(link.target).partition(".")[0]
-        binding = _lane(node(symbol)) is Lane.BINDING
+        binding = lane_of(symbol.at) is Lane.BINDING
         if link.target.startswith("op:"):
             if binding:
                 return self._likeness(name) == 2
@@ -398,7 +427,7 @@ class _Search:
         for link in way[:-1]:
             depth += 1
             target = Node(link.target, link.target_at)
-            self.found.add(_lane(target), target, depth, link)
+            self.found.add(lane_of(target.at), target, depth, link)
         self.found.links.append(way[-1])
         return depth + 1
 
@@ -412,17 +441,17 @@ def _operators_first(found: list[Link]) -> list[Link]:
 def _rank(link: Link) -> tuple[int, bool, int]:
     """Main dispatch keys first, what only tests register last."""
     key = link.key or ""
-    order = _KEYS.index(key) if key in _KEYS else len(_KEYS)
+    order = KEYS.index(key) if key in KEYS else len(KEYS)
     in_test = link.at.file.startswith("test/") or "/test/" in link.at.file
     return (-1 if link.target.startswith("op:") else order, in_test, link.at.line)
 
 
-def _lane(at: Node) -> Lane:
+def lane_of(at: At | None) -> Lane:
     """The lane of C or C++ code, told by where it lies."""
-    file = at.at.file if at.at else ""
+    file = at.file if at else ""
     if file.startswith(("torch/csrc/autograd/python_", "tools/autograd/templates/python_")):
         return Lane.BINDING
-    if file.startswith("build/") or "/generated/" in file:
+    if file.startswith("build/") or "/generated/" in file or file.endswith(".yaml"):
         return Lane.GENERATED
     return Lane.CPP
 

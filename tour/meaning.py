@@ -2,7 +2,7 @@
 
 Takes Python names as they stand in code (``F.batch_norm``, ``x.to``), operators (``aten::add.out``), C++ names, bare
 names, kernel names as a profiler or a linker spells them, and ``file:line``. Every reading that the index bears out is
-given, the likeliest first. Left out: what those symbols lead to (``where.py``).
+given, the likeliest first. Left out: what those symbols lead to (``layers.py``).
 """
 
 from __future__ import annotations
