@@ -2,9 +2,10 @@
 
 ``native_functions.yaml`` names or implies them: an entry of ``dispatch:``, a structured kernel (``TORCH_IMPL_FUNC``)
 and its shape check (``TORCH_META_FUNC``), the inner loop of a ``ufunc_inner_loop:``, the operator that a
-``structured_delegate:`` hands over to, and the one that an ``autogen:`` variant wraps (``torchgen/model.py``,
-``torchgen/gen.py``). ``TORCH_LIBRARY`` blocks register others in C++. A name with several definitions is told apart by
-the operator's schema. Cannot see: registrations made through macros that paste names (``VMAP_SUPPORT``, autocast's
+``structured_delegate:`` hands over to, the one that an ``autogen:`` variant wraps, and the view that a ``…_copy``
+operator copies (``torchgen/model.py``, ``torchgen/gen.py``, ``torchgen/gen_functionalization_type.py``).
+``TORCH_LIBRARY`` blocks register others in C++. A name with several definitions is told apart by the operator's
+schema. Cannot see: registrations made through macros that paste names (``VMAP_SUPPORT``, autocast's
 ``KERNEL``), in a loop, from Python, or by boxed fallbacks for a whole key.
 """
 
@@ -74,6 +75,9 @@ def _from_entry(index: Index, operator: StoredSymbol) -> Iterator[Link]:
     for mention in mentions_of_symbol(index, operator):
         if mention.role in {Role.DISPATCH, Role.STRUCTURED}:
             found = _kernel(index, mention, operator)
+            if not found and mention.target == "CompositeExplicitAutogradNonFunctional":
+                for viewed in index.symbols(operator.qualname.replace("_copy", "", 1), "op"):
+                    yield _link(source, viewed, mention, "view-copy", key=mention.target)
             rule = "entry" if mention.role is Role.DISPATCH else "structured"
             for kernel in found:
                 yield _link(source, kernel, mention, rule, found, key=mention.target)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tour.model import Lang, Mention, Problem, Symbol
-from tour.parsers import branches, c_family, macros, op_yaml, python
+from tour.parsers import branches, c_family, expansions, macros, op_yaml, python
 
 NO_MASK = macros.Mask()
 
@@ -41,5 +41,9 @@ def parse(path: str, source: bytes, lang: Lang, mask: macros.Mask = NO_MASK) -> 
         symbols, mentions, found = op_yaml.parse_derivatives(path, source)
     else:
         masked = macros.blank(source, mask)
-        symbols, mentions, found = branches.read(masked, lambda view: c_family.parse(lang, path, view))
+        symbols, mentions, found = expansions.united(
+            masked,
+            lambda text: branches.read(text, lambda view: c_family.parse(lang, path, view)),
+            lambda text: c_family.parse(lang, path, macros.blank(text, mask)),
+        )
     return Parsed(symbols, mentions, problems + found)

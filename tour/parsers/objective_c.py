@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import re
 
-_TOKEN = re.compile(rb'//[^\n]*|/\*.*?\*/|@?"(?:[^"\\\n]|\\.)*"|R"\((?:.*?)\)"|\'(?:[^\'\\\n]|\\.)+\'|[{}]', re.DOTALL)
+_TOKEN = re.compile(
+    rb'//[^\n]*|/\*.*?\*/|^[ \t]*#(?:\\\r?\n|[^\n])*|@?"(?:[^"\\\n]|\\.)*"|R"\((?:.*?)\)"|\'(?:[^\'\\\n]|\\.)+\'|[{}]',
+    re.DOTALL | re.MULTILINE,
+)
 _OPENS_SCOPE = re.compile(
     rb"(?:\bnamespace\b[\w\s:]*|\bextern\s*\"C\"\s*|\b(?:class|struct|union|enum)\b[^;(){}=]*|@\w+[^;(){}]*)$"
 )
@@ -17,6 +20,7 @@ _OPENS_SCOPE = re.compile(
 
 def without_bodies(source: bytes) -> bytes:
     """``source`` with what stands between a function's braces turned into blanks; line breaks stay."""
+    source = source.replace(b"(^", b"(*")  # the type of a block reads like that of a function pointer
     blanked = bytearray(source)
     depth = 0  # of braces inside the body that is being blanked
     start = 0  # where that body begins
