@@ -75,7 +75,7 @@ def _from_entry(index: Index, operator: StoredSymbol) -> Iterator[Link]:
     for mention in mentions_of_symbol(index, operator):
         if mention.role in {Role.DISPATCH, Role.STRUCTURED}:
             found = _kernel(index, mention, operator)
-            if not found and mention.target == "CompositeExplicitAutogradNonFunctional":
+            if not found and (mention.target or "").startswith("CompositeExplicitAutograd") and "_copy" in mention.name:
                 for viewed in index.symbols(operator.qualname.replace("_copy", "", 1), "op"):
                     yield _link(source, viewed, mention, "view-copy", key=mention.target)
             rule = "entry" if mention.role is Role.DISPATCH else "structured"
