@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tour.model import Lang, Role
-from tour.parsers import macros, parse
+from tour.model import Kind, Lang, Role
+from tour.parsers import Parsed, macros, parse
 from tour.parsers.python import absolute, module_name
 
 
@@ -160,15 +160,131 @@ void init() { THPUtils_addPyMethodDefs(all, Methods); THPUtils_addPyMethodDefs(a
     ]
 
 
+def said(parsed: Parsed, *roles: Role) -> list[tuple[str, str | None, int]]:
+    return [(m.name, m.target, m.line) for m in parsed.mentions if m.role in roles]
+
+
 def test_operators_and_their_keys() -> None:
     source = b"- func: add.Tensor(Tensor self) -> Tensor\n  dispatch:\n    CPU, CUDA: add_kernel\n    Meta: m::add\n"
     parsed = parse("native_functions.yaml", source, Lang.OPERATORS)
     assert [(s.qualname, s.signature, s.line) for s in parsed.symbols] == [
         ("aten::add.Tensor", "(Tensor self) -> Tensor", 1)
     ]
-    assert [(m.target, m.name, m.line) for m in parsed.mentions] == [
-        ("CPU", "add_kernel", 3), ("CUDA", "add_kernel", 3), ("Meta", "m::add", 4),
+    assert said(parsed, Role.DISPATCH) == [("add_kernel", "CPU", 3), ("add_kernel", "CUDA", 3), ("m::add", "Meta", 4)]
+
+
+def test_what_an_entry_of_native_functions_implies() -> None:
+    source = b"""- func: mul.Tensor(Tensor self, Tensor other) -> Tensor
+  structured_delegate: mul.out
+  variants: function, method
+- func: mul.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)
+  structured: True
+  ufunc_inner_loop:
+    Generic: mul (AllAndComplex)
+  dispatch:
+    CPU, CUDA: mul_out
+  autogen: mul.generated_out
+- func: linear(Tensor input) -> Tensor
+  python_module: nn
+- func: where.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)
+- func: nothing(Tensor self) -> Tensor
+  dispatch: {}
+"""
+    parsed = parse("native_functions.yaml", source, Lang.OPERATORS)
+    assert not parsed.problems
+    assert said(parsed, Role.DELEGATE) == [("aten::mul.out", None, 2)]
+    assert said(parsed, Role.STRUCTURED) == [("mul_out", "CPU", 9), ("mul_out", "CUDA", 9)]
+    assert said(parsed, Role.UFUNC) == [("mul", "Generic", 7)]
+    assert said(parsed, Role.AUTOGEN) == [("aten::mul.generated_out", None, 10)]
+    assert ("aten::mul.generated_out", 10) in {(s.qualname, s.line) for s in parsed.symbols}
+    # no dispatch: means CompositeImplicitAutograd, and an out variant's C++ name ends in _out; an empty one means none
+    assert said(parsed, Role.DISPATCH) == [
+        ("linear", "CompositeImplicitAutograd", 11), ("where_out", "CompositeImplicitAutograd", 13),
     ]  # fmt: skip
+    assert [name for name, _, _ in said(parsed, Role.GENERATE)] == [
+        "torch.mul", "torch.Tensor.mul", "torch.mul", "torch._C._nn.linear", "torch.where", "torch.nothing",
+    ]  # fmt: skip
+
+
+def test_derivatives_become_numbered_nodes() -> None:
+    source = b"""- name: mul.Tensor(Tensor self, Tensor other) -> Tensor
+  self: mul_tensor_backward(grad, other)
+  other: "grad.sum() * at::exp(self)"
+  result: forward_only(self_t)
+- name: mul.Scalar(Tensor self, Scalar other) -> Tensor
+  self: |
+    first_backward(
+        second_backward(grad))
+- name: eq(Tensor self) -> Tensor
+  self: non_differentiable
+- name: chunk(Tensor self) -> Tensor
+  dispatch:
+    Default:
+      self: not_implemented("chunk")
+    AutogradNestedTensor:
+      self: chunk_backward_nested(grads)
+"""
+    parsed = parse("derivatives.yaml", source, Lang.DERIVATIVES)
+    assert [symbol.qualname.rpartition("::")[2] for symbol in parsed.symbols] == [
+        "MulBackward0", "MulBackward1", "ChunkBackward0", "ChunkBackwardAutogradNestedTensor0",
+    ]  # fmt: skip
+    assert said(parsed, Role.DERIVATIVE)[:2] == [("aten::mul.Tensor", "Default", 1), ("aten::mul.Scalar", "Default", 5)]
+    assert said(parsed, Role.FORMULA) == [
+        ("mul_tensor_backward", "self", 2), ("at::exp", "other", 3), ("first_backward", "self", 7),
+        ("second_backward", "self", 8), ("chunk_backward_nested", "self", 16),
+    ]  # fmt: skip
+
+
+def test_where_cpp_meets_python_the_dispatcher_and_devices() -> None:
+    source = b"""DEFINE_DISPATCH(add_stub);
+REGISTER_DISPATCH(add_stub, &add_kernel)
+REGISTER_CUDA_DISPATCH(mul_stub, &CUDA::mul_kernel<float>);
+TORCH_LIBRARY_IMPL(aten, CPU, m) {
+  m.impl("add.out", TORCH_FN(add_out));
+  m.impl("sub", [](Tensor a) { return inner(a); });
+}
+TORCH_LIBRARY(quantized, m) {
+  m.def(TORCH_SELECTIVE_SCHEMA("quantized::add(Tensor a) -> Tensor"));
+  m.def("mul(Tensor a) -> Tensor", {at::Tag::core});
+}
+static PyGetSetDef properties[] = {{"grad", (getter)get_grad, (setter)set_grad}, {(char*)"data", (getter)get_data}};
+void init(PyObject* module) {
+  auto m = py::handle(module).cast<py::module>();
+  auto sub = m.def_submodule("_sub");
+  py::class_<Foo, std::shared_ptr<Foo>>(sub, "Foo")
+      .def("bar", &Foo::bar)
+      .def("baz", /* why */ [](Foo& f) { return f.baz(); });
+  PyModule_AddObject(module, "_Type", (PyObject*)&TheType);
+}
+"""
+    parsed = parse("a.cpp", source, Lang.CPP)
+    assert said(parsed, Role.REGISTER) == [("add_stub", "add_kernel", 2), ("mul_stub", "CUDA::mul_kernel", 3)]
+    assert said(parsed, Role.IMPL) == [("aten::add.out", "add_out", 5), ("aten::sub", "sub", 6)]
+    assert said(parsed, Role.ENTRY) == [
+        ("grad", "get_grad", 12), ("data", "get_data", 12), ("sub.Foo", "Foo", 16), ("Foo.bar", "Foo::bar", 17),
+        ("Foo.baz", "baz", 18), ("_Type", "TheType", 19),
+    ]  # fmt: skip
+    assert said(parsed, Role.OWNER) == [("m._sub", "sub", 15), ("sub.Foo", "Foo", 16)]
+    symbols = {(symbol.kind, symbol.qualname) for symbol in parsed.symbols}
+    assert {
+        (Kind.VARIABLE, "add_stub"), (Kind.OPERATOR, "quantized::add"), (Kind.OPERATOR, "quantized::mul"),
+        (Kind.FUNCTION, "TORCH_LIBRARY_IMPL(aten, CPU)"), (Kind.FUNCTION, "TORCH_LIBRARY_IMPL(aten, CPU)::sub"),
+        (Kind.FUNCTION, "init::baz"),
+    } <= symbols  # fmt: skip
+
+
+def test_kernels_and_their_launches() -> None:
+    source = b"""template <typename T> __global__ void fill(T* a) { a[0] = 1; }
+void host() {
+  fill<float><<<grid, block, 0, stream>>>(a);
+  auto kernel = at::native::fill<int>;
+  kernel<<<grid, block>>>(b);
+}
+"""
+    parsed = parse("a.cu", source, Lang.CUDA)
+    assert {(s.kind, s.qualname) for s in parsed.symbols} == {(Kind.KERNEL, "fill"), (Kind.FUNCTION, "host")}
+    assert said(parsed, Role.LAUNCH) == [("fill", None, 3), ("kernel", None, 5)]
+    assert said(parsed, Role.ALIAS) == [("at::native::fill", "kernel", 4)]
 
 
 def test_masked_macros_give_classes_their_members() -> None:

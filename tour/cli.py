@@ -325,67 +325,6 @@ def _ready(spec: str | None) -> Tree:
     return tree
 
 
-@main.command(name="list")
-@_tree_option()
-@_lang_option
-@_json_option
-def list_command(tree: str | None, lang: str, as_json: bool) -> None:
-    """List the tours with their state in a tree."""
-    from tour.render import data, terminal
-
-    found = _ready(tree)
-    rows = [data.tour_row(tour.trace(name, found, lang)) for name in tour.names()]
-    if as_json:
-        click.echo(data.dumps({"tree": found.version, "tours": rows}))
-    else:
-        terminal.show_tours(rows, lang)
-
-
-@main.command(
-    epilog="""\b
-Examples:
-  tour trace import-torch
-  tour trace import-torch --step pyinit      one stop of it
-  tour trace import-torch --lang zh --tree 1.13.1
-  tour trace import-torch --quiet            places and proofs, no prose
-  tour trace import-torch --json | jq '.steps[].line'"""
-)
-@click.argument("name", shell_complete=_complete_tours)
-@_tree_option()
-@_lang_option
-@click.option("--step", metavar="ID", help="Only this step.")
-@click.option("--quiet", "-q", is_flag=True, help="Places and proofs only.")
-@click.option("--pager/--no-pager", default=None, help="Page the output; by default on a terminal when it is long.")
-@_json_option
-def trace(
-    name: str, tree: str | None, lang: str, step: str | None, quiet: bool, pager: bool | None, as_json: bool
-) -> None:
-    """Walk a tour: each step's place, code, prose, hop and proof."""
-    from tour import tours
-    from tour.errors import UnknownName
-    from tour.render import data
-    from tour.resources import folder
-
-    if step is not None or name not in tour.names():  # a wrong name is said before a tree is asked for
-        known = [found.id for found in tours.load(name, folder("annotations")).steps]
-        if step is not None and step not in known:
-            import difflib
-
-            raise UnknownName(
-                f"{name} has no step {step!r}", tuple(difflib.get_close_matches(step, known, n=3, cutoff=0.4))
-            )
-    view = tour.trace(name, _ready(tree), lang)
-    if as_json:
-        click.echo(data.dumps(data.trace(view, step)))
-    else:
-        from tour.render import terminal
-
-        terminal.show(view, step=step, quiet=quiet, pager=pager)
-    broken = [s for s in view.steps if s.located == "lost" and step in {None, s.id}]
-    if broken:
-        raise click.exceptions.Exit(1)
-
-
 @main.command(
     epilog="""\b
 Examples:
@@ -479,6 +418,67 @@ def _write(file: Path, text: str) -> None:
     except OSError as error:
         working.unlink(missing_ok=True)
         raise TourError(f"cannot write {file}: {error.strerror}", hint="Name a file in a folder of yours.") from error
+
+
+@main.command(name="list")
+@_tree_option()
+@_lang_option
+@_json_option
+def list_command(tree: str | None, lang: str, as_json: bool) -> None:
+    """List the tours with their state in a tree."""
+    from tour.render import data, terminal
+
+    found = _ready(tree)
+    rows = [data.tour_row(tour.trace(name, found, lang)) for name in tour.names()]
+    if as_json:
+        click.echo(data.dumps({"tree": found.version, "tours": rows}))
+    else:
+        terminal.show_tours(rows, lang)
+
+
+@main.command(
+    epilog="""\b
+Examples:
+  tour trace import-torch
+  tour trace import-torch --step pyinit      one stop of it
+  tour trace import-torch --lang zh --tree 1.13.1
+  tour trace import-torch --quiet            places and proofs, no prose
+  tour trace import-torch --json | jq '.steps[].line'"""
+)
+@click.argument("name", shell_complete=_complete_tours)
+@_tree_option()
+@_lang_option
+@click.option("--step", metavar="ID", help="Only this step.")
+@click.option("--quiet", "-q", is_flag=True, help="Places and proofs only.")
+@click.option("--pager/--no-pager", default=None, help="Page the output; by default on a terminal when it is long.")
+@_json_option
+def trace(
+    name: str, tree: str | None, lang: str, step: str | None, quiet: bool, pager: bool | None, as_json: bool
+) -> None:
+    """Walk a tour: each step's place, code, prose, hop and proof."""
+    from tour import tours
+    from tour.errors import UnknownName
+    from tour.render import data
+    from tour.resources import folder
+
+    if step is not None or name not in tour.names():  # a wrong name is said before a tree is asked for
+        known = [found.id for found in tours.load(name, folder("annotations")).steps]
+        if step is not None and step not in known:
+            import difflib
+
+            raise UnknownName(
+                f"{name} has no step {step!r}", tuple(difflib.get_close_matches(step, known, n=3, cutoff=0.4))
+            )
+    view = tour.trace(name, _ready(tree), lang)
+    if as_json:
+        click.echo(data.dumps(data.trace(view, step)))
+    else:
+        from tour.render import terminal
+
+        terminal.show(view, step=step, quiet=quiet, pager=pager)
+    broken = [s for s in view.steps if s.located == "lost" and step in {None, s.id}]
+    if broken:
+        raise click.exceptions.Exit(1)
 
 
 @main.command(

@@ -114,7 +114,7 @@ def _bound_name(node: Node, source: bytes) -> str | None:
 
 def _entry(node: Node, captures: Captures, source: bytes) -> str | None:
     """A table row's Python name; of pybind11 with what it is defined on: ``m.f``, ``Future.wait``."""
-    if node.type not in {"string_literal", "raw_string_literal"}:
+    if node.type not in {"string_literal", "raw_string_literal"} or _library(node, source) is not None:
         return None
     name = text(node, source).strip('"')
     row = captures["mention.entry"][0]

@@ -182,7 +182,8 @@ def _node_prefix(name: str) -> str:
 
 def _calls(formula: yaml.ScalarNode, of: str, lines: list[str], scope: int) -> Iterator[Mention]:
     """The functions that a formula calls; its methods (``grad.sum()``) are left out."""
-    first, last = formula.start_mark.line, min(formula.end_mark.line, len(lines) - 1)
+    first, end = formula.start_mark.line, formula.end_mark
+    last = min(end.line - (end.column == 0), len(lines) - 1)  # a block ends where the next line begins
     for row in range(first, last + 1):
         start = formula.start_mark.column if row == first else 0
         for found in _CALLED.finditer(lines[row], start):
