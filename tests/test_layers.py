@@ -29,12 +29,14 @@ LAYERS: dict[str, set[str]] = {
         "links.cpp_scopes",
         "links.operators",
     },
-    "route": {"errors", "model", "links"},
+    "meaning": {"errors", "model", "index", "links"},
+    "layers": {"errors", "model", "index", "links", "meaning"},
+    "route": {"errors", "model", "index", "links"},
     "build": {"errors", "model", "tree", "parsers", "index"},
     "anchors": {"errors", "model", "index", "tours"},
     "proof": {"errors", "model", "index", "tours", "anchors", "links", "route"},
     "views": {"errors", "model", "index", "tours", "anchors", "proof", "tree"},
-    "render": {"errors", "model", "views", "resources", "render"},
+    "render": {"errors", "model", "views", "layers", "resources", "render"},
     "site": {"errors", "model", "views", "render", "resources"},
     "server": {"errors", "model"},
     "cli": {"*"},
@@ -53,6 +55,7 @@ DOORS = {
     "click": {"cli.py", "render/terminal.py"},
     "yaml": {"parsers/op_yaml.py", "tours.py"},
     "filelock": {"tree.py"},
+    "cxxfilt": {"meaning.py"},
 }
 """For each third party the modules that may import it."""
 

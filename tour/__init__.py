@@ -15,11 +15,13 @@ from tour.model import LANGS, Progress, silent
 
 if TYPE_CHECKING:
     from tour.build import Report
+    from tour.layers import Answer
+    from tour.model import Link
     from tour.tree import Tree
     from tour.views import Finding, TourView
 
 __version__ = "0.1.0"
-__all__ = ["check", "fetch", "generate", "names", "open_tree", "publish", "trace", "update"]
+__all__ = ["check", "fetch", "generate", "names", "open_tree", "path", "publish", "trace", "update", "where"]
 
 
 def open_tree(spec: str | Path | None = None) -> Tree:
@@ -69,6 +71,64 @@ def trace(name: str, tree: Tree, lang: str = "en") -> TourView:
     told = tours.load(name, folder("annotations"))
     with Index(index_path(tree)) as index:
         return views.tour_view(told, tree, index, lang)
+
+
+def where(query: str, tree: Tree, *, backward: bool = False) -> Answer:
+    """Where a name is really implemented: every layer from Python down to the kernels, or of its gradient.
+
+    A name that nothing bears gives no layers, and the nearest names that there are. The tree must be indexed. Raises
+    ``TourError`` for a query that is no name.
+    """
+    from tour import layers, meaning
+    from tour.index import Index
+    from tour.links import Links
+    from tour.tree import index_path
+
+    with Index(index_path(tree)) as index:
+        links = Links(index)
+        meant = meaning.meaning(query, index, links)
+        if not meant.nodes:
+            return layers.Answer(query, (), (), tuple(meaning.nearest(query, index)))
+        follow = layers.differentiated if backward else layers.implemented
+        return follow(meant, query, index, links)
+
+
+def around(query: str, tree: Tree, side: str) -> Answer:
+    """What leads to a name directly (``side`` is ``callers``), or what it leads to (``callees``)."""
+    from tour import layers, meaning
+    from tour.index import Index
+    from tour.links import Links
+    from tour.tree import index_path
+
+    with Index(index_path(tree)) as index:
+        links = Links(index)
+        meant = meaning.meaning(query, index, links)
+        if not meant.nodes:
+            return layers.Answer(query, (), (), tuple(meaning.nearest(query, index)))
+        return layers.around(meant, query, index, links, side)
+
+
+def path(origin: str, goal: str, tree: Tree, *, alternatives: int = 0) -> list[list[Link]]:
+    """The surest route from one name to another, then up to ``alternatives`` others; empty where there is none.
+
+    The tree must be indexed. Raises ``UnknownName`` where a name is borne by nothing.
+    """
+    from tour import meaning, route
+    from tour.errors import UnknownName
+    from tour.index import Index
+    from tour.links import Links
+    from tour.tree import index_path
+
+    with Index(index_path(tree)) as index:
+        links = Links(index)
+        ends = []
+        for query in (origin, goal):
+            meant = meaning.meaning(query, index, links)
+            if not meant.nodes:
+                nearest = tuple(meaning.nearest(query, index))
+                raise UnknownName(f"PyTorch {tree.version} has nothing named {query!r}", nearest)
+            ends.append(meant.nodes)
+        return route.between(index, links, ends[0], ends[1], alternatives=alternatives)
 
 
 def check(name: str, tree: Tree) -> list[Finding]:

@@ -261,6 +261,48 @@ class Index:
         ).fetchone()
         return StoredFile(row[0], row[1], Lang(row[2]), *row[3:]) if row else None
 
+    def files_ending(self, path: str) -> list[str]:
+        """The files whose path is ``path`` or ends in it, as whole parts."""
+        rows = self._db.execute(
+            "SELECT path FROM file WHERE path = ? OR path LIKE ? ORDER BY path", (path, f"%/{path}")
+        )
+        return [row[0] for row in rows]
+
+    def names_like(self, name: str) -> list[str]:
+        """Last parts of names that begin with the same letter as ``name`` and are about as long."""
+        head = name[:1]
+        rows = self._db.execute(
+            "SELECT DISTINCT name FROM symbol WHERE name BETWEEN ? AND ? AND length(name) BETWEEN ? AND ?"
+            " AND kind NOT IN ('variable', 'macro')",
+            (head, f"{head}\U0010ffff", len(name) - 3, len(name) + 3),
+        )
+        return [row[0] for row in rows]
+
+    def names_leading_to(self, names: Iterable[str], most: int) -> set[str]:
+        """The names of the symbols that mention one of ``names``, and the names that rows tie to one of them.
+
+        Of operators the name without its overload. A name with more than ``most`` mentions counts for its first ones.
+        """
+        found: set[str] = set()
+        for name in names:
+            for (other,) in self._db.execute(
+                "SELECT DISTINCT s.name FROM (SELECT DISTINCT scope FROM mention WHERE name = ?1 AND scope IS NOT NULL"
+                " LIMIT ?2) m JOIN symbol s ON s.id = m.scope"
+                " UNION SELECT name FROM (SELECT name FROM mention WHERE target = ?1 LIMIT ?2)"
+                " UNION SELECT p.name FROM symbol s JOIN symbol p ON p.id = s.parent WHERE s.name = ?1"
+                " AND p.kind = 'class'",
+                (name, most),
+            ):
+                found.add(other.partition(".")[0])
+        return found
+
+    def bound_names(self, name: str) -> list[str]:
+        """The Python names, ending in ``name``, that code generation binds operators to."""
+        rows = self._db.execute(
+            "SELECT DISTINCT before || name FROM mention WHERE name = ? AND role = 'generate'", (name,)
+        )
+        return [row[0] for row in rows]
+
     def behind(self, files: Iterable[tuple[str, int, int]]) -> int:
         """How many files came, went or changed since: ``files`` are what a tree has now, by path, size and time."""
         stored = set(self._db.execute("SELECT path, size, mtime FROM file"))

@@ -1,20 +1,29 @@
 """The surest way from one place to another through the links, shortest where equally sure.
 
-A best-first search (Dijkstra) over links that are worked out as it goes; every link costs one, and a link by name
-costs more the more candidates it had, so a guess is taken only where nothing surer leads there.
+A best-first search over links that are worked out as it goes; every link costs one, and a link by name costs more the
+more candidates it had, so a guess is taken only where nothing surer leads there. Where the goal is known by name
+(``between``), a look backwards at who mentions whom says how far a place is from it at least (A*, Hart, Nilsson and
+Raphael 1968), and what cannot lead there is never worked out.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from itertools import count
 
+from tour.index import Index, last_part
 from tour.links import LINKERS, Links, Node
 from tour.model import Grade, Link, LinkKind
 
 MOST_EXPANDED = 3000
 """Symbols looked at before a search gives up."""
+
+_MOST_NAMES = 4000
+"""Names that the look backwards gathers before it stops."""
+
+_MOST_MENTIONS = 600
+"""A name with more mentions leads everywhere; the look backwards ends there."""
 
 
 def cost(link: Link) -> float:
@@ -31,22 +40,24 @@ def surest(
     kinds: frozenset[LinkKind] = frozenset(LinkKind),
     linkers: tuple[str, ...] = tuple(LINKERS),
     longest: int = 12,
+    left: Callable[[Node], float | None] = lambda node: 0.0,
 ) -> list[Link]:
     """The links of the surest route from one of ``starts`` to a link that ``arrived`` accepts.
 
-    A start is a symbol, or some lines of it. The route passes through none of ``avoid``. Empty where there is none
-    within ``longest`` links of the given kinds.
+    A start is a symbol, or some lines of it. The route passes through none of ``avoid``. ``left`` says what a route
+    from a node costs at least, or ``None`` where none can be. Empty where there is no route within ``longest`` links
+    of the given kinds.
     """
     order = count()
     # The lines count for the start alone: further on a route passes through whole symbols.
-    queue: list[tuple[float, int, Node, tuple[int, int] | None, list[Link]]] = [
-        (0.0, next(order), start, lines, []) for start, lines in starts
+    queue: list[tuple[float, int, float, Node, tuple[int, int] | None, list[Link]]] = [
+        (0.0, next(order), 0.0, start, lines, []) for start, lines in starts
     ]
     seen: set[Node] = set()
     best: tuple[float, list[Link]] | None = None
     while queue and len(seen) < MOST_EXPANDED:
-        spent, _, here, within, way = heapq.heappop(queue)
-        if best is not None and best[0] <= spent:
+        bound, _, spent, here, within, way = heapq.heappop(queue)
+        if best is not None and best[0] <= bound:
             break
         if here in seen:
             continue
@@ -60,6 +71,55 @@ def surest(
                     best = (total, [*way, link])
                 continue
             further = Node(link.target, link.target_at)
-            if further not in seen and further not in avoid and len(way) + 1 < longest:
-                heapq.heappush(queue, (total, next(order), further, None, [*way, link]))
+            if further in seen or further in avoid or len(way) + 1 >= longest:
+                continue
+            rest = left(further)
+            if rest is not None:
+                heapq.heappush(queue, (total + rest, next(order), total, further, None, [*way, link]))
     return best[1] if best else []
+
+
+def between(
+    index: Index, links: Links, starts: Sequence[Node], goals: Sequence[Node], *, alternatives: int = 0
+) -> list[list[Link]]:
+    """The surest route from any of ``starts`` to any of ``goals``, then up to ``alternatives`` others.
+
+    Each alternative avoids a place that the routes before it pass through. Empty where there is no route.
+    """
+    away = _levels(index, goals)
+    wanted = {(goal.id, goal.at) for goal in goals}
+
+    def left(at: Node) -> float | None:
+        level = away.get(last_part(at.qualname).partition(".")[0])
+        return None if level is None else max(0.0, level - 1.0)
+
+    def route(avoid: Set[Node]) -> list[Link]:
+        return surest(
+            links,
+            [(start, None) for start in starts],
+            lambda link: (link.target, link.target_at) in wanted,
+            avoid=avoid,
+            left=left,
+        )
+
+    routes = [route(frozenset())]
+    avoided: set[Node] = set()
+    while routes[-1] and len(routes) <= alternatives:
+        middle = [Node(link.target, link.target_at) for link in routes[-1][:-1]]
+        if not middle:
+            break
+        avoided.add(middle[-1])
+        routes.append(route(avoided))
+    return [found for found in routes if found]
+
+
+def _levels(index: Index, goals: Sequence[Node]) -> Mapping[str, float]:
+    """For each name that could lead to a goal, over how many links at least."""
+    level = {last_part(goal.qualname).partition(".")[0] for goal in goals}
+    away: dict[str, float] = dict.fromkeys(level, 0.0)
+    for distance in range(1, 13):
+        level = {name for name in index.names_leading_to(level, _MOST_MENTIONS) if name not in away}
+        away |= dict.fromkeys(level, float(distance))
+        if not level or len(away) > _MOST_NAMES:
+            break
+    return away

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tour.index import Index
+from tour.index import Index, StoredSymbol
 from tour.links import (
+    arriving,
     autograd,
     bindings,
     cpp_calls,
@@ -22,9 +23,9 @@ from tour.links import (
     python_calls,
     stubs,
 )
-from tour.links.nodes import Node, node, stored
+from tour.links.nodes import Node, mentions_of_symbol, node, stored
 from tour.links.python_scopes import PythonScopes
-from tour.model import Link
+from tour.model import Link, Role
 
 __all__ = ["LINKERS", "Links", "Node", "node", "stored"]
 
@@ -63,3 +64,42 @@ class Links:
                 link for name in linkers for link in LINKERS[name](self._index, source, lines, self._scopes)
             ]
         return self._known[key]
+
+    def python(self, name: str) -> list[Node]:
+        """What an absolute dotted Python name stands for, as far as Python's own files say."""
+        return self._scopes.dotted(name)
+
+    def arriving(self, target: StoredSymbol) -> list[Link]:
+        """The links that arrive at an operator, or at a C or C++ symbol."""
+        return list(arriving.links_to(self._index, target, lambda source, lines: self.leaving(source, lines)))
+
+    def bound_names(self, operator: Node) -> list[Link]:
+        """The links from the Python names that code generation binds to an operator."""
+        rows = self._index.mentions_to(operator.qualname, Role.GENERATE)
+        names = dict.fromkeys(row.name for row in rows)
+        leaving = [link for name in names for link in self.leaving(Node(f"py:{name}"), None, ("operators",))]
+        return [link for link in leaving if link.target == operator.id]
+
+    def differentiated(self, made: Node) -> list[Link]:
+        """The link from the operator whose entry in ``derivatives.yaml`` makes an autograd node."""
+        symbols = stored(self._index, made)
+        names = [
+            m.name for symbol in symbols for m in mentions_of_symbol(self._index, symbol) if m.role is Role.DERIVATIVE
+        ]
+        leaving = [link for name in names for link in self.leaving(Node(f"op:{name}"), None, ("autograd",))]
+        return [link for link in leaving if link.target == made.id]
+
+    def placed(self, link: Link) -> Node:
+        """The node that a link starts from, with its place where the tree defines it."""
+        here = [symbol for symbol in stored(self._index, Node(link.source)) if symbol.file == link.at.file]
+        around = [symbol for symbol in here if symbol.start_line <= link.at.line <= symbol.end_line]
+        found = around or stored(self._index, Node(link.source))
+        return node(found[0]) if found else Node(link.source)
+
+    def member(self, owner: StoredSymbol, name: str) -> list[Node]:
+        """A class's attribute of that name, its own or inherited."""
+        return self._scopes.member(owner, name)
+
+    def same_as(self, variable: StoredSymbol) -> list[Node]:
+        """What a Python variable only stands for: ``conv1d = _add_docstr(torch.conv1d, …)``."""
+        return self._scopes.same_as(variable)

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from tour.index import Index, StoredMention, StoredSymbol, last_part
 from tour.links.cpp_scopes import cpp_targets
 from tour.links.nodes import Node, mentions_in, node, stored
-from tour.links.operators import HOMES, MOST_CANDIDATES, binding_name
-from tour.links.python_scopes import PythonScopes
+from tour.links.operators import MOST_CANDIDATES
+from tour.links.python_scopes import HOMES, PythonScopes, binding_name
 from tour.model import Grade, Kind, Link, LinkKind, Role
 
 

@@ -25,6 +25,9 @@ _TEMPLATES = ("tools/autograd/templates/", "aten/src/ATen/templates/")
 """Where code generation reads what generated files then hold as well."""
 
 
+_HEADERS = (".h", ".cuh", ".hpp", ".hh")
+
+
 def cpp_targets(index: Index, name: str, scope: StoredSymbol | None) -> tuple[list[StoredSymbol], bool]:
     """The definitions that a C or C++ name may mean where it stands, and whether scope alone decided.
 
@@ -39,13 +42,31 @@ def cpp_targets(index: Index, name: str, scope: StoredSymbol | None) -> tuple[li
     plain = name.removeprefix("::")
     prefix = "" if name.startswith("::") or scope is None else scope.qualname
     while True:
-        found = _functions(index.symbols(f"{prefix}::{plain}" if prefix else plain))
+        found = _visible(_functions(index.symbols(f"{prefix}::{plain}" if prefix else plain)), scope)
         if found:
             return found, len(found) == 1
         if not prefix:
             break
         prefix = prefix.rpartition("::")[0]
     return _by_last_part(index, name), False
+
+
+def _visible(found: list[StoredSymbol], scope: StoredSymbol | None) -> list[StoredSymbol]:
+    """Of definitions in several source files those in ``scope``'s own: the others have internal linkage, else the one
+    definition rule ([basic.def.odr]) would be broken."""
+    if scope is None or len(found) < 2:
+        return found
+    here = [symbol for symbol in found if symbol.file == scope.file]
+    if not here or scope.file.endswith(_HEADERS):
+        return found
+    same = {(symbol.signature.count(","), symbol.qualname) for symbol in here}
+    return [
+        symbol
+        for symbol in found
+        if symbol.file == scope.file
+        or symbol.file.endswith(_HEADERS)
+        or (symbol.signature.count(","), symbol.qualname) not in same
+    ]
 
 
 def _members_of_class(index: Index, name: str, scope: StoredSymbol | None) -> list[StoredSymbol]:

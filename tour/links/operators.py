@@ -14,21 +14,11 @@ from collections.abc import Iterator
 
 from tour.index import Index, StoredSymbol, last_part
 from tour.links.nodes import Node, mentions_in, stored
-from tour.links.python_scopes import PythonScopes
+from tour.links.python_scopes import PythonScopes, binding_name
 from tour.model import Grade, Kind, Link, LinkKind, Role
 
 MOST_CANDIDATES = 40
 """A method's name that more definitions share says too little to be worth a link."""
-
-HOMES = (
-    ("torch._C._VariableFunctions.", "torch."),
-    ("torch._VF.", "torch."),
-    ("torch._C._TensorBase.", "torch.Tensor."),
-    ("torch._C.TensorBase.", "torch.Tensor."),
-    ("torch._tensor.Tensor.", "torch.Tensor."),
-)
-"""Where a generated binding also stands, and the name that readers know: ``torch/__init__.py`` copies all of
-``_VariableFunctions`` into ``torch``, ``torch/_VF.py`` hands them on, and ``torch.Tensor`` inherits from the base."""
 
 
 def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes: PythonScopes) -> Iterator[Link]:
@@ -37,14 +27,6 @@ def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes
         yield from _generated(index, source)
     elif source.scheme == "cpp":
         yield from _called(index, source, lines)
-
-
-def binding_name(name: str) -> str:
-    """``torch.lstm`` of ``torch._C._VariableFunctions.lstm``; other names as they are."""
-    for home, known in HOMES:
-        if name.startswith(home):
-            return known + name.removeprefix(home)
-    return name
 
 
 def _generated(index: Index, source: Node) -> Iterator[Link]:
@@ -86,7 +68,8 @@ def _called(index: Index, source: Node, lines: tuple[int, int] | None) -> Iterat
         for mention in mentions_in(index, symbol, lines, Role.CALL):
             if mention.name.startswith("."):
                 found = _methods(index, mention.name[1:])
-                others = len(index.symbols_named(mention.name[1:], "cpp")) if found else 0
+                # what a binding calls a method on is a tensor
+                others = 0 if _binds(symbol) or not found else len(index.symbols_named(mention.name[1:], "cpp"))
             elif mention.name.startswith(("at::", "::at::")) and mention.name.count("::") <= 2:
                 found, others = functions(index, last_part(mention.name)), 0
                 if found and any(s.is_definition for s in index.symbols(mention.name.removeprefix("::"), "cpp")):
@@ -104,8 +87,16 @@ def _called(index: Index, source: Node, lines: tuple[int, int] | None) -> Iterat
                 )  # fmt: skip
 
 
+def _binds(symbol: StoredSymbol) -> bool:
+    return symbol.name.startswith(("THPVariable_", "dispatch_"))
+
+
 def functions(index: Index, name: str) -> list[StoredSymbol]:
-    """The operators that ``at::name`` stands for: its overloads, or of ``name_out`` those that write to ``out``."""
+    """The operators that ``at::name`` stands for: its overloads, or of ``name_out`` those that write to ``out``.
+
+    ``name_symint`` is the same with symbolic sizes (``torchgen/api/cpp.py``).
+    """
+    name = name.removesuffix("_symint")
     found = [operator for operator in index.operators("aten", name) if not writes_out(operator)]
     if not found and name.endswith(("_out", "_outf")):
         base = name.removesuffix("f").removesuffix("_out")

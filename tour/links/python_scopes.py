@@ -15,6 +15,25 @@ _DEEPEST = 12
 """Re-exports and bases are followed this far; deeper chains are loops."""
 
 
+HOMES = (
+    ("torch._C._VariableFunctions.", "torch."),
+    ("torch._VF.", "torch."),
+    ("torch._C._TensorBase.", "torch.Tensor."),
+    ("torch._C.TensorBase.", "torch.Tensor."),
+    ("torch._tensor.Tensor.", "torch.Tensor."),
+)
+"""Where a generated binding also stands, and the name that readers know: ``torch/__init__.py`` copies all of
+``_VariableFunctions`` into ``torch``, ``torch/_VF.py`` hands them on, and ``torch.Tensor`` inherits from the base."""
+
+
+def binding_name(name: str) -> str:
+    """``torch.lstm`` of ``torch._C._VariableFunctions.lstm``; other names as they are."""
+    for home, known in HOMES:
+        if name.startswith(home):
+            return known + name.removeprefix(home)
+    return name
+
+
 class PythonScopes:
     """Name resolution in the Python files of an index."""
 
@@ -69,6 +88,19 @@ class PythonScopes:
             around = self._index.symbol(around.parent) if around.parent is not None else None
         return []
 
+    def member(self, owner: StoredSymbol, name: str) -> list[Node]:
+        """A class's attribute of that name, its own or inherited."""
+        return self._inherited(owner, name, _DEEPEST)
+
+    def same_as(self, variable: StoredSymbol) -> list[Node]:
+        """What a variable of a module or class is another name of."""
+        scope = self._index.symbol(variable.parent) if variable.parent is not None else None
+        found: list[Node] = []
+        for mention in self._index.mentions_between(variable.file, variable.line, variable.end_line):
+            if mention.role is Role.ALIAS and mention.target == variable.name and scope is not None:
+                found += self.resolve(mention.name, scope) or [Node(f"py:{mention.name}")]
+        return found
+
     def _owner(self, scope: StoredSymbol) -> StoredSymbol | None:
         """The class whose method ``scope`` is, or lies in."""
         while scope.parent is not None:
@@ -113,6 +145,9 @@ class PythonScopes:
             return found
         if submodule := self.module(f"{module.qualname}.{name}"):
             return [node(submodule)]
+        made = binding_name(f"{module.qualname}.{name}")
+        if any(mention.name == made for mention in self._index.mentions_of(name, Role.GENERATE)):
+            return [Node(f"py:{made}")]
         return []
 
     def _imported(self, scope: StoredSymbol, name: str, depth: int) -> list[Node]:

@@ -251,4 +251,6 @@ _DIALECT = Dialect(
     function_kind=_function_kind,
     whole=lambda node: parent if (parent := node.parent) and parent.type == "template_declaration" else node,
     is_definition=lambda node: True,
+    functions_nest=False,
+    needs_no_type=lambda name: name.startswith(("structured_", "TORCH_LIBRARY")),
 )

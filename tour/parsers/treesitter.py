@@ -50,7 +50,9 @@ _BODIES = frozenset({Kind.FUNCTION, Kind.METHOD, Kind.KERNEL})
 _CONTAINERS = _BODIES | {Kind.CLASS, Kind.NAMESPACE, Kind.ENUM}
 _ROLES = {role.value: role for role in Role}
 _KINDS = {kind.value: kind for kind in Kind}
-_NO_LOCALS = frozenset({Kind.VARIABLE, Kind.MACRO, Kind.ALIAS})
+_NO_LOCALS = frozenset({Kind.VARIABLE, Kind.ALIAS})
+_UNSCOPED = frozenset({Kind.MODULE, Kind.MACRO, Kind.OPERATOR})
+"""What is called the same wherever it stands: an extension module in a ``setup.py``, a macro in a namespace."""
 
 Captures = dict[str, list[Node]]
 NameReader = Callable[[Node, Captures, bytes], str | None]
@@ -79,6 +81,11 @@ class Dialect:
     """The node that spans a definition with what precedes it: decorators, ``template <…>``."""
     is_definition: Callable[[Node], bool]
     """False for a definition that only declares, such as a Python ``@overload``."""
+    functions_nest: bool = True
+    """Whether a function can stand in another. Where it cannot, one that seems to does so because the grammar lost a
+    brace, and is named by the class or namespace around both; or it is a macro's call with a block behind it."""
+    needs_no_type: Callable[[str], bool] = lambda name: False
+    """Whether a function of that name is one although no type stands before it: some macros make functions."""
 
 
 @cache
@@ -124,7 +131,9 @@ def records(
         elif label == "error":
             errors.append(node)
         else:
-            found.append((node.start_byte, -node.end_byte, len(found), label[7:], node, captures))
+            # Of a definition in pieces the name is where it begins; what is before it may be anything.
+            start = captures["name"][0].start_byte if node.is_error else node.start_byte
+            found.append((start, -node.end_byte, len(found), label[7:], node, captures))
     found.sort()
     named.sort()
     symbols, spans = _nest(found, source, dialect, module, root)
@@ -161,14 +170,25 @@ def _nest(
         declares = label.endswith(".declaration")
         parent = stack[-1][1] if stack else -1
         around = symbols[parent].kind if parent >= 0 else None
-        if around in _BODIES and (declares or kind in _NO_LOCALS):
+        if kind in _NO_LOCALS and (around in _BODIES or _in_block(node)):
+            continue
+        if around in _BODIES and declares:
             continue
         name_node = captures["name"][0]
         name = dialect.definition_name(name_node, captures, source)
         if not name:
             continue
-        outermost = kind in {Kind.MODULE, Kind.OPERATOR} or parent < 0
-        qualname = name if outermost else f"{symbols[parent].qualname}{dialect.separator}{name}"
+        if kind is Kind.MACRO:
+            parent = -1
+        namer = parent
+        nests = dialect.functions_nest or node.type == "lambda_expression"
+        if kind is Kind.FUNCTION and around in _BODIES and not nests:
+            if node.child_by_field_name("type") is None and not dialect.needs_no_type(name):
+                continue
+            while namer >= 0 and symbols[namer].kind in _BODIES:
+                namer = symbols[namer].parent
+        outermost = kind in _UNSCOPED or namer < 0
+        qualname = name if outermost else f"{symbols[namer].qualname}{dialect.separator}{name}"
         if kind is Kind.FUNCTION:
             kind = Kind.METHOD if around is Kind.CLASS else dialect.function_kind(node, name_node, source)
         signature = captures.get("signature")
@@ -190,6 +210,11 @@ def _nest(
             stack.append((-minus_end, len(symbols) - 1))
             spans.append((start, -minus_end, len(symbols) - 1))
     return symbols, spans
+
+
+def _in_block(node: Node) -> bool:
+    """Whether a definition stands among statements: in the body of a lambda outside any function."""
+    return (around := node.parent) is not None and around.type == "compound_statement"
 
 
 def _place(named: list[_Found], source: bytes, dialect: Dialect, spans: list[tuple[int, int, int]]) -> list[Mention]:

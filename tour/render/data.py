@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from tour.layers import Answer
 from tour.model import At, Link
 from tour.views import Finding, HopView, StepView, TourView
 
@@ -62,6 +63,41 @@ def generated_row(state: str, files: int) -> dict[str, Any]:
     return {"state": state, "files": files}
 
 
+def where(answer: Answer, tree: Any) -> dict[str, Any]:
+    """``tour where NAME --json``."""
+    return {
+        "query": answer.query,
+        "tree": tree_row(tree, None),
+        "layers": [
+            {
+                "lane": layer.lane.value,
+                "symbol": layer.symbol,
+                "file": layer.at.file if layer.at else None,
+                "line": layer.at.line if layer.at else None,
+                "dispatch_key": layer.dispatch_key,
+                "grade": layer.grade.value,
+                "depth": layer.depth,
+                "by": layer.by.value if layer.by else None,
+            }
+            for layer in answer.layers
+        ],
+        "links": [_link(link) for link in answer.links],
+        "tours": [{"tour": tour, "step": step} for tour, step in answer.tours],
+        "nearest": list(answer.nearest),
+    }
+
+
+def path(origin: str, goal: str, routes: Sequence[Sequence[Link]], tree: Any) -> dict[str, Any]:
+    """``tour path A B --json``: the surest route, then the others."""
+    return {
+        "from": origin,
+        "to": goal,
+        "tree": tree_row(tree, None),
+        "links": [_link(link) for link in routes[0]] if routes else [],
+        "others": [[_link(link) for link in route] for route in routes[1:]],
+    }
+
+
 def _step(step: StepView) -> dict[str, Any]:
     return {
         "id": step.id,
@@ -98,6 +134,8 @@ def _link(link: Link) -> dict[str, Any]:
         "grade": link.grade.value,
         "at": _at(link.at),
         "rule": link.rule,
+        "candidates": link.candidates,
+        "dispatch_key": link.key,
     }
 
 

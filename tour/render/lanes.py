@@ -6,10 +6,12 @@ label, for readers who do not see it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
-from tour.model import Lane
-from tour.render.words import Words
+from tour.layers import lane_of
+from tour.model import At, Grade, Lane, Link
+from tour.render.words import Words, words
 from tour.views import TourView
 
 LEFT, ROW, TOP = 96, 26, 18
@@ -71,3 +73,55 @@ def sketch(view: TourView) -> str:
         f'<svg class="tour-sketch" viewBox="0 0 {width} {height}" width="{width}" height="{height}" aria-hidden="true">'
         f'<path d="M{way}"/>{stops}</svg>'
     )
+
+
+def route(links: Sequence[Link], lang: str) -> str:
+    """A route as an SVG that stands alone: one row a lane, one stop a symbol, each with its name and place."""
+    said = words(lang)
+    stops = [(links[0].source, links[0].at, "")]
+    stops += [(link.target, link.target_at or link.at, link.key or "") for link in links]
+    lanes_of = [_lane_of_id(symbol, at) for symbol, at, _ in stops]
+    lanes = [lane for lane in Lane if lane in lanes_of]
+    gap, row, top, left = 46, 120, 30, 24
+    width, height = left + row * len(lanes) + 520, top + 26 + gap * len(stops)
+    columns = {lane: left + row * number + 12 for number, lane in enumerate(lanes)}
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+        f' role="img" aria-label="{escape(said.say("route_lanes"))}"><style>{_ROUTE_STYLE}</style>'
+    ]
+    for lane, x in columns.items():
+        parts.append(f'<text class="lane" x="{x}" y="{top - 10}" text-anchor="middle">{escape(said.lane(lane))}</text>')
+        parts.append(f'<line class="line" x1="{x}" y1="{top}" x2="{x}" y2="{height - 16}"/>')
+    places = [(columns[lane], top + 24 + gap * number) for number, lane in enumerate(lanes_of)]
+    for link, (x1, y1), (x2, y2) in zip(links, places, places[1:], strict=False):
+        look = "hop" if link.grade is Grade.EXACT else "hop guess"
+        parts.append(f'<path class="{look}" d="M{x1} {y1}L{x2} {y2}"/>')
+    x = left + row * len(lanes)
+    for (symbol, at, key), (cx, cy), lane in zip(stops, places, lanes_of, strict=True):
+        name = symbol.partition(":")[2] + (f" [{key}]" if key else "")
+        parts.append(f'<circle class="{lane.value}" cx="{cx}" cy="{cy}" r="7"/>')
+        parts.append(f'<text class="name" x="{x}" y="{cy}">{escape(name)}</text>')
+        parts.append(f'<text class="at" x="{x}" y="{cy + 15}">{escape(str(at))}</text>')
+    return "".join([*parts, "</svg>\n"])
+
+
+_ROUTE_STYLE = (
+    "text{font:13px ui-monospace,monospace;fill:#24292f}.lane{font:12px system-ui,sans-serif;fill:#57606a}"
+    ".at{font-size:11px;fill:#57606a}.line{stroke:#d0d7de}.hop{stroke:#57606a;stroke-width:1.5;fill:none}"
+    ".guess{stroke-dasharray:4 3;stroke:#b26a00}.python{fill:#3b6fb6}.binding{fill:#8a4fb0}.generated{fill:#8c959f}"
+    ".dispatcher{fill:#c69026}.cpp{fill:#3a8f5c}.kernel{fill:#c2453d}.process{fill:#2a9d9d}"
+    "@media(prefers-color-scheme:dark){svg{background:#0d1117}text{fill:#e6edf3}.lane,.at{fill:#8b949e}"
+    ".line{stroke:#30363d}.hop{stroke:#8b949e}}"
+)
+
+
+def _lane_of_id(symbol: str, at: At) -> Lane:
+    """The lane of a symbol, told by its id and its place."""
+    scheme = symbol.partition(":")[0]
+    if scheme == "op":
+        return Lane.DISPATCHER
+    if scheme == "py":
+        return Lane.PYTHON if at.file.endswith(".py") else Lane.GENERATED if at.file.endswith(".yaml") else Lane.BINDING
+    if at.file.endswith((".cu", ".cuh")) and symbol.endswith("kernel"):
+        return Lane.KERNEL
+    return lane_of(at)
