@@ -1,11 +1,12 @@
 """Run a tree's own code generation, as its build does, and keep what it writes in the cache.
 
 Half of what a call into PyTorch passes through is in no repository: ``torchgen`` and ``tools/autograd`` write it from
-``native_functions.yaml``. Both are Python, need no compiler and no torch, and do not differ from run to run, so that a
-line of a generated file can be told of a tree. This is the only module that runs code of a tree, which is why a user
-has to ask for it. The tree stays as it is: the work goes on in child interpreters that write to a folder of the cache
-and nowhere else. What is left out: everything that a build's configuration decides. ``configure`` writes the headers
-that CMake would, for one common configuration, so that a compiler can read the sources; they are not indexed.
+``native_functions.yaml``. Both are Python, need no compiler and no torch, and under a fixed hash seed (1.13.1 goes
+through sets) write the same from run to run, so that a line of a generated file can be told of a tree. This is the only
+module that runs code of a tree, which is why a user has to ask for it. The tree stays as it is: the work goes on in
+child interpreters that write to a folder of the cache and nowhere else. What is left out: everything that a build's
+configuration decides. ``configure`` writes the headers that CMake would, for one common configuration, so that a
+compiler can read the sources; they are not indexed.
 """
 
 from __future__ import annotations
@@ -104,6 +105,9 @@ _ON = (
 _PACKAGES = {"yaml": "pyyaml"}
 """What installs a module, where it is not called the same."""
 
+_SETTINGS = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", "PYTHONUTF8": "1"}
+"""What the children run under: such that they write nothing into the tree, and the same each time."""
+
 _LOOK = 0.2
 """Seconds between two looks at the running generators."""
 
@@ -114,7 +118,8 @@ def generated_folder(tree: Tree) -> Path:
     So a folder that is there is whole and up to date. Raises ``TreeError`` where the tree has no code generation.
     """
     _require(tree)
-    digest = hashlib.blake2b(repr((_GENERATORS, _ON, tree.version, sys.version_info[:3])).encode(), digest_size=8)
+    recipe = (_GENERATORS, _SETTINGS, _ON, tree.version, sys.version_info[:3])
+    digest = hashlib.blake2b(repr(recipe).encode(), digest_size=8)
     for path in _inputs(tree):
         content = hashlib.blake2b((tree.root / path).read_bytes()).hexdigest()
         digest.update(f"{path} {content}\n".encode())
@@ -257,9 +262,8 @@ def _run(tree: Tree, out: Path, logs: Path, progress: Progress) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, but such that a child finds the tree's modules in its folder and writes nothing beside them."""
-    ours = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
-    return {**ours, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"}
+    """Ours, but such that a child finds the tree's modules in the folder that it runs in."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"} | _SETTINGS
 
 
 def _failed(tree: Tree, log: Path) -> TourError:

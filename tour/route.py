@@ -19,6 +19,14 @@ from tour.model import Grade, Link, LinkKind
 MOST_EXPANDED = 3000
 """Symbols looked at before a search gives up."""
 
+LONGEST = 24
+"""Links in a route: ``torch.nn.functional.batch_norm`` reaches its kernel over 20, each call of an operator from C++
+being four through generated code."""
+
+_UNTOLD = ("at::_ops::", "at::wrapper_", "torch::autograd::THPVariable_")
+"""Generated code that a look backwards says too little of: its way on is told by a name that its body does not mention
+(``links/generated.py``), or it is one of thousands alike, and the look stops before it."""
+
 _MOST_NAMES = 4000
 """Names that the look backwards gathers before it stops."""
 
@@ -26,9 +34,16 @@ _MOST_MENTIONS = 600
 """A name with more mentions leads everywhere; the look backwards ends there."""
 
 
+_STANDS_FOR = {"operators/binding": 4.0, "dispatcher/entry": 2.0, "dispatcher/structured": 2.0}
+"""Rules whose links stand for generated code, and how many links lead through that code where the index has it: a
+binding, ``at::f``, ``at::_ops::f::call``, the operator; the kernel's wrapper, the kernel."""
+
+
 def cost(link: Link) -> float:
-    """What a link adds to a route: 1 for a fact, 5 and more for a guess."""
-    return 1.0 if link.grade is Grade.EXACT else 4.0 + min(link.candidates, 20)
+    """What a link adds to a route: 1 for a fact, 5 and more for a guess; a little more than the code it stands for."""
+    if link.grade is not Grade.EXACT:
+        return 4.0 + min(link.candidates, 20)
+    return _STANDS_FOR.get(link.rule, 0.5) + 0.5
 
 
 def surest(
@@ -39,7 +54,7 @@ def surest(
     avoid: Set[Node] = frozenset(),
     kinds: frozenset[LinkKind] = frozenset(LinkKind),
     linkers: tuple[str, ...] = tuple(LINKERS),
-    longest: int = 12,
+    longest: int = LONGEST,
     left: Callable[[Node], float | None] = lambda node: 0.0,
 ) -> list[Link]:
     """The links of the surest route from one of ``starts`` to a link that ``arrived`` accepts.
@@ -90,6 +105,8 @@ def between(
     wanted = {(goal.id, goal.at) for goal in goals}
 
     def left(at: Node) -> float | None:
+        if at.qualname.startswith(_UNTOLD):
+            return 0.0
         level = away.get(last_part(at.qualname).partition(".")[0])
         return None if level is None else max(0.0, level - 1.0)
 
@@ -117,7 +134,7 @@ def _levels(index: Index, goals: Sequence[Node]) -> Mapping[str, float]:
     """For each name that could lead to a goal, over how many links at least."""
     level = {last_part(goal.qualname).partition(".")[0] for goal in goals}
     away: dict[str, float] = dict.fromkeys(level, 0.0)
-    for distance in range(1, 13):
+    for distance in range(1, LONGEST + 1):
         level = {name for name in index.names_leading_to(level, _MOST_MENTIONS) if name not in away}
         away |= dict.fromkeys(level, float(distance))
         if not level or len(away) > _MOST_NAMES:

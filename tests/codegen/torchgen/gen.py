@@ -1,0 +1,69 @@
+"""A code generation of minitorch's own: as many files as it takes to show each way that generated code is treated."""
+
+import argparse
+from pathlib import Path
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--source-path")
+parser.add_argument("-d", "--install_dir", type=Path)
+parser.add_argument("--per-operator-headers", action="store_true")
+options = parser.parse_args()
+
+OPERATORS = (Path(options.source_path) / "native/native_functions.yaml").read_text()
+assert "native_mini_norm" in OPERATORS
+
+FILES = {
+    "Operators_0.cpp": """\
+namespace at { namespace _ops {
+at::Tensor mini_norm::call(const at::Tensor & input, double eps) {
+    static auto op = create_mini_norm_typed_handle();
+    return op.call(input, eps);
+}
+}} // namespace at::_ops
+""",
+    "OperatorsEverything.cpp": "namespace at { namespace _ops { void everything() {} }}\n",
+    "ops/mini_norm.h": """\
+namespace at {
+inline at::Tensor mini_norm(const at::Tensor & input, double eps) {
+    return at::_ops::mini_norm::call(input, eps);
+}
+}
+""",
+    "ops/mini_norm_ops.h": """\
+namespace at { namespace _ops {
+struct mini_norm {
+  static at::Tensor call(const at::Tensor & input, double eps);
+};
+}} // namespace at::_ops
+""",
+    "ops/mini_norm_native.h": """\
+namespace at { namespace meta {
+struct structured_mini_norm { void meta(const at::Tensor & input); };
+}
+namespace native {
+struct structured_mini_norm_cpu : public at::meta::structured_mini_norm {
+void impl(const at::Tensor & input);
+};
+}}
+""",
+    "RegisterCPU.cpp": """\
+namespace at { namespace {
+struct structured_mini_norm_cpu_functional final : public at::native::structured_mini_norm_cpu {
+    void set_output_strided() override {}
+};
+at::Tensor wrapper_CPU_mini_norm(const at::Tensor & input) {
+structured_mini_norm_cpu_functional op;
+op.meta(input);
+op.impl(input);
+return op.outputs_[0];
+}
+at::Tensor wrapper_CPU_other(const at::Tensor & input) {
+op.impl(input);
+}
+}}
+""",
+}
+for name, text in FILES.items():
+    file = options.install_dir / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
