@@ -21,7 +21,7 @@ from typing import Any, Self
 from tour.errors import StaleIndex
 from tour.model import At, Kind, Lang, Mention, Role, Symbol
 
-FORMAT = 4
+FORMAT = 5
 """Raised with every change of the schema or of what parsers store; another number means: rebuild."""
 
 APPLICATION_ID = 0x746F7572  # "tour"
