@@ -305,6 +305,15 @@ class Index:
         within = "m.id BETWEEN ? AND ? AND m.line BETWEEN ? AND ? ORDER BY m.id"
         return self._mentions(within, *_run(file.id), first, last)
 
+    def mentions_in(self, path: str, *roles: Role) -> list[StoredMention]:
+        """Every mention of a file in one of the roles, in its order."""
+        file = self.file(path)
+        if file is None:
+            return []
+        marks = ", ".join("?" * len(roles))
+        within = f"m.id BETWEEN ? AND ? AND m.role IN ({marks}) ORDER BY m.id"
+        return self._mentions(within, *_run(file.id), *(role.value for role in roles))
+
     def mentions_of(self, name: str, *roles: Role) -> list[StoredMention]:
         """Every mention, in one of the roles, whose name ends in ``name``."""
         marks = ", ".join("?" * len(roles))

@@ -17,6 +17,7 @@
 (call function: (_) @mention.call)
 
 (class_definition superclasses: (argument_list [(identifier) (attribute)] @name @mention.base))
+(class_definition superclasses: (argument_list (subscript value: [(identifier) (attribute)] @name @mention.base)))
 
 (import_statement name: (dotted_name) @name @mention.import)
 (import_statement
