@@ -25,6 +25,7 @@ LAYERS: dict[str, set[str]] = {
         "model",
         "index",
         "links.nodes",
+        "links.python_names",
         "links.python_scopes",
         "links.cpp_scopes",
         "links.operators",

@@ -71,8 +71,40 @@ def test_python_module_names() -> None:
 def test_python_calls_keep_what_can_be_resolved() -> None:
     source = "a.b(1)\nsuper().f()\nsuper(A, self).f()\nx[0].g()\n(lambda: 1)()\nf(1)(2)\n"
     assert [row[1] for row in mentions(source, Lang.PYTHON)] == [
-        "a.b", "super().f", "super", "super().f", "super", ".g", "f",
+        "a.b", "super().f", "super", "super().f", "super", "x[].g", "f",
     ]  # fmt: skip
+    assert [row[1] for row in mentions("a.b(1).c()\n(1).d()\nx().y[2].z()\n", Lang.PYTHON)] == [
+        "a.b().c", "a.b", ".d", "x().y[].z", "x",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("x = a.b", [("alias", "a.b", "x")]),
+        ("self.x = y if z else self.w", []),
+        ("x = (y if z else self.w)", [("alias", "y", "x"), ("alias", "self.w", "x")]),
+        ("f = _add_docstr(torch.g, r'…')", [("alias", "torch.g", "f")]),
+        ("f = boolean_dispatch(default=False, if_true=g, if_false=h)", [("alias", "g", "f"), ("alias", "h", "f")]),
+        ("self.x = _C.Engine(1)", [("instance", "_C.Engine", "self.x")]),
+        ("x = lower(1)", []),
+        ("def f(a: C, b: Optional['D'] = None, c: int = 1) -> a.E | None: ...",
+         [("instance", "a.E", "return"), ("instance", "C", "a"), ("instance", "D", "b")]),
+        ("with C(1) as x: ...", [("instance", "C", "x")]),
+        ("x: List[C] = []", []),
+        ("Thread(target=self.f, args=(a, 1, b[0]), kwargs={'c': d})",
+         [("start", "self.f", "Thread"), ("argument", "a", "0"), ("argument", "b[]", "2"), ("argument", "d", "c")]),
+        ("mp.spawn(f, args=(a,))", [("start", "f", "mp.spawn"), ("argument", "a", "1")]),
+        ("executor.submit(f, a, b)",
+         [("start", "f", "executor.submit"), ("argument", "a", "0"), ("argument", "b", "1")]),
+        ("q = Queue()\nself.qs.append(q)\np = self.qs[0]",
+         [("instance", "Queue", "q"), ("alias", "q", "self.qs[]"), ("alias", "self.qs[]", "p")]),
+    ],
+)  # fmt: skip
+def test_python_says_what_names_stand_for_and_what_is_started(
+    source: str, expected: list[tuple[str, str, str]]
+) -> None:
+    assert [row[:3] for row in mentions(source, Lang.PYTHON) if row[0] != "call"] == expected
 
 
 def test_c_plus_plus_names_nest() -> None:

@@ -361,12 +361,14 @@ class Index:
         within = "m.id BETWEEN ? AND ? AND m.line BETWEEN ? AND ? ORDER BY m.id"
         return self._mentions(within, *_run(file.id), first, last)
 
-    def mentions_of_role(self, path: str, role: Role) -> list[StoredMention]:
-        """Every mention in that role in a file, in its order."""
+    def mentions_in(self, path: str, *roles: Role) -> list[StoredMention]:
+        """Every mention of a file in one of the roles, in its order."""
         file = self.file(path)
         if file is None:
             return []
-        return self._mentions("m.id BETWEEN ? AND ? AND m.role = ? ORDER BY m.id", *_run(file.id), role.value)
+        marks = ", ".join("?" * len(roles))
+        within = f"m.id BETWEEN ? AND ? AND m.role IN ({marks}) ORDER BY m.id"
+        return self._mentions(within, *_run(file.id), *(role.value for role in roles))
 
     def mentions_of(self, name: str, *roles: Role) -> list[StoredMention]:
         """Every mention, in one of the roles, whose name ends in ``name``."""

@@ -93,9 +93,15 @@ class Role(StrEnum):
     OWNER = "owner"
     """A module or class made in C++: ``name`` is its Python name, ``target`` the variable that holds it."""
     ALIAS = "alias"
-    """``x = a.b`` or ``x = f(a.b, …)``: ``name`` is ``a.b``, ``target`` the name bound, ``x`` or ``self.x``."""
+    """``x = a.b``, ``x = partial(a.b, …)``: ``name`` is ``a.b``, ``target`` the name bound, ``x`` or ``self.x``.
+
+    ``x = a.b[i]`` and ``a.b.append(x)`` name any element of ``a.b`` as ``a.b[]``.
+    """
     INSTANCE = "instance"
-    """``x = C(…)`` or ``x: C``: ``name`` is ``C``, ``target`` the name bound, ``x`` or ``self.x``."""
+    """``x = C(…)`` or ``x: C``: ``name`` is ``C``, ``target`` the name bound, ``x`` or ``self.x``.
+
+    For ``def f() -> C`` ``target`` is ``return``.
+    """
     START = "start"
     """A function handed to a thread or process: ``name`` is the function, ``target`` what starts it."""
     ARGUMENT = "argument"

@@ -98,8 +98,9 @@ class Links:
 
     def member(self, owner: StoredSymbol, name: str) -> list[Node]:
         """A class's attribute of that name, its own or inherited."""
-        return self._scopes.member(owner, name)
+        return [value.node for value in self._scopes.members(owner, name) if not value.is_foreign]
 
     def same_as(self, variable: StoredSymbol) -> list[Node]:
         """What a Python variable only stands for: ``conv1d = _add_docstr(torch.conv1d, …)``."""
-        return self._scopes.same_as(variable)
+        leaving = self.leaving(node(variable), None, ("python_calls",))
+        return [Node(link.target, link.target_at) for link in leaving if link.rule == "python_calls/alias"]

@@ -211,7 +211,7 @@ def _of_type(index: Index, name: str) -> Iterator[StoredSymbol]:
             for symbol in index.symbols_in(held.file):
                 if symbol.kind is Kind.VARIABLE:
                     yield symbol
-            for mention in index.mentions_of_role(held.file, Role.TABLE):
+            for mention in index.mentions_in(held.file, Role.TABLE):
                 yield from _tables(index, mention)
 
 

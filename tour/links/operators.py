@@ -47,7 +47,7 @@ def _is_skipped(index: Index, operator: StoredSymbol) -> bool:
     patterns: list[str] = []
     for variable in ("_SKIP_PYTHON_BINDINGS", "SKIP_PYTHON_BINDINGS"):
         for symbol in index.symbols(f"tools.autograd.gen_python_functions.{variable}", "py"):
-            found = index.mentions_of_role(symbol.file, Role.SKIP)
+            found = index.mentions_in(symbol.file, Role.SKIP)
             patterns += [mention.name for mention in found if mention.target == variable]
     return any(re.fullmatch(pattern, name) for pattern in patterns)
 

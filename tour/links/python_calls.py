@@ -1,26 +1,144 @@
-"""Python's calls, resolved by scope (``links/python_scopes.py``).
+"""Python's calls, resolved by scope (``links/python_scopes.py``), and guesses by name where scope says nothing.
 
-Every link is exact. Cannot see: calls on an object of unknown type, and callables that are passed around.
+Exact: what the called name stands for; of a class also its ``__init__`` or ``__new__``, of an object its ``__call__``,
+and its ``forward`` where a base class binds both (as ``Module`` does). By name: methods of subclasses that override
+the one found, and on a receiver of unknown type every method of that name in the same top folder, where there are few.
+Cannot see: callables that are passed around, decorators that call something else first, and metaclasses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from tour.index import Index
-from tour.links.nodes import Node, mentions_in, stored
-from tour.links.python_scopes import PythonScopes
-from tour.model import Grade, Link, LinkKind, Role
+from tour.index import Index, StoredMention, StoredSymbol, last_part
+from tour.links.nodes import Node, mentions_in, node, stored
+from tour.links.python_scopes import PythonScopes, Value
+from tour.model import Grade, Kind, Link, LinkKind, Role
+
+MOST_CANDIDATES = 12
+"""A method that more classes define says too little by its name."""
+
+_OF_BUILTINS = frozenset(name for kind in (str, bytes, list, dict, set, tuple, int, float) for name in dir(kind))
+"""Methods that an unknown receiver most likely has from the language itself."""
+_FUNCTIONS = frozenset({Kind.FUNCTION, Kind.METHOD})
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    node: Node
+    rule: str
+    grade: Grade
+    candidates: int = 1
 
 
 def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes: PythonScopes) -> Iterator[Link]:
-    """What a symbol's body calls, in its order."""
+    """What a symbol's body calls, in its order; of a variable what it stands for."""
     if source.scheme != "py":
         return
     for symbol in stored(index, source):
+        if symbol.kind is Kind.VARIABLE:
+            yield from _stands_for(symbol, source, scopes)
+            continue
         for mention in mentions_in(index, symbol, lines, Role.CALL):
-            scope = index.symbol(mention.scope) if mention.scope is not None else None
-            for target in scopes.resolve(mention.name, scope) if scope else ():
+            for target in targets(index, mention, scopes):
                 yield Link(
-                    LinkKind.CALLS, source.id, target.id, target.at, mention.at, "python_calls/scope", Grade.EXACT
-                )
+                    LinkKind.CALLS, source.id, target.node.id, target.node.at, mention.at,
+                    f"python_calls/{target.rule}", target.grade,
+                    target.candidates if target.grade is Grade.NAME else 1,
+                )  # fmt: skip
+
+
+def _stands_for(symbol: StoredSymbol, source: Node, scopes: PythonScopes) -> Iterator[Link]:
+    """``conv1d = _add_docstr(torch.conv1d, …)``: to call the one is to call the other."""
+    if symbol.parent is None:
+        return
+    around = scopes.names(symbol.file).rows[symbol.parent]
+    for value in scopes.values(symbol.name, around):
+        if not value.is_foreign and not value.is_instance and value.node.id != source.id:
+            grade = Grade.EXACT if value.is_sure else Grade.NAME
+            yield Link(LinkKind.CALLS, source.id, value.node.id, value.node.at, symbol.at, "python_calls/alias", grade)
+
+
+def targets(index: Index, mention: StoredMention, scopes: PythonScopes) -> list[_Target]:
+    """What one call may run, the surest first, each once."""
+    if mention.scope is None:
+        return []
+    scope = index.symbol(mention.scope)
+    values = scopes.values(mention.name, scope)
+    found = list(_called(values, scopes)) if values else list(_by_name(mention, scopes))
+    best: dict[Node, _Target] = {}
+    for target in sorted(found, key=lambda target: target.grade is Grade.NAME):
+        best.setdefault(target.node, target)
+    return list(best.values())
+
+
+def _called(values: list[Value], scopes: PythonScopes) -> Iterator[_Target]:
+    for value in values:
+        if value.is_foreign:
+            continue
+        grade = Grade.EXACT if value.is_sure else Grade.NAME
+        if value.via is not None:
+            yield _Target(node(value.via), "scope", grade, len(values))
+        symbol = value.symbol
+        if symbol is None:
+            if not value.is_instance:
+                yield _Target(value.node, "scope", grade, len(values))
+        elif symbol.kind is Kind.CLASS:
+            if not value.is_instance:
+                yield _Target(value.node, "scope", grade, len(values))
+            special = ("__call__",) if value.is_instance else ("__new__", "__init__")
+            for name in special:
+                for made in scopes.members(symbol, name):
+                    yield from _special(made, grade, len(values))
+            if value.is_instance:
+                yield from _forward(symbol, grade, len(values), scopes)
+        elif symbol.kind is not Kind.MODULE:
+            yield _Target(value.node, "scope", grade, len(values))
+            yield from _overriding(symbol, scopes)
+
+
+def _special(made: Value, grade: Grade, candidates: int) -> Iterator[_Target]:
+    if made.symbol is not None and made.symbol.kind in _FUNCTIONS:
+        if made.via is not None:
+            yield _Target(node(made.via), "special", grade, candidates)
+        yield _Target(made.node, "special", grade, candidates)
+
+
+def _forward(owner: StoredSymbol, grade: Grade, candidates: int, scopes: PythonScopes) -> Iterator[_Target]:
+    """``forward`` of an object whose base class leaves it to be defined and calls it from ``__call__``."""
+    binds = scopes.names
+    if any(
+        {(at.row, "__call__"), (at.row, "forward")} <= binds(at.file).members.keys() for at in scopes.ancestry(owner)
+    ):
+        for found in scopes.members(owner, "forward"):
+            yield from _special(found, grade, candidates)
+
+
+def _overriding(method: StoredSymbol, scopes: PythonScopes) -> Iterator[_Target]:
+    """The same method of subclasses, which the call runs where the object is one of theirs."""
+    owner = scopes.class_of(method) if method.kind is Kind.METHOD else None
+    if owner is None or method.name.startswith("__"):
+        return
+    named = scopes.methods_named(method.name, method.file)
+    if len(named) > 5 * MOST_CANDIDATES:
+        return
+    over = [
+        other
+        for other in named
+        if (of := scopes.class_of(other)) and of.row != owner.row and owner in scopes.ancestry(of)
+    ]
+    if len(over) <= MOST_CANDIDATES:
+        for other in over:
+            yield _Target(node(other), "override", Grade.NAME, len(over) + 1)
+
+
+def _by_name(mention: StoredMention, scopes: PythonScopes) -> Iterator[_Target]:
+    """Every method of the name that is called on a receiver of unknown type."""
+    name = last_part(mention.name)
+    if "." not in mention.name or name in _OF_BUILTINS:
+        return
+    found = scopes.methods_named(name, mention.file)
+    if len(found) <= MOST_CANDIDATES:
+        for symbol in found:
+            yield _Target(node(symbol), "name", Grade.NAME, len(found))

@@ -1,11 +1,13 @@
 """Python files: qualified names, imports made absolute, calls, bases, and the extension modules of a ``setup.py``.
 
-Left out: what a name is bound to (the linkers' work), attributes set on ``self``, and code in strings.
+Also what binds a name to another name or to an object of a class, and which functions are handed to a thread or
+process. Left out: what a name means where it stands (the linkers' work), and code in strings.
 """
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from tree_sitter import Node
 
@@ -13,8 +15,16 @@ from tour.model import Kind, Lang, Mention, Problem, Role, Symbol
 from tour.parsers.treesitter import Captures, Dialect, records, text
 
 _PLAIN = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
-_DOTTED = re.compile(r"[\w.]+")
-_SUPER = re.compile(r"super\([^()]*\)\.(\w+)")
+_OPTIONAL = re.compile(r"(?:\w+\.)*Optional\[(.*)\]|(.*)\|None|None\|(.*)")
+_CLASS = re.compile(r"(?:\w+\.)*_*[A-Z]\w*")
+_NO_CLASS = frozenset(
+    {
+        "Any", "Callable", "ClassVar", "Dict", "Final", "Generator", "Generic", "Iterable", "Iterator",
+        "List", "Literal", "Mapping", "NamedTuple", "NewType", "NoReturn", "None", "Optional",
+        "OrderedDict", "Path", "Self", "Sequence", "Set", "Tuple", "Type", "TypeVar", "Union",
+    }
+)  # fmt: skip
+"""Names from the standard library that look like classes and lead nowhere in a tree."""
 
 
 def module_name(path: str) -> str:
@@ -48,6 +58,10 @@ def parse(path: str, source: bytes) -> tuple[list[Symbol], list[Mention], list[P
             Role.FROM: imported_from,
             Role.SOURCE: _plain,
             Role.SKIP: _plain,
+            Role.ALIAS: _element,
+            Role.INSTANCE: _class,
+            Role.START: _plain,
+            Role.ARGUMENT: _element,
         },
         mention_target=_bound,
         role=_role,
@@ -78,27 +92,66 @@ def _plain(node: Node, captures: Captures, source: bytes) -> str:
 
 
 def _called(node: Node, captures: Captures, source: bytes) -> str | None:
-    """``a.b.c`` as it stands; ``super().f``; ``.f`` where the receiver is itself an expression."""
-    name = text(node, source).replace(" ", "")
-    if _DOTTED.fullmatch(name):
-        return name
-    if node.type != "attribute":
-        return None
-    if found := _SUPER.fullmatch(name):
-        return f"super().{found[1]}"
-    attribute = node.child_by_field_name("attribute")
-    return f".{text(attribute, source)}" if attribute else None
+    """``a.b.c`` as it stands, arguments and indices left out: ``a[].b``, ``a().b``; ``.b`` of any other expression."""
+    name = _shape(node, source)
+    return None if name == "" or name.endswith(("()", "[]")) else name
+
+
+def _shape(node: Node, source: bytes) -> str:
+    """A chain of attributes, calls and indices; ``""`` where it does not start with a name."""
+    if node.type == "identifier":
+        return text(node, source)
+    if node.type == "attribute":
+        value, attribute = node.child_by_field_name("object"), node.child_by_field_name("attribute")
+        return f"{_shape(value, source)}.{text(attribute, source)}" if value and attribute else ""
+    for kind, field, mark in (("call", "function", "()"), ("subscript", "value", "[]")):
+        if node.type == kind and (value := node.child_by_field_name(field)):
+            inner = _shape(value, source)
+            return f"{inner}{mark}" if inner and not inner.startswith(".") else ""
+    return ""
+
+
+def _element(node: Node, captures: Captures, source: bytes) -> str | None:
+    """A name, or ``a.b[]`` for any element of ``a.b``."""
+    return _shape(node, source) or None
+
+
+def _class(node: Node, captures: Captures, source: bytes) -> str | None:
+    return _class_of(source[node.start_byte : node.end_byte])
+
+
+@lru_cache(maxsize=1 << 14)
+def _class_of(raw: bytes) -> str | None:
+    """The class that is called or annotated, where it looks like one: ``C`` of ``C``, ``"C"`` and ``Optional[C]``."""
+    name = b"".join(raw.split()).strip(b"\"'").decode("utf-8", "replace")
+    while found := _OPTIONAL.fullmatch(name):
+        name = next(filter(None, found.groups()), "").strip("\"'")
+    return name if _CLASS.fullmatch(name) and name.rpartition(".")[2] not in _NO_CLASS else None
 
 
 def _bound(node: Node, captures: Captures, source: bytes) -> str | None:
-    """The local name that an import binds; the module or list that a source file is tied to."""
+    """The name that a statement binds; the module, list or starter that a place is tied to; an argument's position."""
     if "target" in captures:
-        return text(captures["target"][0], source)
+        target = text(captures["target"][0], source)
+        appended = "mention.alias" in captures and "method" in captures
+        return f"{target}[]" if appended else target
+    if "mention.instance" in captures:
+        return "return"
+    if "mention.argument" in captures:
+        return str(_position(node, text(captures["starter"][0], source).rpartition(".")[2]))
     if "mention.import" in captures:
         return text(node, source).partition(".")[0]
     if "mention.from" in captures:
         return "*" if node.type == "wildcard_import" else text(node, source)
     return None
+
+
+def _position(node: Node, starter: str) -> int:
+    """Which of the started function's parameters an argument becomes, from 0."""
+    around = node.parent
+    at = [child.id for child in around.named_children if child.type != "comment"].index(node.id) if around else 0
+    # Of `submit(f, a, b)` the function itself is an argument; `spawn` puts the process's number before all others.
+    return at - 1 if starter == "submit" else at + (starter in {"spawn", "start_processes"})
 
 
 def _role(role: Role, node: Node, source: bytes) -> Role:

@@ -34,7 +34,19 @@ GRAMMARS: dict[Lang, tuple[str, str, tuple[tuple[bytes, str], ...]]] = {
     Lang.PYTHON: (
         "tree_sitter_python",
         "python.scm",
-        ((b"Extension(", "python_extensions.scm"), (b"SKIP_PYTHON_BINDINGS", "python_codegen.scm")),
+        (
+            (b"Extension(", "python_extensions.scm"),
+            (b"SKIP_PYTHON_BINDINGS", "python_codegen.scm"),
+            (b"add_docstr(", "python_wrapped.scm"),
+            (b"boolean_dispatch(", "python_wrapped.scm"),
+            (b"partial(", "python_wrapped.scm"),
+            (b"Thread(", "python_threads.scm"),
+            (b"Process(", "python_threads.scm"),
+            (b"spawn(", "python_threads.scm"),
+            (b"start_processes(", "python_threads.scm"),
+            (b".submit(", "python_threads.scm"),
+            (b"Queue(", "python_queues.scm"),
+        ),
     ),
     Lang.C: ("tree_sitter_c", "c.scm", ()),
     Lang.CPP: ("tree_sitter_cpp", "c_family.scm", _JOINTS),
@@ -95,13 +107,13 @@ def _grammar(lang: Lang) -> tuple[Language, Parser]:
 
 
 @cache
-def _query(lang: Lang, files: tuple[str, ...]) -> tuple[Query, dict[int, str]]:
-    """The query of some files, and for each of its patterns the capture that says what it finds, learnt as it goes."""
-    folder = Path(__file__).parent / "queries"
-    text = "\n".join((folder / file).read_text() for file in files)
-    # In C++ a missing node is most often the semicolon that a macro brings along, and costs nothing.
-    missing = "(MISSING) @error\n" if lang is Lang.PYTHON else ""
-    return Query(_grammar(lang)[0], f"{text}\n(ERROR) @error\n{missing}"), {}
+def _query(lang: Lang, file: str, errors: bool) -> tuple[Query, dict[int, str]]:
+    """The query of a file, and for each of its patterns the capture that says what it finds, learnt as it goes."""
+    text = (Path(__file__).parent / "queries" / file).read_text()
+    if errors:
+        # In C++ a missing node is most often the semicolon that a macro brings along, and costs nothing.
+        text += "\n(ERROR) @error\n" + ("(MISSING) @error\n" if lang is Lang.PYTHON else "")
+    return Query(_grammar(lang)[0], text), {}
 
 
 def text(node: Node, source: bytes) -> str:
@@ -119,21 +131,23 @@ def records(
     """
     root = _grammar(lang)[1].parse(source).root_node
     _, always, extra = GRAMMARS[lang]
-    query, labels = _query(lang, (always, *dict.fromkeys(file for needle, file in extra if needle in source)))
+    added = dict.fromkeys(file for needle, file in extra if needle in source)
     found: list[_Found] = []
     named: list[_Found] = []
     errors: list[Node] = []
-    for pattern, captures in QueryCursor(query).matches(root):
-        label = labels.get(pattern) or labels.setdefault(pattern, _label(captures))
-        node = captures[label][0]
-        if label.startswith("mention."):
-            named.append((node.start_byte, 0, len(named), label[8:], node, captures))
-        elif label == "error":
-            errors.append(node)
-        else:
-            # Of a definition in pieces the name is where it begins; what is before it may be anything.
-            start = captures["name"][0].start_byte if node.is_error else node.start_byte
-            found.append((start, -node.end_byte, len(found), label[7:], node, captures))
+    for file in (always, *added):
+        query, labels = _query(lang, file, errors=file == always)
+        for pattern, captures in QueryCursor(query).matches(root):
+            label = labels.get(pattern) or labels.setdefault(pattern, _label(captures))
+            node = captures[label][0]
+            if label.startswith("mention."):
+                named.append((node.start_byte, 0, len(named), label[8:], node, captures))
+            elif label == "error":
+                errors.append(node)
+            else:
+                # Of a definition in pieces the name is where it begins; what is before it may be anything.
+                start = captures["name"][0].start_byte if node.is_error else node.start_byte
+                found.append((start, -node.end_byte, len(found), label[7:], node, captures))
     found.sort()
     named.sort()
     symbols, spans = _nest(found, source, dialect, module, root)

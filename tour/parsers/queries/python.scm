@@ -17,6 +17,7 @@
 (call function: (_) @mention.call)
 
 (class_definition superclasses: (argument_list [(identifier) (attribute)] @name @mention.base))
+(class_definition superclasses: (argument_list (subscript value: [(identifier) (attribute)] @name @mention.base)))
 
 (import_statement name: (dotted_name) @name @mention.import)
 (import_statement
@@ -26,3 +27,22 @@
 (import_from_statement module_name: (_) @module
   name: (aliased_import name: (dotted_name) @name alias: (identifier) @target) @mention.from)
 (import_from_statement module_name: (_) @module (wildcard_import) @name) @mention.from
+
+; what a name stands for: another name, or an object of a class (the reader keeps what looks like a class)
+(assignment left: [(identifier) (attribute)] @target right: [(identifier) (attribute)] @name) @mention.alias
+(assignment left: (identifier) @target
+  right: (conditional_expression . [(identifier) (attribute)] @name)) @mention.alias
+(assignment left: (identifier) @target
+  right: (conditional_expression [(identifier) (attribute)] @name .)) @mention.alias
+(assignment left: (identifier) @target
+  right: (parenthesized_expression (conditional_expression . [(identifier) (attribute)] @name))) @mention.alias
+(assignment left: (identifier) @target
+  right: (parenthesized_expression (conditional_expression [(identifier) (attribute)] @name .))) @mention.alias
+(assignment left: [(identifier) (attribute)] @target
+  right: (call function: [(identifier) (attribute)] @name)) @mention.instance
+(assignment left: [(identifier) (attribute)] @target type: (type (_) @name)) @mention.instance
+(typed_parameter . (identifier) @target type: (type (_) @name)) @mention.instance
+(typed_default_parameter name: (identifier) @target type: (type (_) @name)) @mention.instance
+(function_definition return_type: (type (_) @name)) @mention.instance
+(as_pattern (call function: [(identifier) (attribute)] @name)
+  alias: (as_pattern_target (identifier) @target)) @mention.instance
