@@ -189,7 +189,9 @@ def _dotted(name: str, index: Index, links: Links) -> tuple[Node, ...]:
 
 def _python(name: str, index: Index, links: Links) -> tuple[Node, ...]:
     """A dotted name from the top: what Python finds there, else what C++ or generated code binds to it."""
-    found = [meant for meant in links.python(name) if not _is_stub(meant)]
+    variables = [s for s in index.symbols(name, "py") if s.kind is Kind.VARIABLE and not s.file.endswith(".pyi")]
+    found = [node(symbol) for symbol in variables[-1:]]
+    found += [meant for meant in links.python(name) if not _is_stub(meant) and not found]
     real = [meant for meant in found if meant.at is not None]
     if real:
         return tuple(real)

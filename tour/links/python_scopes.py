@@ -111,8 +111,16 @@ class PythonScopes:
         return list(dict.fromkeys(value.node for value in found if not value.is_foreign and not value.is_instance))
 
     def dotted(self, name: str) -> list[Node]:
-        """What an absolute dotted name stands for: the longest module that there is, then its attributes."""
+        """What an absolute dotted name stands for: the longest module that there is, then its attributes.
+
+        Where a package binds the name of one of its modules to what it takes from there (``torch.nn.parallel`` does
+        so with ``replicate``), that comes first, as it does in Python.
+        """
         found = self._absolute(name, _DEEPEST) or []
+        package, _, last = name.rpartition(".")
+        if found and _is_module(found[0]) and package and (around := self.module(package)) is not None:
+            hiding = self._imported(around, last, _DEEPEST) or []
+            found = [value for value in hiding if not _is_module(value) and not value.is_foreign] + found
         return list(dict.fromkeys(value.node for value in found if not value.is_foreign))
 
     def values(self, name: str, scope: StoredSymbol) -> list[Value]:
@@ -420,6 +428,10 @@ def _parameters(signature: str) -> tuple[str, ...]:
 
 def _is_class(value: Value) -> bool:
     return value.symbol is not None and value.symbol.kind is Kind.CLASS
+
+
+def _is_module(value: Value) -> bool:
+    return value.symbol is not None and value.symbol.kind is Kind.MODULE
 
 
 def _is_variable(value: Value) -> bool:

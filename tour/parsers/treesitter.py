@@ -55,8 +55,9 @@ GRAMMARS: dict[Lang, tuple[str, str, tuple[tuple[bytes, str], ...]]] = {
 """For each language its grammar's package, its query file, and what is added to it for files that hold some bytes: a
 pattern with a text predicate costs time in every file, and few files have what it looks for."""
 
-LONGEST_NAME = 300
-"""Bytes of a name or signature that are kept: template arguments in a generated file can run to kilobytes."""
+LONGEST_NAME, LONGEST_SIGNATURE = 300, 3000
+"""Bytes of a name and of a signature that are kept: template arguments in a generated file can run to kilobytes, and
+overloads are told apart by the last parameter of twenty."""
 
 _BODIES = frozenset({Kind.FUNCTION, Kind.METHOD, Kind.KERNEL})
 _CONTAINERS = _BODIES | {Kind.CLASS, Kind.NAMESPACE, Kind.ENUM}
@@ -116,9 +117,9 @@ def _query(lang: Lang, file: str, errors: bool) -> tuple[Query, dict[int, str]]:
     return Query(_grammar(lang)[0], text), {}
 
 
-def text(node: Node, source: bytes) -> str:
-    """The node's source text with runs of blanks folded, cut at ``LONGEST_NAME`` bytes."""
-    raw = source[node.start_byte : min(node.end_byte, node.start_byte + LONGEST_NAME)]
+def text(node: Node, source: bytes, most: int = LONGEST_NAME) -> str:
+    """The node's source text with runs of blanks folded, cut at ``most`` bytes."""
+    raw = source[node.start_byte : min(node.end_byte, node.start_byte + most)]
     return " ".join(raw.decode("utf-8", "replace").split())
 
 
@@ -211,7 +212,7 @@ def _nest(
             Symbol(
                 kind,
                 qualname,
-                text(signature[0], source) if signature else "",
+                text(signature[0], source, LONGEST_SIGNATURE) if signature else "",
                 line + 1,
                 column,
                 dialect.whole(node).start_point[0] + 1,
