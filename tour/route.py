@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Mapping, Sequence, Set
 from itertools import count
+from math import log2
 
 from tour.index import Index, last_part
 from tour.links import LINKERS, Links, Node
@@ -39,10 +40,16 @@ _STANDS_FOR = {"operators/binding": 4.0, "dispatcher/entry": 2.0, "dispatcher/st
 binding, ``at::f``, ``at::_ops::f::call``, the operator; the kernel's wrapper, the kernel."""
 
 
+_STANDS_FOR = {"operators/binding": 4.0, "dispatcher/entry": 2.0, "dispatcher/structured": 2.0}
+"""Rules whose links stand for generated code, and how many links lead through that code where the index has it: a
+binding, ``at::f``, ``at::_ops::f::call``, the operator; the kernel's wrapper, the kernel."""
+
+
 def cost(link: Link) -> float:
-    """What a link adds to a route: 1 for a fact, 5 and more for a guess; a little more than the code it stands for."""
+    """What a link adds to a route: 1 for a fact, or a little more than the code it stands for; for a guess 4, and 1
+    more each time its candidates double."""
     if link.grade is not Grade.EXACT:
-        return 4.0 + min(link.candidates, 20)
+        return 3.0 + log2(max(2, link.candidates))
     return _STANDS_FOR.get(link.rule, 0.5) + 0.5
 
 

@@ -149,7 +149,7 @@ def _is_on(index: Index, row: StoredMention, home: str, scopes: PythonScopes) ->
     if module is not None and module.file.endswith(".pyi"):
         module = None  # what a type checker is told of something made in C++
     if "." in row.name:  # pybind11: the path of owners inside the extension module
-        path = python_path(index, row).rpartition(".")[0]
+        path = python_path(index, row, scopes).rpartition(".")[0]
         if module is not None and scopes.is_extension(module):
             return not path
         return bool(path) and f".{home}".endswith(f".{path}")
@@ -158,46 +158,35 @@ def _is_on(index: Index, row: StoredMention, home: str, scopes: PythonScopes) ->
     return any(_holds(table, row) for table in _of_type(index, last_part(home)))
 
 
-def python_path(index: Index, row: StoredMention) -> str:
+def python_path(index: Index, row: StoredMention, scopes: PythonScopes) -> str:
     """``Future.wait`` or ``_onnx.f``: the name that a pybind11 row binds, from the extension module on."""
     path = last_part(row.name)
     held = row.name.rpartition(".")[0]
+    first = _outermost(index, row)
+    made = [mention for mention in scopes.kept_modules(row.file) if first <= mention.line <= row.line]
     for _ in range(8):
-        owners = [
-            mention
-            for mention in _in_function(index, row)
-            if mention.role is Role.OWNER and mention.target == held and mention.line <= row.line
-        ]
-        if held and not owners:
-            held = _other_name(index, row, held)
-            if held:
-                continue
         if not held:
             break
-        path = f"{last_part(owners[-1].name)}.{path}"
-        held = owners[-1].name.rpartition(".")[0]
+        owners = [mention for mention in made if mention.role is Role.OWNER and mention.target == held]
+        if owners:
+            path = f"{last_part(owners[-1].name)}.{path}"
+            held = owners[-1].name.rpartition(".")[0]
+            continue
+        names = [mention.name for mention in made if mention.role is Role.ALIAS and mention.target == held]
+        if not names or names[-1] == held:
+            break
+        held = names[-1]
     return path
 
 
-def _other_name(index: Index, row: StoredMention, held: str) -> str:
-    """The variable that ``held`` is another name of, or nothing."""
-    names = [
-        m.name for m in _in_function(index, row) if m.role is Role.ALIAS and m.target == held and m.line <= row.line
-    ]
-    return names[-1] if names and names[-1] != held else ""
-
-
-def _in_function(index: Index, row: StoredMention) -> list[StoredMention]:
-    """What the outermost function around a row mentions."""
-    if row.scope is None:  # in a body that the grammar lost track of
-        return index.mentions_between(row.file, 1, row.line)
-    scope: StoredSymbol | None = index.symbol(row.scope)
-    while scope is not None and scope.parent is not None:
-        around = index.symbol(scope.parent)
-        if around.kind not in {Kind.FUNCTION, Kind.METHOD}:
-            break
+def _outermost(index: Index, row: StoredMention) -> int:
+    """The line at which the outermost function around a row begins; 1 where the grammar lost track of the body."""
+    if row.scope is None:
+        return 1
+    scope = index.symbol(row.scope)
+    while scope.parent is not None and (around := index.symbol(scope.parent)).kind in {Kind.FUNCTION, Kind.METHOD}:
         scope = around
-    return index.mentions_between(row.file, scope.start_line, scope.end_line) if scope is not None else []
+    return scope.start_line
 
 
 def _of_type(index: Index, name: str) -> Iterator[StoredSymbol]:

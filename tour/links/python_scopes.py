@@ -85,6 +85,7 @@ class PythonScopes:
         self._was_cut = False
         self._orders: dict[int, tuple[list[StoredSymbol], list[Value]]] = {}
         self._methods: dict[str, list[StoredSymbol]] = {}
+        self._made: dict[str, list[StoredMention]] = {}
 
     def module(self, name: str) -> StoredSymbol | None:
         """The module of that dotted name: a source file, else an extension module that a ``setup.py`` declares."""
@@ -134,6 +135,12 @@ class PythonScopes:
     def ancestry(self, owner: StoredSymbol) -> list[StoredSymbol]:
         """A class and its bases in the order in which Python looks through them."""
         return self._order(owner)[0]
+
+    def kept_modules(self, path: str) -> list[StoredMention]:
+        """The modules and classes that a C++ file makes for Python, and the variables that hold them."""
+        if path not in self._made:
+            self._made[path] = self._index.mentions_in(path, Role.OWNER, Role.ALIAS)
+        return self._made[path]
 
     def methods_named(self, name: str, near: str) -> list[StoredSymbol]:
         """Every method of that name in the same top folder as the file ``near``."""
