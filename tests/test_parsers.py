@@ -104,6 +104,39 @@ void S<int>::g() {}
     ]  # fmt: skip
 
 
+def test_what_no_scope_holds() -> None:
+    """Macros know no scopes, a lambda's variables are nobody's, and no function stands in another."""
+    source = """namespace a {
+#define IN_NAMESPACE 1
+void f() {
+#define IN_FUNCTION(x) x
+  LOOP(i, n) { body(); }
+}
+auto g = [] { int local = 1; return local; };
+}
+"""
+    assert names(source, Lang.CPP, "a.cpp") == [
+        ("namespace", "a", 1),
+        ("macro", "IN_NAMESPACE", 2),
+        ("function", "a::f", 3),
+        ("macro", "IN_FUNCTION", 4),
+        ("variable", "a::g", 7),
+    ]
+
+
+def test_a_namespace_whose_end_is_lost_names_what_is_in_it() -> None:
+    source = """int before;
+namespace a::b {
+namespace c {
+void f() {}
+class D {
+  ODD({2, E(F<G>())})
+};
+void g() {}
+"""
+    assert {("function", "a::b::c::f", 4), ("namespace", "a::b::c", 3)} <= set(names(source, Lang.CPP, "a.cpp"))
+
+
 def test_overloads_differ_by_signature() -> None:
     parsed = parse("a.cpp", b"int f(int a) { return 1; }\nint f(float a) { return 2; }\n", Lang.CPP)
     assert [(s.qualname, s.signature) for s in parsed.symbols] == [("f", "(int a)"), ("f", "(float a)")]
@@ -165,6 +198,17 @@ def test_masked_macros_give_classes_their_members() -> None:
 def test_a_macro_with_content_is_never_masked(define: bytes, name: str) -> None:
     mask = macros.learn(macros.defined(define + b"\n"))
     assert name not in mask.plain | mask.with_arguments
+
+
+def test_attributes_of_libraries_outside_the_tree_are_masked() -> None:
+    assert "CUTLASS_DEVICE" in macros.learn([]).plain
+    assert "CUTLASS_DEVICE" not in macros.learn(macros.defined(b"#define CUTLASS_DEVICE int\n")).plain
+
+
+def test_a_comment_does_not_end_a_macro() -> None:
+    source = "#define ALL(_) \\\n  _(a) /* one */ \\\n  _(b)\nint after() { return 1; }\n"
+    assert names(source, Lang.CPP, "a.cpp") == [("macro", "ALL", 1), ("function", "after", 4)]
+    assert not parse("a.cpp", source.encode(), Lang.CPP).problems
 
 
 def test_macros_in_directives_stay() -> None:

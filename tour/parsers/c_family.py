@@ -97,4 +97,5 @@ _DIALECT = Dialect(
     role=lambda role, node, source: role,
     whole=lambda node: parent if (parent := node.parent) and parent.type == "template_declaration" else node,
     is_definition=lambda node: True,
+    functions_nest=False,
 )

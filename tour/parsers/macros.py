@@ -16,12 +16,22 @@ from dataclasses import dataclass
 _DEFINE = re.compile(rb"^[ \t]*#[ \t]*define[ \t]+(\w+)(\([^)\n]*\))?((?:\\\r?\n|[^\n])*)", re.MULTILINE)
 _DIRECTIVE = re.compile(rb"^[ \t]*#(?:\\\r?\n|[^\n])*", re.MULTILINE)
 _COMMENT = re.compile(rb"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_BLOCK_COMMENT = re.compile(rb"/\*(?:\\\r?\n|.)*?\*/")
+_BLANKS = bytes(byte if byte in b"\\\r\n" else 0x20 for byte in range(256))
+"""Line ends and what continues a line stay."""
 _CANDIDATE = re.compile(rb"\b(?:[A-Z][A-Z0-9_]{2,}|__\w+)\b")
 _SPECIFIERS = frozenset(
     b"inline static constexpr virtual noexcept extern __restrict__ __restrict restrict __host__ __device__ __global__ "
     b"__forceinline__ __forceinline __inline__ __inline __noinline__ __shared__ __constant__ __extension__".split()
 )
 _WITH_ARGUMENTS = frozenset(b"__attribute__ __declspec _Pragma alignas __launch_bounds__".split())
+_FOREIGN = frozenset(
+    {
+        "CUTE_DEVICE", "CUTE_HOST", "CUTE_HOST_DEVICE", "CUTLASS_DEVICE", "CUTLASS_GLOBAL", "CUTLASS_HOST_DEVICE",
+        "CUTLASS_PRAGMA_NO_UNROLL", "CUTLASS_PRAGMA_UNROLL", "PYBIND11_EXPORT", "PYBIND11_NOINLINE",
+    }
+)  # fmt: skip
+"""Attributes that a tree uses and a library outside it defines; one that the tree defines is judged by that."""
 _TOKEN = re.compile(rb'\s+|"C"|\[\[|[A-Za-z_]\w*')
 _BRACE_PAIR = re.compile(rb"(END_)?HANDLE_\w+|\w+_(BEGIN|END)")
 
@@ -115,13 +125,14 @@ def learn(macros: Iterable[Macro]) -> Mask:
             break
         blankable = kept
     called = {name for name in blankable if any(macro.takes_arguments for macro in bodies[name])}
-    return Mask(frozenset(blankable - called), frozenset(called))
+    return Mask(frozenset(blankable - called) | (_FOREIGN - bodies.keys()), frozenset(called))
 
 
 def blank(source: bytes, mask: Mask) -> bytes:
-    """``source`` with the masked macros turned into blanks outside preprocessor lines, byte for byte as long."""
-    if not mask.plain and not mask.with_arguments:
-        return source
+    """``source`` with the masked macros turned into blanks outside preprocessor lines, byte for byte as long.
+
+    In a ``#define`` that runs over several lines comments are blanked too, for the grammar ends it at the first.
+    """
     masked = bytearray(source)
     at = 0
     for directive in [*_DIRECTIVE.finditer(source), None]:
@@ -132,8 +143,10 @@ def blank(source: bytes, mask: Mask) -> bytes:
                 masked[found.start() : found.end()] = b" " * (found.end() - found.start())
             elif name in mask.with_arguments:
                 stop = min(_after_arguments(source, found.end()), end)
-                stretch = source[found.start() : stop]
-                masked[found.start() : stop] = b"".join(b"\n" if byte == 10 else b" " for byte in stretch)
+                masked[found.start() : stop] = source[found.start() : stop].translate(_BLANKS)
         if directive:
             at = directive.end()
+            text = directive[0]
+            if b"/*" in text and b"\\\n" in text:
+                masked[end:at] = _BLOCK_COMMENT.sub(lambda comment: comment[0].translate(_BLANKS), text)
     return bytes(masked)

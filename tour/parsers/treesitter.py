@@ -34,7 +34,9 @@ _BODIES = frozenset({Kind.FUNCTION, Kind.METHOD, Kind.KERNEL})
 _CONTAINERS = _BODIES | {Kind.CLASS, Kind.NAMESPACE, Kind.ENUM}
 _ROLES = {role.value: role for role in Role}
 _KINDS = {kind.value: kind for kind in Kind}
-_NO_LOCALS = frozenset({Kind.VARIABLE, Kind.MACRO, Kind.ALIAS})
+_NO_LOCALS = frozenset({Kind.VARIABLE, Kind.ALIAS})
+_UNSCOPED = frozenset({Kind.MODULE, Kind.MACRO})
+"""What is called the same wherever it stands: an extension module in a ``setup.py``, a macro in a namespace."""
 
 Captures = dict[str, list[Node]]
 NameReader = Callable[[Node, Captures, bytes], str | None]
@@ -61,6 +63,9 @@ class Dialect:
     """The node that spans a definition with what precedes it: decorators, ``template <…>``."""
     is_definition: Callable[[Node], bool]
     """False for a definition that only declares, such as a Python ``@overload``."""
+    functions_nest: bool = True
+    """Whether a function can stand in another. Where it cannot, one that seems to does so because the grammar lost a
+    brace, and is named by the class or namespace around both; or it is a macro's call with a block behind it."""
 
 
 @cache
@@ -106,7 +111,9 @@ def records(
         elif label == "error":
             errors.append(node)
         else:
-            found.append((node.start_byte, -node.end_byte, len(found), label[7:], node, captures))
+            # Of a definition in pieces the name is where it begins; what is before it may be anything.
+            start = captures["name"][0].start_byte if node.is_error else node.start_byte
+            found.append((start, -node.end_byte, len(found), label[7:], node, captures))
     found.sort()
     named.sort()
     symbols, spans = _nest(found, source, dialect, module, root)
@@ -143,14 +150,24 @@ def _nest(
         declares = label.endswith(".declaration")
         parent = stack[-1][1] if stack else -1
         around = symbols[parent].kind if parent >= 0 else None
-        if around in _BODIES and (declares or kind in _NO_LOCALS):
+        if kind in _NO_LOCALS and (around in _BODIES or _in_block(node)):
+            continue
+        if around in _BODIES and declares:
             continue
         name_node = captures["name"][0]
         name = dialect.definition_name(name_node, captures, source)
         if not name:
             continue
-        outermost = kind is Kind.MODULE or parent < 0
-        qualname = name if outermost else f"{symbols[parent].qualname}{dialect.separator}{name}"
+        if kind is Kind.MACRO:
+            parent = -1
+        namer = parent
+        if kind is Kind.FUNCTION and around in _BODIES and not dialect.functions_nest:
+            if node.child_by_field_name("type") is None:
+                continue
+            while namer >= 0 and symbols[namer].kind in _BODIES:
+                namer = symbols[namer].parent
+        outermost = kind in _UNSCOPED or namer < 0
+        qualname = name if outermost else f"{symbols[namer].qualname}{dialect.separator}{name}"
         if kind is Kind.FUNCTION and around is Kind.CLASS:
             kind = Kind.METHOD
         signature = captures.get("signature")
@@ -172,6 +189,11 @@ def _nest(
             stack.append((-minus_end, len(symbols) - 1))
             spans.append((start, -minus_end, len(symbols) - 1))
     return symbols, spans
+
+
+def _in_block(node: Node) -> bool:
+    """Whether a definition stands among statements: in the body of a lambda outside any function."""
+    return (around := node.parent) is not None and around.type == "compound_statement"
 
 
 def _place(named: list[_Found], source: bytes, dialect: Dialect, spans: list[tuple[int, int, int]]) -> list[Mention]:

@@ -3,6 +3,8 @@
 ; The engine keeps declarations and variables out of function bodies.
 
 (namespace_definition name: (_) @name) @symbol.namespace
+; one whose end the grammar lost among errors; without a capture of its own, only the first of several is told
+(ERROR "namespace" @keyword . (_) @name . "{") @symbol.namespace
 (class_specifier name: (_) @name body: (_)) @symbol.class
 (struct_specifier name: (_) @name body: (_)) @symbol.class
 (union_specifier name: (_) @name body: (_)) @symbol.class
