@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tour.errors import TourError
-from tour.index import FileRows, Index, StoredFile, Writer, digest_of, mention_rows, state_of, symbol_rows
+from tour.index import FileRows, Index, StoredFile, Writer, digest_of, pack, state_of, symbol_rows
 from tour.model import Lang, Progress, silent
 from tour.parsers import macros, parse
 from tour.tree import SourceFile, Tree, alone
@@ -224,8 +224,8 @@ def _parse_task(tree: Tree, files: list[tuple[int, SourceFile]], mask: macros.Ma
                 file.size,
                 file.mtime_ns,
                 digest_of(source),
-                symbol_rows(number, file.lang.scheme, parsed.symbols),
-                mention_rows(number, parsed.mentions),
+                symbol_rows(number, file.lang.scheme, parsed.symbol_fields),
+                pack(number, parsed.mention_fields),
                 [(1, unread)] if unread else [(problem.line, problem.what) for problem in parsed.problems],
             )
         )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
-from tour.model import Lang, Mention, Problem, Symbol
+from tour.model import Kind, Lang, Mention, MentionFields, Problem, Role, Symbol, SymbolFields
 from tour.parsers import branches, c_family, macros, op_yaml, python
 
 NO_MASK = macros.Mask()
@@ -12,11 +12,21 @@ NO_MASK = macros.Mask()
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What one file holds."""
+    """What one file holds; as fields for those who only pass it on, as records for those who read it."""
 
-    symbols: list[Symbol]
-    mentions: list[Mention]
+    symbol_fields: list[SymbolFields]
+    mention_fields: list[MentionFields]
     problems: list[Problem]
+
+    @property
+    def symbols(self) -> list[Symbol]:
+        """The symbols as records."""
+        return [Symbol(Kind(fields[0]), *fields[1:]) for fields in self.symbol_fields]
+
+    @property
+    def mentions(self) -> list[Mention]:
+        """The mentions as records."""
+        return [Mention(Role(fields[0]), *fields[1:]) for fields in self.mention_fields]
 
 
 def parse(path: str, source: bytes, lang: Lang, mask: macros.Mask = NO_MASK) -> Parsed:
@@ -36,7 +46,9 @@ def parse(path: str, source: bytes, lang: Lang, mask: macros.Mask = NO_MASK) -> 
     if lang is Lang.PYTHON:
         symbols, mentions, found = python.parse(path, source)
     elif lang is Lang.OPERATORS:
-        symbols, mentions, found = op_yaml.parse(path, source)
+        operators, entries, found = op_yaml.parse(path, source)
+        symbols = [(symbol.kind.value, *astuple(symbol)[1:]) for symbol in operators]
+        mentions = [(entry.role.value, *astuple(entry)[1:]) for entry in entries]
     else:
         masked = macros.blank(source, mask)
         symbols, mentions, found = branches.read(masked, lambda view: c_family.parse(lang, path, view))

@@ -10,14 +10,14 @@ import re
 
 from tree_sitter import Node
 
-from tour.model import Lang, Mention, Problem, Role, Symbol
-from tour.parsers.treesitter import Captures, Dialect, records, text
+from tour.model import Lang, Role
+from tour.parsers.treesitter import Captures, Dialect, Records, records, text
 
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 _QUALIFIED = re.compile(r"(::)?~?[A-Za-z_]\w*(::~?[A-Za-z_]\w*)*")
 
 
-def parse(lang: Lang, path: str, source: bytes) -> tuple[list[Symbol], list[Mention], list[Problem]]:
+def parse(lang: Lang, path: str, source: bytes) -> Records:
     """Symbols, mentions and problems of one C, C++ or CUDA file."""
     return records(lang, path, source, _DIALECT)
 

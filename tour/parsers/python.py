@@ -9,8 +9,8 @@ import re
 
 from tree_sitter import Node
 
-from tour.model import Lang, Mention, Problem, Role, Symbol
-from tour.parsers.treesitter import Captures, Dialect, records, text
+from tour.model import Lang, Role
+from tour.parsers.treesitter import Captures, Dialect, Records, records, text
 
 _PLAIN = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _DOTTED = re.compile(r"[\w.]+")
@@ -25,7 +25,7 @@ def module_name(path: str) -> str:
     return ".".join(parts)
 
 
-def parse(path: str, source: bytes) -> tuple[list[Symbol], list[Mention], list[Problem]]:
+def parse(path: str, source: bytes) -> Records:
     """Symbols, mentions and problems of one Python file; the first symbol is the module itself."""
     module = module_name(path)
     is_package = path.rsplit("/", 1)[-1].startswith("__init__.")
