@@ -19,6 +19,7 @@ from tour.errors import TourError
 from tour.model import LANGS
 
 if TYPE_CHECKING:
+    from tour.model import Progress
     from tour.tree import Tree
 
 
@@ -196,12 +197,13 @@ def index_command(tree_: str | None, tree_option: str | None, problems: bool, as
     from dataclasses import asdict
 
     from tour import tree
-    from tour.render import data
 
     found = tree.open_tree(tree_ or tree_option)
     report = _update(found)
     listed = _problems(found) if problems else []
     if as_json:
+        from tour.render import data
+
         rows = [{"file": at.file, "line": at.line, "what": what} for at, what in listed]
         click.echo(data.dumps({"tree": found.version, **asdict(report), "listed": rows}))
         return
@@ -230,11 +232,21 @@ def _problems(tree: Tree) -> list[Any]:
 
 def _update(tree: Tree) -> Any:
     """Bring a tree's index up to date, with a progress bar, and say why an old one was thrown away."""
+    from contextlib import ExitStack
+
     from tour import build
-    from tour.render import terminal
     from tour.tree import index_path
 
-    with terminal.progress() as progress:
+    with ExitStack() as shown:
+        bars: list[Progress] = []
+
+        def progress(what: str, done: int, total: int | None) -> None:
+            if not bars:  # most often nothing has changed, and nothing need be drawn
+                from tour.render import terminal
+
+                bars.append(shown.enter_context(terminal.progress()))
+            bars[0](what, done, total)
+
         report = build.update(
             tree,
             index_path(tree),

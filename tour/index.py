@@ -490,6 +490,10 @@ class Writer:
         rows = self._db.execute("SELECT id, path, lang, size, mtime, digest FROM file")
         return {row[1]: StoredFile(row[0], row[1], Lang(row[2]), *row[3:]) for row in rows}
 
+    def states(self) -> set[tuple[str, int, int]]:
+        """Path, size and time of every file in the index."""
+        return set(self._db.execute("SELECT path, size, mtime FROM file"))
+
     def macros(self) -> dict[str, list[list[Any]]]:
         """The ``#define``s of every file by path, as ``add`` got them."""
         return {path: json.loads(text) for path, text in self._db.execute("SELECT path, macros FROM file")}
