@@ -13,17 +13,20 @@ import marshal
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tour.errors import TourError
-from tour.index import FileRows, Index, StoredFile, Writer, digest_of, mention_rows, state_of, symbol_rows
+from tour.index import FileRows, Index, StoredFile, Writer, digest_of, pack, state_of, symbol_rows
 from tour.model import Lang, Progress, silent
-from tour.parsers import macros, parse
 from tour.tree import SourceFile, Tree, alone
+
+if TYPE_CHECKING:  # at run time only where there is something to read: that nothing changed is known sooner without
+    from concurrent.futures import Executor, Future
+
+    from tour.parsers import macros
 
 BATCH_BYTES = 400_000
 """Source bytes in one task: large enough to hide the hand-over, small enough to keep both cores busy to the end."""
@@ -79,6 +82,10 @@ def _bring_up(
     tree: Tree, writer: Writer, files: Sequence[SourceFile], executor: Executor | None, progress: Progress
 ) -> tuple[int, int, bool]:
     """Store what is new; give how many files were parsed, how many removed, and whether anything was written."""
+    if writer.states() == {(file.path, file.size, file.mtime_ns) for file in files}:
+        return 0, 0, False
+    from tour.parsers import macros
+
     stored = writer.files()
     present = {file.path for file in files}
     stale = [
@@ -87,8 +94,6 @@ def _bring_up(
         if (old := stored.get(file.path)) is None or (old.size, old.mtime_ns) != (file.size, file.mtime_ns)
     ]
     removed = [path for path in stored if path not in present]
-    if not stale and not removed:
-        return 0, 0, False
     for path in removed:
         writer.remove(path)
     with _workers(executor, sum(file.size for file in stale)) as pool:
@@ -141,6 +146,8 @@ class _Pool:
     """An executor, ours or the caller's, whose results come as they are ready."""
 
     def __init__(self, executor: Executor | None) -> None:
+        from concurrent.futures import ProcessPoolExecutor
+
         self._executor = executor or ProcessPoolExecutor(
             len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
         )
@@ -154,6 +161,8 @@ class _Pool:
             self._executor.shutdown(wait=True, cancel_futures=True)
 
     def run(self, task: Callable[..., bytes], batches: Iterable[tuple[Any, ...]]) -> Iterator[bytes]:
+        from concurrent.futures import as_completed
+
         futures: list[Future[bytes]] = [self._executor.submit(task, *batch) for batch in batches]
         for future in as_completed(futures):
             yield future.result()
@@ -188,6 +197,8 @@ def _read_macros(
 
 def _macro_task(tree: Tree, paths: list[str]) -> bytes:
     """The ``#define``s of some files; runs in a worker."""
+    from tour.parsers import macros
+
     found = []
     for path in paths:
         source, _ = _read(tree, path)
@@ -214,6 +225,8 @@ def _parse(
 
 def _parse_task(tree: Tree, files: list[tuple[int, SourceFile]], mask: macros.Mask) -> bytes:
     """The rows of some files; runs in a worker. Marshal, for it is several times as fast as pickle here."""
+    from tour.parsers import parse
+
     batch = []
     gc.disable()  # the records hold no cycles, and a collector that looks for some costs a tenth of the time
     for number, file in files:
@@ -227,8 +240,8 @@ def _parse_task(tree: Tree, files: list[tuple[int, SourceFile]], mask: macros.Ma
                 file.size,
                 file.mtime_ns,
                 digest_of(source),
-                symbol_rows(number, file.lang.scheme, parsed.symbols),
-                mention_rows(number, parsed.mentions),
+                symbol_rows(number, file.lang.scheme, parsed.symbol_fields),
+                pack(number, parsed.mention_fields),
                 [(1, unread)] if unread else [(problem.line, problem.what) for problem in parsed.problems],
             )
         )

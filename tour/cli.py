@@ -19,6 +19,7 @@ from tour.errors import TourError
 from tour.model import LANGS
 
 if TYPE_CHECKING:
+    from tour.model import Progress
     from tour.tree import Tree
 
 
@@ -217,7 +218,6 @@ def index_command(
     from dataclasses import asdict
 
     from tour import codegen, tree
-    from tour.render import data
 
     found = tree.open_tree(tree_ or tree_option)
     if generated:
@@ -228,6 +228,8 @@ def index_command(
     listed = _problems(found) if problems else []
     state = _generated_state(found)
     if as_json:
+        from tour.render import data
+
         rows = [{"file": at.file, "line": at.line, "what": what} for at, what in listed]
         told = {**asdict(report), "generated": data.generated_row(state, report.generated)}
         click.echo(data.dumps({"tree": found.version, **told, "listed": rows}))
@@ -290,11 +292,21 @@ def _problems(tree: Tree) -> list[Any]:
 
 def _update(tree: Tree) -> Any:
     """Bring a tree's index up to date, with a progress bar, and say why an old one was thrown away."""
+    from contextlib import ExitStack
+
     from tour import build
-    from tour.render import terminal
     from tour.tree import index_path
 
-    with terminal.progress() as progress:
+    with ExitStack() as shown:
+        bars: list[Progress] = []
+
+        def progress(what: str, done: int, total: int | None) -> None:
+            if not bars:  # most often nothing has changed, and nothing need be drawn
+                from tour.render import terminal
+
+                bars.append(shown.enter_context(terminal.progress()))
+            bars[0](what, done, total)
+
         report = build.update(
             tree,
             index_path(tree),

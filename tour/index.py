@@ -1,9 +1,10 @@
 """The SQLite file that holds what the parsers found, and every question anybody may ask it; the only SQL.
 
 The index is a cache: a file of another format, or one cut short, is rebuilt, never migrated. It knows no trees; it
-stores paths, and the facts a reader needs to judge whether they still hold (size, time, digest). A row's number is its
-file's number and its place in the file, so that whoever parsed a file can number its rows alone, and "what is
-mentioned between these lines" needs no index of its own.
+stores paths, and the facts a reader needs to judge whether they still hold (size, time, digest). A symbol's row number
+is its file's number and its place in the file, so that whoever parsed a file can number its rows alone. A file's
+mentions, a hundred for every one that is ever asked for, are packed into one row: columns of numbers, in the order of
+the lines. Beside them stands which files mention a name at all, and which tie something to it.
 """
 
 from __future__ import annotations
@@ -11,17 +12,20 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+from array import array
+from bisect import bisect_left, bisect_right
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import astuple, dataclass
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any, Self
 
 from tour.errors import StaleIndex
-from tour.model import At, Kind, Lang, Mention, Role, Symbol
+from tour.model import At, Kind, Lang, MentionFields, Role, SymbolFields
 
-FORMAT = 5
+FORMAT = 7
 """Raised with every change of the schema or of what parsers store; another number means: rebuild."""
 
 APPLICATION_ID = 0x746F7572  # "tour"
@@ -36,16 +40,15 @@ CREATE TABLE symbol (
   id INTEGER PRIMARY KEY, scheme TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
   qualname TEXT NOT NULL, signature TEXT NOT NULL, line INTEGER NOT NULL, col INTEGER NOT NULL,
   start_line INTEGER NOT NULL, end_line INTEGER NOT NULL, parent INTEGER, defines INTEGER NOT NULL);
-CREATE TABLE mention (
-  id INTEGER PRIMARY KEY, role TEXT NOT NULL, before TEXT NOT NULL, name TEXT NOT NULL, target TEXT,
-  line INTEGER NOT NULL, col INTEGER NOT NULL, end_line INTEGER NOT NULL, end_col INTEGER NOT NULL, scope INTEGER);
+CREATE TABLE mentions (file INTEGER PRIMARY KEY, strings TEXT NOT NULL, places BLOB NOT NULL);
+CREATE TABLE mentioned (
+  name TEXT NOT NULL, role TEXT NOT NULL, file INTEGER NOT NULL, PRIMARY KEY (name, role, file)) WITHOUT ROWID;
+CREATE TABLE tied (
+  name TEXT NOT NULL, role TEXT NOT NULL, file INTEGER NOT NULL, PRIMARY KEY (name, role, file)) WITHOUT ROWID;
 CREATE TABLE walk (key TEXT PRIMARY KEY, told TEXT NOT NULL) WITHOUT ROWID;
 """
 _INDICES = """
-CREATE INDEX IF NOT EXISTS symbol_qualname ON symbol (qualname);
-CREATE INDEX IF NOT EXISTS symbol_name ON symbol (name);
-CREATE INDEX IF NOT EXISTS mention_name ON mention (name);
-CREATE INDEX IF NOT EXISTS mention_target ON mention (target) WHERE target IS NOT NULL;
+CREATE INDEX IF NOT EXISTS symbol_name ON symbol (name, qualname);
 CREATE INDEX IF NOT EXISTS problem_file ON problem (file);
 """
 
@@ -74,14 +77,14 @@ class FileRows:
     digest: bytes
     symbols: list[tuple[Any, ...]]
     """As ``symbol_rows`` gives them."""
-    mentions: list[tuple[Any, ...]]
-    """As ``mention_rows`` gives them."""
+    mentions: tuple[str, bytes, list[tuple[str, str, int]], list[tuple[str, str, int]]]
+    """As ``pack`` gives them."""
     problems: list[tuple[int, str]]
     """Line and what."""
 
 
 ROWS = 1 << 22
-"""Numbers that each file has for its symbols, and again for its mentions; what is beyond is left out."""
+"""Numbers that each file has for its symbols; what is beyond is left out."""
 
 
 def digest_of(source: bytes) -> bytes:
@@ -89,37 +92,50 @@ def digest_of(source: bytes) -> bytes:
     return hashlib.blake2b(source, digest_size=16).digest()
 
 
-def symbol_rows(file: int, scheme: str, symbols: Sequence[Symbol]) -> list[tuple[Any, ...]]:
+def symbol_rows(file: int, scheme: str, symbols: Sequence[SymbolFields]) -> list[tuple[Any, ...]]:
     """The rows of a file's symbols."""
     base = file * ROWS
     return [
         (
-            base + at, "op" if symbol.kind is Kind.OPERATOR else scheme, symbol.kind._value_,
-            last_part(symbol.qualname), symbol.qualname, symbol.signature,
-            symbol.line, symbol.column, symbol.start_line, symbol.end_line,
-            base + symbol.parent if symbol.parent >= 0 else None, symbol.is_definition,
+            base + at, "op" if kind == "operator" else scheme, kind, last_part(qualname), qualname, signature, line,
+            column, start, end, base + parent if parent >= 0 else None, defines,
         )
-        for at, symbol in enumerate(symbols[:ROWS])
+        for at, (kind, qualname, signature, line, column, start, end, parent, defines) in enumerate(symbols[:ROWS])
     ]  # fmt: skip
 
 
-def mention_rows(file: int, mentions: Sequence[Mention]) -> list[tuple[Any, ...]]:
-    """The rows of a file's mentions: names are cut in two, so that "who mentions X" is one look-up."""
-    base = file * ROWS
-    return [
-        (
-            base + at, mention.role._value_, *_cut(mention.name), mention.target, mention.line, mention.column,
-            mention.end_line, mention.end_column, base + mention.scope if mention.scope >= 0 else None,
-        )
-        for at, mention in enumerate(mentions[:ROWS])
-    ]  # fmt: skip
+_TIES = frozenset(role.value for role in (Role.ENTRY, Role.IMPL, Role.REGISTER, Role.GENERATE, Role.FROM))
+"""Roles whose target is asked for: which Python names is this C function bound to, which stub is this kernel's."""
 
 
-@lru_cache(maxsize=1 << 16)
-def _cut(name: str) -> tuple[str, str]:
-    """``a.b.`` and ``c`` of ``a.b.c``."""
-    last = last_part(name)
-    return name[: len(name) - len(last)], last
+def pack(
+    file: int, mentions: Sequence[MentionFields]
+) -> tuple[str, bytes, list[tuple[str, str, int]], list[tuple[str, str, int]]]:
+    """A file's mentions as the strings in them, eight columns of numbers, and the rows that say where names and
+    targets are.
+
+    The columns are ``Mention``'s fields by line; a string stands as its place in the strings, counted from 1 in the
+    target, and a scope counts from 1 too, for 0 is none.
+    """
+    ordered = sorted(mentions, key=_line_of)
+    strings: dict[str | None, int] = {}
+    number = strings.setdefault
+    columns = list(zip(*ordered, strict=True)) or [()] * 8
+    roles = [number(role, len(strings)) for role in columns[0]]
+    names = [number(name, len(strings)) for name in columns[1]]
+    targets = [0 if target is None else number(target, len(strings)) + 1 for target in columns[2]]
+    scopes = [scope + 1 for scope in columns[7]]
+    places = b"".join(array("I", column).tobytes() for column in (roles, names, targets, *columns[3:7], scopes))
+    told = {(last_part(name), role, file) for role, name in set(zip(columns[0], columns[1], strict=True))}
+    tied = {
+        (last_part(target), role, file)
+        for role, name, target in zip(*columns[:3], strict=True)
+        if role in _TIES and target is not None and (role != "from" or last_part(name) != target)
+    }
+    return json.dumps(list(strings)), places, sorted(told), sorted(tied)
+
+
+_line_of = itemgetter(3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,13 +190,90 @@ class StoredMention:
 
 
 _SYMBOL = (
-    "SELECT s.id, s.scheme, s.kind, s.name, s.qualname, s.signature, f.path, s.line, s.col, s.start_line,"
-    f" s.end_line, s.parent, s.defines FROM symbol s JOIN file f ON f.id = s.id / {ROWS}"
+    "SELECT id, scheme, kind, name, qualname, signature, line, col, start_line, end_line, parent, defines FROM symbol"
 )
-_MENTION = (
-    "SELECT m.role, m.before || m.name, m.target, f.path, m.line, m.col, m.end_line, m.end_col, m.scope"
-    f" FROM mention m JOIN file f ON f.id = m.id / {ROWS}"
-)
+_KINDS = {kind.value: kind for kind in Kind}
+_ROLES = {role.value: role for role in Role}
+
+
+class _Mentions:
+    """One file's mentions, unpacked as far as somebody asks."""
+
+    def __init__(self, file: int, path: str, strings: str, places: bytes) -> None:
+        self._first_row = file * ROWS
+        self._path = path
+        self._strings: list[str] = json.loads(strings)
+        numbers = memoryview(places).cast("I")
+        count = len(numbers) // 8
+        self._columns = [numbers[at * count : (at + 1) * count] for at in range(8)]
+
+    def between(self, first: int, last: int) -> list[StoredMention]:
+        lines = self._columns[3]
+        start = bisect_left(lines, first)
+        return [self._at(number) for number in range(start, bisect_right(lines, last, start))]
+
+    def all(self) -> list[StoredMention]:
+        return [self._at(number) for number in range(len(self._columns[0]))]
+
+    def names(self) -> set[tuple[str, str]]:
+        """Each name's last part, with each role that it has."""
+        pairs = set(zip(*self._columns[:2], strict=True))
+        return {(last_part(self._strings[name]), self._strings[role]) for role, name in pairs}
+
+    def of(self, name: str, roles: frozenset[str]) -> list[StoredMention]:
+        """Those of a name's last part in some roles."""
+        names = {number for number, text in enumerate(self._strings) if text.endswith(name) and last_part(text) == name}
+        found = [number for number, text in enumerate(self._columns[1]) if text in names]
+        return [self._at(number) for number in found if self._strings[self._columns[0][number]] in roles]
+
+    def ties(self) -> set[tuple[str, str]]:
+        """Each target's last part, with each role in which it is asked for."""
+        triples = set(zip(*self._columns[:3], strict=True))
+        return {
+            (last_part(self._strings[target - 1]), self._strings[role])
+            for role, _, target in triples
+            if target and self._strings[role] in _TIES
+        }
+
+    def to(self, targets: frozenset[str], roles: frozenset[str]) -> list[StoredMention]:
+        """Those whose target is one of ``targets``, in some roles."""
+        wanted = {number + 1 for number, text in enumerate(self._strings) if text in targets}
+        found = [number for number, target in enumerate(self._columns[2]) if target in wanted]
+        return [self._at(number) for number in found if self._strings[self._columns[0][number]] in roles]
+
+    def in_roles(self, roles: frozenset[str]) -> list[StoredMention]:
+        """Those in some roles."""
+        wanted = {number for number, text in enumerate(self._strings) if text in roles}
+        return [self._at(number) for number, role in enumerate(self._columns[0]) if role in wanted]
+
+    def scopes_of(self, name: str) -> set[int]:
+        """The rows of the symbols that mention a name's last part."""
+        names = {number for number, text in enumerate(self._strings) if text.endswith(name) and last_part(text) == name}
+        scopes = {scope for text, scope in zip(self._columns[1], self._columns[7], strict=True) if text in names}
+        return {self._first_row + scope - 1 for scope in scopes if scope}
+
+    def tied_to(self, name: str) -> set[str]:
+        """The last parts of the names that something of that name is tied to."""
+        targets = {number + 1 for number, text in enumerate(self._strings) if last_part(text) == name}
+        return {
+            last_part(self._strings[number])
+            for number, target in zip(self._columns[1], self._columns[2], strict=True)
+            if target in targets
+        }
+
+    def _at(self, number: int) -> StoredMention:
+        role, name, target, line, column, end_line, end_column, scope = (values[number] for values in self._columns)
+        return StoredMention(
+            _ROLES[self._strings[role]],
+            self._strings[name],
+            self._strings[target - 1] if target else None,
+            self._path,
+            line,
+            column,
+            end_line,
+            end_column,
+            self._first_row + scope - 1 if scope else None,
+        )
 
 
 def _run(file: int) -> tuple[int, int]:
@@ -213,7 +306,10 @@ class Index:
         if state != "ready":
             raise StaleIndex(_UNREADABLE[state].format(path=path), hint="Run `tour index`.")
         self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        self._scopes: dict[int, StoredSymbol] = {}
+        self._rows: dict[int, StoredSymbol] = {}
+        self._paths: dict[int, str] = {}
+        self._files: dict[str, int | None] = {}
+        self._mentions: OrderedDict[int, _Mentions] = OrderedDict()
 
     def __enter__(self) -> Self:
         return self
@@ -226,15 +322,16 @@ class Index:
         self._db.close()
 
     def _symbols(self, where: str, *values: object) -> list[StoredSymbol]:
-        return [
+        """Symbols by path and line."""
+        found = [
             StoredSymbol(
                 row,
                 scheme,
-                Kind(kind),
+                _KINDS[kind],
                 name,
                 qualname,
                 signature,
-                file,
+                self._path(row // ROWS),
                 line,
                 column,
                 start,
@@ -242,13 +339,34 @@ class Index:
                 parent,
                 bool(defines),
             )
-            for row, scheme, kind, name, qualname, signature, file, line, column, start, end, parent, defines in (
-                self._db.execute(f"{_SYMBOL} WHERE {where} ORDER BY f.path, s.line, s.col", values)
+            for row, scheme, kind, name, qualname, signature, line, column, start, end, parent, defines in (
+                self._db.execute(f"{_SYMBOL} WHERE {where}", values)
             )
         ]
+        found.sort(key=attrgetter("file", "line", "column"))
+        return found
 
-    def _mentions(self, where: str, *values: object) -> list[StoredMention]:
-        return [StoredMention(Role(row[0]), *row[1:]) for row in self._db.execute(f"{_MENTION} WHERE {where}", values)]
+    def _path(self, number: int) -> str:
+        if number not in self._paths:
+            self._paths[number] = self._db.execute("SELECT path FROM file WHERE id = ?", (number,)).fetchone()[0]
+        return self._paths[number]
+
+    def _number(self, path: str) -> int | None:
+        if path not in self._files:
+            row = self._db.execute("SELECT id FROM file WHERE path = ?", (path,)).fetchone()
+            self._files[path] = row[0] if row else None
+        return self._files[path]
+
+    def _mentions_in(self, file: int) -> _Mentions:
+        """The mentions of a file; those of the last few hundred files asked for are at hand."""
+        if file in self._mentions:
+            self._mentions.move_to_end(file)
+        else:
+            row = self._db.execute("SELECT strings, places FROM mentions WHERE file = ?", (file,)).fetchone()
+            self._mentions[file] = _Mentions(file, self._path(file), *row)
+            if len(self._mentions) > _FILES_AT_HAND:
+                self._mentions.popitem(last=False)
+        return self._mentions[file]
 
     def files_with_problems(self) -> int:
         """How many files hold something that could not be read."""
@@ -260,6 +378,107 @@ class Index:
             "SELECT id, path, lang, size, mtime, digest FROM file WHERE path = ?", (path,)
         ).fetchone()
         return StoredFile(row[0], row[1], Lang(row[2]), *row[3:]) if row else None
+
+    def behind(self, files: Iterable[tuple[str, int, int]]) -> int:
+        """How many files came, went or changed since: ``files`` are what a tree has now, by path, size and time."""
+        stored = set(self._db.execute("SELECT path, size, mtime FROM file"))
+        differ = stored ^ set(files)
+        return len({path for path, _, _ in differ})
+
+    def problems(self) -> Iterator[tuple[At, str]]:
+        """Everything that could not be read, by path and line."""
+        rows = "SELECT f.path, p.line, p.what FROM problem p JOIN file f ON f.id = p.file ORDER BY f.path, p.line"
+        for path, line, what in self._db.execute(rows):
+            yield At(path, line), what
+
+    def symbols(self, qualname: str, scheme: str | None = None) -> list[StoredSymbol]:
+        """Every symbol of that qualified name, definitions and declarations."""
+        named = (last_part(qualname), qualname)
+        if scheme is None:
+            return self._symbols("name = ? AND qualname = ?", *named)
+        return self._symbols("name = ? AND qualname = ? AND scheme = ?", *named, scheme)
+
+    def symbols_named(self, name: str, scheme: str | None = None) -> list[StoredSymbol]:
+        """Every symbol whose qualified name ends in ``name``."""
+        if scheme is None:
+            return self._symbols("name = ?", name)
+        return self._symbols("name = ? AND scheme = ?", name, scheme)
+
+    def operators(self, space: str, base: str) -> list[StoredSymbol]:
+        """Every overload of an operator: of ``aten`` and ``add`` ``aten::add.Tensor``, ``aten::add.out``, ….
+
+        An entry comes once: an operator that another file registers again is left out.
+        """
+        found = self._symbols(
+            "(name = ? OR name BETWEEN ? AND ?) AND scheme = 'op' AND qualname = ? || name",
+            base, f"{base}.", f"{base}.~", f"{space}::",
+        )  # fmt: skip
+        return list({symbol.qualname: symbol for symbol in found}.values())
+
+    def symbols_in(self, path: str) -> list[StoredSymbol]:
+        """Every symbol of a file, in its order."""
+        file = self._number(path)
+        return self._symbols("id BETWEEN ? AND ?", *_run(file)) if file is not None else []
+
+    def symbol(self, row: int) -> StoredSymbol:
+        """The symbol in that row."""
+        if row not in self._rows:
+            self._rows[row] = self._symbols("id = ?", row)[0]
+        return self._rows[row]
+
+    def members(self, row: int) -> list[StoredSymbol]:
+        """The symbols directly inside the symbol in that row."""
+        return self._symbols("id BETWEEN ? AND ? AND parent = ?", *_run(row // ROWS), row)
+
+    def mentions_between(self, path: str, first: int, last: int) -> list[StoredMention]:
+        """What is mentioned in lines ``first`` to ``last`` of a file, in its order."""
+        file = self._number(path)
+        return self._mentions_in(file).between(first, last) if file is not None else []
+
+    def mentions_of(self, name: str, *roles: Role) -> list[StoredMention]:
+        """Every mention, in one of the roles, whose name ends in ``name``, by path and line."""
+        wanted = frozenset(role.value for role in roles)
+        files = self._files_of("mentioned", name, wanted)
+        return [mention for file in files for mention in self._mentions_in(file).of(name, wanted)]
+
+    def mentions_in(self, path: str, *roles: Role) -> list[StoredMention]:
+        """Every mention of a file in one of the roles, in its order."""
+        file = self._number(path)
+        return self._mentions_in(file).in_roles(frozenset(role.value for role in roles)) if file is not None else []
+
+    def mentions_to(self, qualname: str, *roles: Role) -> list[StoredMention]:
+        """Every mention, in one of the roles, whose target is a name or the end of it: ``f`` of ``a::f``.
+
+        Of the roles only those that tie a name to something else can be asked for (``_TIES``).
+        """
+        parts = qualname.split("::")
+        written = frozenset("::".join(parts[start:]) for start in range(len(parts)))
+        wanted = frozenset(role.value for role in roles)
+        files = self._files_of("tied", last_part(qualname), wanted)
+        return [mention for file in files for mention in self._mentions_in(file).to(written, wanted)]
+
+    def _files_of(self, table: str, name: str, roles: Iterable[str]) -> list[int]:
+        """The files that a table has for a name in one of the roles, by path."""
+        wanted = tuple(roles)
+        marks = ", ".join("?" * len(wanted))
+        told = f"SELECT DISTINCT file FROM {table} WHERE name = ? AND role IN ({marks})"
+        return sorted((file for (file,) in self._db.execute(told, (name, *wanted))), key=self._path)
+
+    def names_leading_to(self, name: str, most: int) -> set[str]:
+        """The names of the symbols that mention a name, and the names that rows tie to it.
+
+        A name that more than ``most`` files mention is asked about in the first of them only. Of operators the name
+        without its overload; of a method also its class.
+        """
+        found: set[str] = set()
+        for (file,) in self._db.execute("SELECT DISTINCT file FROM mentioned WHERE name = ? LIMIT ?", (name, most)):
+            rows = self._mentions_in(file).scopes_of(name)
+            found |= {self.symbol(row).name for row in rows}
+        for (file,) in self._db.execute("SELECT DISTINCT file FROM tied WHERE name = ? LIMIT ?", (name, most)):
+            found |= self._mentions_in(file).tied_to(name)
+        classes = "SELECT DISTINCT p.name FROM symbol s JOIN symbol p ON p.id = s.parent WHERE s.name = ?"
+        found |= {other for (other,) in self._db.execute(f"{classes} AND p.kind = 'class'", (name,))}
+        return {other.partition(".")[0] for other in found}
 
     def files_ending(self, path: str) -> list[str]:
         """The files whose path is ``path`` or ends in it, as whole parts."""
@@ -278,115 +497,9 @@ class Index:
         )
         return [row[0] for row in rows]
 
-    def names_leading_to(self, names: Iterable[str], most: int) -> set[str]:
-        """The names of the symbols that mention one of ``names``, and the names that rows tie to one of them.
-
-        Of operators the name without its overload. A name with more than ``most`` mentions counts for its first ones.
-        """
-        found: set[str] = set()
-        for name in names:
-            for (other,) in self._db.execute(
-                "SELECT DISTINCT s.name FROM (SELECT DISTINCT scope FROM mention WHERE name = ?1 AND scope IS NOT NULL"
-                " LIMIT ?2) m JOIN symbol s ON s.id = m.scope"
-                " UNION SELECT name FROM (SELECT name FROM mention WHERE target = ?1 LIMIT ?2)"
-                " UNION SELECT p.name FROM symbol s JOIN symbol p ON p.id = s.parent WHERE s.name = ?1"
-                " AND p.kind = 'class'",
-                (name, most),
-            ):
-                found.add(other.partition(".")[0])
-        return found
-
     def bound_names(self, name: str) -> list[str]:
         """The Python names, ending in ``name``, that code generation binds operators to."""
-        rows = self._db.execute(
-            "SELECT DISTINCT before || name FROM mention WHERE name = ? AND role = 'generate'", (name,)
-        )
-        return [row[0] for row in rows]
-
-    def behind(self, files: Iterable[tuple[str, int, int]]) -> int:
-        """How many files came, went or changed since: ``files`` are what a tree has now, by path, size and time."""
-        stored = set(self._db.execute("SELECT path, size, mtime FROM file"))
-        differ = stored ^ set(files)
-        return len({path for path, _, _ in differ})
-
-    def problems(self) -> Iterator[tuple[At, str]]:
-        """Everything that could not be read, by path and line."""
-        rows = "SELECT f.path, p.line, p.what FROM problem p JOIN file f ON f.id = p.file ORDER BY f.path, p.line"
-        for path, line, what in self._db.execute(rows):
-            yield At(path, line), what
-
-    def symbols(self, qualname: str, scheme: str | None = None) -> list[StoredSymbol]:
-        """Every symbol of that qualified name, definitions and declarations."""
-        if scheme is None:
-            return self._symbols("s.qualname = ?", qualname)
-        return self._symbols("s.qualname = ? AND s.scheme = ?", qualname, scheme)
-
-    def symbols_named(self, name: str, scheme: str | None = None) -> list[StoredSymbol]:
-        """Every symbol whose qualified name ends in ``name``."""
-        if scheme is None:
-            return self._symbols("s.name = ?", name)
-        return self._symbols("s.name = ? AND s.scheme = ?", name, scheme)
-
-    def operators(self, space: str, base: str) -> list[StoredSymbol]:
-        """Every overload of an operator: of ``aten`` and ``add`` ``aten::add.Tensor``, ``aten::add.out``, ….
-
-        An entry comes once: an operator that another file registers again is left out.
-        """
-        name = f"{space}::{base}"
-        found = self._symbols(
-            "(s.qualname = ? OR s.qualname BETWEEN ? AND ?) AND s.scheme = 'op'", name, f"{name}.", f"{name}.~"
-        )
-        return list({symbol.qualname: symbol for symbol in found}.values())
-
-    def symbols_in(self, path: str) -> list[StoredSymbol]:
-        """Every symbol of a file, in its order."""
-        file = self.file(path)
-        return self._symbols("s.id BETWEEN ? AND ?", *_run(file.id)) if file else []
-
-    def symbol(self, row: int) -> StoredSymbol:
-        """The symbol in that row."""
-        if row not in self._scopes:
-            self._scopes[row] = self._symbols("s.id = ?", row)[0]
-        return self._scopes[row]
-
-    def members(self, row: int) -> list[StoredSymbol]:
-        """The symbols directly inside the symbol in that row."""
-        return self._symbols("s.id BETWEEN ? AND ? AND s.parent = ?", *_run(row // ROWS), row)
-
-    def mentions_between(self, path: str, first: int, last: int) -> list[StoredMention]:
-        """What is mentioned in lines ``first`` to ``last`` of a file, in its order."""
-        file = self.file(path)
-        if file is None:
-            return []
-        within = "m.id BETWEEN ? AND ? AND m.line BETWEEN ? AND ? ORDER BY m.id"
-        return self._mentions(within, *_run(file.id), first, last)
-
-    def mentions_in(self, path: str, *roles: Role) -> list[StoredMention]:
-        """Every mention of a file in one of the roles, in its order."""
-        file = self.file(path)
-        if file is None:
-            return []
-        marks = ", ".join("?" * len(roles))
-        within = f"m.id BETWEEN ? AND ? AND m.role IN ({marks}) ORDER BY m.id"
-        return self._mentions(within, *_run(file.id), *(role.value for role in roles))
-
-    def mentions_of(self, name: str, *roles: Role) -> list[StoredMention]:
-        """Every mention, in one of the roles, whose name ends in ``name``."""
-        marks = ", ".join("?" * len(roles))
-        return self._mentions(
-            f"m.name = ? AND m.role IN ({marks}) ORDER BY f.path, m.id", name, *(role.value for role in roles)
-        )
-
-    def mentions_to(self, qualname: str, *roles: Role) -> list[StoredMention]:
-        """Every mention, in one of the roles, whose target is a C++ name or the end of it: ``f`` of ``a::f``."""
-        parts = qualname.split("::")
-        written = ["::".join(parts[start:]) for start in range(len(parts))]
-        names, marks = ", ".join("?" * len(written)), ", ".join("?" * len(roles))
-        return self._mentions(
-            f"m.target IN ({names}) AND m.role IN ({marks}) ORDER BY f.path, m.id",
-            *written,
-            *(role.value for role in roles),
-        )
+        return list(dict.fromkeys(mention.name for mention in self.mentions_of(name, Role.GENERATE)))
 
     def recall(self, key: str) -> str | None:
         """What was remembered under a key since the facts last changed."""
@@ -401,6 +514,8 @@ class Index:
         except sqlite3.OperationalError:
             return
 
+
+_FILES_AT_HAND = 300
 
 _UNREADABLE = {
     "absent": "there is no index at {path}",
@@ -470,12 +585,15 @@ class Writer:
         if fresh:
             # Nobody else sees the file before the rename, and a torn one is thrown away: no journal is needed.
             self._db.execute("PRAGMA page_size = 16384")
+            self._db.execute("PRAGMA threads = 2")  # for sorting an index
             self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode = OFF")
             self._db.execute("PRAGMA synchronous = OFF")
             self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             self._db.execute(f"PRAGMA user_version = {FORMAT}")
             self._db.executescript(_SCHEMA)
+        self._told: list[tuple[str, str, int]] = []
+        self._tied: list[tuple[str, str, int]] = []
         self._db.execute("PRAGMA cache_size = -65536")
         self._db.execute("BEGIN IMMEDIATE")
 
@@ -491,6 +609,10 @@ class Writer:
         """Every file in the index by path."""
         rows = self._db.execute("SELECT id, path, lang, size, mtime, digest FROM file")
         return {row[1]: StoredFile(row[0], row[1], Lang(row[2]), *row[3:]) for row in rows}
+
+    def states(self) -> set[tuple[str, int, int]]:
+        """Path, size and time of every file in the index."""
+        return set(self._db.execute("SELECT path, size, mtime FROM file"))
 
     def macros(self) -> dict[str, list[list[Any]]]:
         """The ``#define``s of every file by path, as ``add`` got them."""
@@ -514,8 +636,14 @@ class Writer:
         row = self._db.execute("SELECT id FROM file WHERE path = ?", (path,)).fetchone()
         if row is None:
             return
-        for table in ("mention", "symbol"):
-            self._db.execute(f"DELETE FROM {table} WHERE id BETWEEN ? AND ?", _run(row[0]))
+        self._db.execute("DELETE FROM symbol WHERE id BETWEEN ? AND ?", _run(row[0]))
+        strings, places = self._db.execute("SELECT strings, places FROM mentions WHERE file = ?", row).fetchone()
+        mentions = _Mentions(row[0], path, strings, places)
+        for table, gone in (("mentioned", mentions.names()), ("tied", mentions.ties())):
+            self._db.executemany(
+                f"DELETE FROM {table} WHERE name = ? AND role = ? AND file = ?", [(*told, row[0]) for told in gone]
+            )
+        self._db.execute("DELETE FROM mentions WHERE file = ?", row)
         self._db.execute("DELETE FROM problem WHERE file = ?", row)
         self._db.execute("DELETE FROM file WHERE id = ?", row)
 
@@ -527,11 +655,18 @@ class Writer:
             (rows.id, rows.path, rows.lang, rows.size, rows.mtime_ns, rows.digest, macro_text),
         )
         self._db.executemany("INSERT INTO symbol VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows.symbols)
-        self._db.executemany("INSERT INTO mention VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows.mentions)
+        strings, places, told, tied = rows.mentions
+        self._db.execute("INSERT INTO mentions VALUES (?, ?, ?)", (rows.id, strings, places))
+        self._told += told
+        self._tied += tied
         self._db.executemany("INSERT INTO problem VALUES (?, ?, ?)", ((rows.id, *problem) for problem in rows.problems))
 
     def commit(self) -> None:
         """Make all of it true at once; what was remembered of the old facts goes."""
+        self._told.sort()  # a table that is written in its own order is written once
+        self._tied.sort()
+        self._db.executemany("INSERT INTO mentioned VALUES (?, ?, ?)", self._told)
+        self._db.executemany("INSERT INTO tied VALUES (?, ?, ?)", self._tied)
         self._db.execute("DELETE FROM walk")
         self._db.execute("INSERT OR REPLACE INTO meta VALUES ('complete', '1')")
         for statement in filter(str.strip, _INDICES.split(";")):
@@ -559,13 +694,17 @@ def facts_of(index: Path) -> Iterable[tuple[Any, ...]]:
             " LEFT JOIN symbol p ON p.id = s.parent ORDER BY f.path, s.line, s.col, s.qualname, s.kind, s.end_line",
             {"rows": ROWS},
         )
-        yield from db.execute(
-            "SELECT 'mention', f.path, m.role, m.before, m.name, m.target, m.line, m.col, m.end_line, m.end_col,"
-            " s.qualname"
-            " FROM mention m JOIN file f ON f.id = m.id / :rows"
-            " LEFT JOIN symbol s ON s.id = m.scope ORDER BY f.path, m.line, m.col, m.role, m.before, m.name",
-            {"rows": ROWS},
-        )
+        named = dict(db.execute("SELECT id, qualname FROM symbol"))
+        packed = "SELECT f.id, f.path, m.strings, m.places FROM mentions m JOIN file f ON f.id = m.file ORDER BY f.path"
+        for row in db.execute(packed):
+            mentions = _Mentions(*row).all()
+            yield from sorted(
+                (("mention", *astuple(mention)[:-1], named.get(mention.scope or -1)) for mention in mentions), key=repr
+            )
+        for table in ("mentioned", "tied"):
+            yield from db.execute(
+                f"SELECT '{table}', f.path, m.name, m.role FROM {table} m JOIN file f ON f.id = m.file ORDER BY 2, 3, 4"
+            )
         yield from db.execute(
             "SELECT 'problem', f.path, p.line, p.what FROM problem p JOIN file f ON f.id = p.file ORDER BY 2, 3, 4"
         )

@@ -187,6 +187,16 @@ class Mention:
     """Position of the symbol around it in the same file's list; -1 outside all of them."""
 
 
+SymbolFields = tuple[str, str, str, int, int, int, int, int, bool]
+"""What a ``Symbol`` holds, in its order, the kind as text."""
+
+MentionFields = tuple[str, str, str | None, int, int, int, int, int]
+"""What a ``Mention`` holds, in its order, the role as text.
+
+A tree has more than a million of them on their way into the index; a record takes a hundred times as long to make.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something in a file that could not be read; reported, never a stop."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Mapping, Sequence, Set
 from itertools import count
-from math import log2
+from math import inf, log2
 
 from tour.index import Index, last_part
 from tour.links import LINKERS, Links, Node
@@ -28,11 +28,11 @@ _UNTOLD = ("at::_ops::", "at::wrapper_", "torch::autograd::THPVariable_")
 """Generated code that a look backwards says too little of: its way on is told by a name that its body does not mention
 (``links/generated.py``), or it is one of thousands alike, and the look stops before it."""
 
-_MOST_NAMES = 4000
-"""Names that the look backwards gathers before it stops."""
+_MOST_NAMES = 60
+"""The look backwards ends where it would go on from more names than that: it must cost less than it saves."""
 
-_MOST_MENTIONS = 600
-"""A name with more mentions leads everywhere; the look backwards ends there."""
+_MOST_FILES = 30
+"""A name that more files mention leads everywhere; it is followed into the first of them."""
 
 
 _STANDS_FOR = {"operators/binding": 4.0, "dispatcher/entry": 2.0, "dispatcher/structured": 2.0}
@@ -108,14 +108,14 @@ def between(
 
     Each alternative avoids a place that the routes before it pass through. Empty where there is no route.
     """
-    away = _levels(index, goals)
+    away, beyond = _levels(index, goals)
     wanted = {(goal.id, goal.at) for goal in goals}
 
     def left(at: Node) -> float | None:
         if at.qualname.startswith(_UNTOLD):
             return 0.0
-        level = away.get(last_part(at.qualname).partition(".")[0])
-        return None if level is None else max(0.0, level - 1.0)
+        level = away.get(last_part(at.qualname).partition(".")[0], beyond)
+        return None if level == inf else max(0.0, level - 1.0)
 
     def route(avoid: Set[Node]) -> list[Link]:
         return surest(
@@ -137,13 +137,15 @@ def between(
     return [found for found in routes if found]
 
 
-def _levels(index: Index, goals: Sequence[Node]) -> Mapping[str, float]:
-    """For each name that could lead to a goal, over how many links at least."""
+def _levels(index: Index, goals: Sequence[Node]) -> tuple[Mapping[str, float], float]:
+    """For each name near the goals over how many links it could lead there at least; and that of all other names."""
     level = {last_part(goal.qualname).partition(".")[0] for goal in goals}
     away: dict[str, float] = dict.fromkeys(level, 0.0)
     for distance in range(1, LONGEST + 1):
-        level = {name for name in index.names_leading_to(level, _MOST_MENTIONS) if name not in away}
+        level = {other for name in level for other in index.names_leading_to(name, _MOST_FILES) if other not in away}
+        if not level:
+            return away, inf
         away |= dict.fromkeys(level, float(distance))
-        if not level or len(away) > _MOST_NAMES:
+        if len(level) > _MOST_NAMES:
             break
-    return away
+    return away, distance + 1.0

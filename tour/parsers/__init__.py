@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
-from tour.model import Lang, Mention, Problem, Symbol
+from tour.model import Kind, Lang, Mention, MentionFields, Problem, Role, Symbol, SymbolFields
 from tour.parsers import branches, c_family, expansions, macros, op_yaml, python
+from tour.parsers.treesitter import Records
 
 NO_MASK = macros.Mask()
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What one file holds."""
+    """What one file holds; as fields for those who only pass it on, as records for those who read it."""
 
-    symbols: list[Symbol]
-    mentions: list[Mention]
+    symbol_fields: list[SymbolFields]
+    mention_fields: list[MentionFields]
     problems: list[Problem]
+
+    @property
+    def symbols(self) -> list[Symbol]:
+        """The symbols as records."""
+        return [Symbol(Kind(fields[0]), *fields[1:]) for fields in self.symbol_fields]
+
+    @property
+    def mentions(self) -> list[Mention]:
+        """The mentions as records."""
+        return [Mention(Role(fields[0]), *fields[1:]) for fields in self.mention_fields]
 
 
 def parse(path: str, source: bytes, lang: Lang, mask: macros.Mask = NO_MASK) -> Parsed:
@@ -25,6 +36,7 @@ def parse(path: str, source: bytes, lang: Lang, mask: macros.Mask = NO_MASK) -> 
     Bytes that are no text, or text that the grammar does not follow, come back as problems.
     """
     problems: list[Problem] = []
+    records: Records
     try:
         source.decode()
     except UnicodeDecodeError as error:
@@ -34,16 +46,27 @@ def parse(path: str, source: bytes, lang: Lang, mask: macros.Mask = NO_MASK) -> 
         line = source.count(b"\n", 0, source.index(b"\0")) + 1
         problems.append(Problem(path, line, "holds a NUL byte"))
     if lang is Lang.PYTHON:
-        symbols, mentions, found = python.parse(path, source)
+        records = python.parse(path, source)
     elif lang is Lang.OPERATORS:
-        symbols, mentions, found = op_yaml.parse(path, source)
+        records = _fields(op_yaml.parse(path, source))
     elif lang is Lang.DERIVATIVES:
-        symbols, mentions, found = op_yaml.parse_derivatives(path, source)
+        records = _fields(op_yaml.parse_derivatives(path, source))
     else:
         masked = macros.blank(source, mask)
-        symbols, mentions, found = expansions.united(
+        records = expansions.united(
             masked,
             lambda text: branches.read(text, lambda view: c_family.parse(lang, path, view)),
             lambda text: c_family.parse(lang, path, macros.blank(text, mask)),
         )
+    symbols, mentions, found = records
     return Parsed(symbols, mentions, problems + found)
+
+
+def _fields(records: op_yaml.Records) -> Records:
+    """Records as fields."""
+    symbols, mentions, problems = records
+    return (
+        [(symbol.kind.value, *astuple(symbol)[1:]) for symbol in symbols],
+        [(mention.role.value, *astuple(mention)[1:]) for mention in mentions],
+        problems,
+    )

@@ -14,11 +14,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from tour.model import Mention, Problem, Role, Symbol
-
-Records = tuple[list[Symbol], list[Mention], list[Problem]]
+from tour.model import MentionFields, SymbolFields
+from tour.parsers.treesitter import Records
 
 MOST_VIEWS = 12
 """A file whose branches would need more views is read in this many; what only the others would show is left out."""
@@ -225,29 +224,29 @@ def read(source: bytes, parse: Callable[[bytes], Records]) -> Records:
 
 def unite(readings: Sequence[Records]) -> Records:
     """The records of several views of one source, each place once, in the order of the file."""
-    symbols: list[Symbol] = []
-    mentions: list[Mention] = []
+    symbols: list[SymbolFields] = []
+    mentions: list[MentionFields] = []
     named: dict[tuple[int, int], int] = {}
-    mentioned: set[tuple[Role, int, int]] = set()
+    mentioned: set[tuple[str, int, int]] = set()
     for found, placed, _ in readings:
-        united = []
-        """Where each of this view's symbols stands in the united list."""
+        united = [-1]
+        """Where each of this view's symbols stands in the united list, one further on; first the parent of none."""
         for symbol in found:
-            known = named.get((symbol.line, symbol.column))
+            known = named.get((symbol[3], symbol[4]))
             united.append(len(symbols) if known is None else known)
             if known is None:
-                symbols.append(replace(symbol, parent=united[symbol.parent] if symbol.parent >= 0 else -1))
+                symbols.append((*symbol[:7], united[symbol[7] + 1], symbol[8]))
         # Only now, for one view may find several at one place.
-        for symbol, number in zip(found, united, strict=True):
-            named.setdefault((symbol.line, symbol.column), number)
-        new = [m for m in placed if (m.role, m.line, m.column) not in mentioned]
-        mentions += [replace(m, scope=united[m.scope] if m.scope >= 0 else -1) for m in new]
-        mentioned.update((m.role, m.line, m.column) for m in new)
-    order = sorted(range(len(symbols)), key=lambda number: (symbols[number].line, symbols[number].column))
+        for symbol, number in zip(found, united[1:], strict=True):
+            named.setdefault((symbol[3], symbol[4]), number)
+        new = [mention for mention in placed if (mention[0], mention[3], mention[4]) not in mentioned]
+        mentions += [(*mention[:7], united[mention[7] + 1]) for mention in new]
+        mentioned.update((mention[0], mention[3], mention[4]) for mention in new)
+    order = sorted(range(len(symbols)), key=lambda number: symbols[number][3:5])
     rank = {number: at for at, number in enumerate(order)} | {-1: -1}
-    mentions.sort(key=lambda mention: (mention.line, mention.column))
+    mentions.sort(key=lambda mention: mention[3:5])
     return (
-        [replace(symbols[number], parent=rank[symbols[number].parent]) for number in order],
-        [replace(mention, scope=rank[mention.scope]) for mention in mentions],
+        [(*symbols[number][:7], rank[symbols[number][7]], symbols[number][8]) for number in order],
+        [(*mention[:7], rank[mention[7]]) for mention in mentions],
         next((problems for _, _, problems in readings if problems), []),
     )

@@ -10,9 +10,9 @@ import re
 
 from tree_sitter import Node
 
-from tour.model import Kind, Lang, Mention, Problem, Role, Symbol
+from tour.model import Lang, Role
 from tour.parsers.objective_c import without_bodies
-from tour.parsers.treesitter import Captures, Dialect, records, text
+from tour.parsers.treesitter import Captures, Dialect, Records, records, text
 
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 _STRUCTURED = re.compile(r"TORCH_(?:PRECOMPUTE_)?(IMPL|META)_FUNC2?\s*\(([\w\s,]+)\)")
@@ -20,7 +20,7 @@ _STRINGS = re.compile(r'"((?:[^"\\]|\\.)*)"|R"\((.*?)\)"', re.DOTALL)
 _QUALIFIED = re.compile(r"(::)?~?[A-Za-z_]\w*(::~?[A-Za-z_]\w*)*")
 
 
-def parse(lang: Lang, path: str, source: bytes) -> tuple[list[Symbol], list[Mention], list[Problem]]:
+def parse(lang: Lang, path: str, source: bytes) -> Records:
     """Symbols, mentions and problems of one C, C++ or CUDA file."""
     if path.endswith(".mm"):
         source = without_bodies(source)
@@ -226,9 +226,9 @@ def _based(node: Node, captures: Captures, source: bytes) -> str | None:
     return without_template_arguments(text(node, source)) or None
 
 
-def _function_kind(node: Node, name: Node, source: bytes) -> Kind:
+def _function_kind(node: Node, name: Node, source: bytes) -> str:
     """A kernel is a function that ``__global__`` stands before."""
-    return Kind.KERNEL if b"__global__" in source[node.start_byte : name.start_byte] else Kind.FUNCTION
+    return "kernel" if b"__global__" in source[node.start_byte : name.start_byte] else "function"
 
 
 _DIALECT = Dialect(

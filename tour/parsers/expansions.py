@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from operator import itemgetter
 
-from tour.model import Mention, Problem, Role, Symbol
-
-Records = tuple[list[Symbol], list[Mention], list[Problem]]
+from tour.model import SymbolFields
+from tour.parsers.treesitter import Records
 
 DEEPEST, LONGEST, MOST_CALLS = 6, 60_000, 3000
 """Macros within macros, bytes of one expansion, and calls in one file that are looked at."""
@@ -63,32 +63,23 @@ def united(source: bytes, read: Callable[[bytes], Records], parse: Callable[[byt
         last_line = source.count(b"\n", 0, call.end) + 1
         found, said, _ = parse(call.text)
         parent = _around(symbols, line)
-        space = f"{symbols[parent].qualname}::" if parent >= 0 else ""
+        space = f"{symbols[parent][1]}::" if parent >= 0 else ""
         base = len(symbols)
-
-        def above(at: int, base: int = base, parent: int = parent) -> int:
-            return base + at if at >= 0 else parent
-
-        symbols += [
-            replace(
-                symbol, qualname=space + symbol.qualname, line=line, column=column, start_line=line,
-                end_line=last_line, parent=above(symbol.parent),
-            )
-            for symbol in found
-        ]  # fmt: skip
+        for kind, qualname, signature, *_, inner, defines in found:
+            above = base + inner if inner >= 0 else parent
+            symbols.append((kind, space + qualname, signature, line, column, line, last_line, above, defines))
         name = call.name.decode("ascii", "replace")
-        mentions.append(Mention(Role.CALL, name, None, line, column, line, column + len(name), parent))
-        mentions += [
-            replace(mention, line=line, column=column, end_line=line, end_column=column, scope=above(mention.scope))
-            for mention in said
-        ]
-    order = sorted(range(len(symbols)), key=lambda at: (symbols[at].start_line, at))
-    place = {old: new for new, old in enumerate(order)}
-    place[-1] = -1
-    symbols = [replace(symbols[at], parent=place[symbols[at].parent]) for at in order]
-    mentions = [replace(mention, scope=place[mention.scope]) for mention in mentions]
-    mentions.sort(key=lambda mention: (mention.line, mention.column))
-    return symbols, mentions, problems
+        mentions.append(("call", name, None, line, column, line, column + len(name), parent))
+        for role, name, target, *_, scope in said:
+            above = base + scope if scope >= 0 else parent
+            mentions.append((role, name, target, line, column, line, column, above))
+    order = sorted(range(len(symbols)), key=lambda at: (symbols[at][5], at))
+    place = {old: new for new, old in enumerate(order)} | {-1: -1}
+    return (
+        [(*symbols[at][:7], place[symbols[at][7]], symbols[at][8]) for at in order],
+        sorted(((*mention[:7], place[mention[7]]) for mention in mentions), key=itemgetter(3, 4)),
+        problems,
+    )
 
 
 def _macros(source: bytes) -> Iterator[tuple[bytes, _Macro]]:
@@ -176,10 +167,10 @@ def _replaced(text: bytes, made: dict[bytes, _Macro], deepest: int) -> bytes:
     return b"".join([*parts, text[at:]]) if parts else text
 
 
-def _around(symbols: list[Symbol], line: int) -> int:
+def _around(symbols: list[SymbolFields], line: int) -> int:
     """The innermost namespace or class around a line; -1 where there is none."""
     best = -1
-    for at, symbol in enumerate(symbols):
-        if symbol.kind.value in {"namespace", "class"} and symbol.start_line <= line <= symbol.end_line:
+    for at, (kind, _, _, _, _, first, last, _, _) in enumerate(symbols):
+        if kind in {"namespace", "class"} and first <= line <= last:
             best = at
     return best

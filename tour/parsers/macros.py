@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 _DEFINE = re.compile(rb"^[ \t]*#[ \t]*define[ \t]+(\w+)(\([^)\n]*\))?((?:\\\r?\n|[^\n])*)", re.MULTILINE)
 _DIRECTIVE = re.compile(rb"^[ \t]*#(?:\\\r?\n|[^\n])*", re.MULTILINE)
@@ -134,15 +135,14 @@ def blank(source: bytes, mask: Mask) -> bytes:
     In a ``#define`` that runs over several lines comments are blanked too, for the grammar ends it at the first.
     """
     masked = bytearray(source)
+    present = _by_bytes(mask).keys() & set(_CANDIDATE.findall(source))
+    takes_arguments = {name: _by_bytes(mask)[name] for name in present}
     at = 0
     for directive in [*_DIRECTIVE.finditer(source), None]:
         end = directive.start() if directive else len(source)
-        for found in _CANDIDATE.finditer(source, at, end):
-            name = found[0].decode("ascii", "replace")
-            if name in mask.plain:
-                masked[found.start() : found.end()] = b" " * (found.end() - found.start())
-            elif name in mask.with_arguments:
-                stop = min(_after_arguments(source, found.end()), end)
+        for found in _CANDIDATE.finditer(source, at, end) if present else ():
+            if (with_arguments := takes_arguments.get(found[0])) is not None:
+                stop = min(_after_arguments(source, found.end()), end) if with_arguments else found.end()
                 masked[found.start() : stop] = source[found.start() : stop].translate(_BLANKS)
         if directive:
             at = directive.end()
@@ -150,3 +150,9 @@ def blank(source: bytes, mask: Mask) -> bytes:
             if b"/*" in text and b"\\\n" in text:
                 masked[end:at] = _BLOCK_COMMENT.sub(lambda comment: comment[0].translate(_BLANKS), text)
     return bytes(masked)
+
+
+@lru_cache(maxsize=8)
+def _by_bytes(mask: Mask) -> dict[bytes, bool]:
+    """The masked macros, and whether their argument lists are blanked too."""
+    return {name.encode(): name in mask.with_arguments for name in mask.plain | mask.with_arguments}

@@ -11,8 +11,8 @@ from functools import lru_cache
 
 from tree_sitter import Node
 
-from tour.model import Kind, Lang, Mention, Problem, Role, Symbol
-from tour.parsers.treesitter import Captures, Dialect, records, text
+from tour.model import Lang, Role
+from tour.parsers.treesitter import Captures, Dialect, Records, records, text
 
 _PLAIN = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _OPTIONAL = re.compile(r"(?:\w+\.)*Optional\[(.*)\]|(.*)\|None|None\|(.*)")
@@ -35,7 +35,7 @@ def module_name(path: str) -> str:
     return ".".join(parts)
 
 
-def parse(path: str, source: bytes) -> tuple[list[Symbol], list[Mention], list[Problem]]:
+def parse(path: str, source: bytes) -> Records:
     """Symbols, mentions and problems of one Python file; the first symbol is the module itself."""
     module = module_name(path)
     is_package = path.rsplit("/", 1)[-1].startswith("__init__.")
@@ -65,7 +65,7 @@ def parse(path: str, source: bytes) -> tuple[list[Symbol], list[Mention], list[P
         },
         mention_target=_bound,
         role=_role,
-        function_kind=lambda node, name, source: Kind.FUNCTION,
+        function_kind=lambda node, name, source: "function",
         whole=lambda node: parent if (parent := node.parent) and parent.type == "decorated_definition" else node,
         is_definition=lambda node: not _is_overload(node, source),
     )

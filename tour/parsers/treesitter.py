@@ -8,6 +8,7 @@ as one ``Problem`` a file.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from tree_sitter import Language, Node, Parser, Query, QueryCursor
 
-from tour.model import Kind, Lang, Mention, Problem, Role, Symbol
+from tour.model import Lang, MentionFields, Problem, Role, SymbolFields
 
 _JOINTS = (
     (b"PyMethodDef", "c_method_tables.scm"),
@@ -59,13 +60,15 @@ LONGEST_NAME, LONGEST_SIGNATURE = 300, 3000
 """Bytes of a name and of a signature that are kept: template arguments in a generated file can run to kilobytes, and
 overloads are told apart by the last parameter of twenty."""
 
-_BODIES = frozenset({Kind.FUNCTION, Kind.METHOD, Kind.KERNEL})
-_CONTAINERS = _BODIES | {Kind.CLASS, Kind.NAMESPACE, Kind.ENUM}
-_ROLES = {role.value: role for role in Role}
-_KINDS = {kind.value: kind for kind in Kind}
-_NO_LOCALS = frozenset({Kind.VARIABLE, Kind.ALIAS})
-_UNSCOPED = frozenset({Kind.MODULE, Kind.MACRO, Kind.OPERATOR})
+_BODIES = frozenset({"function", "method", "kernel"})
+_CONTAINERS = _BODIES | {"class", "namespace", "enum"}
+_ROLES = {f"mention.{role.value}": role for role in Role}
+_NO_LOCALS = frozenset({"variable", "alias"})
+_UNSCOPED = frozenset({"module", "macro", "operator"})
 """What is called the same wherever it stands: an extension module in a ``setup.py``, a macro in a namespace."""
+
+Records = tuple[list[SymbolFields], list[MentionFields], list[Problem]]
+"""What one file holds, before anybody makes records of it."""
 
 Captures = dict[str, list[Node]]
 NameReader = Callable[[Node, Captures, bytes], str | None]
@@ -88,8 +91,8 @@ class Dialect:
     """What a mention's ``@target`` reads as."""
     role: Callable[[Role, Node, bytes], Role]
     """The role that a mention has where it stands."""
-    function_kind: Callable[[Node, Node, bytes], Kind]
-    """``FUNCTION``, or what kind of function a definition is, given it and its name."""
+    function_kind: Callable[[Node, Node, bytes], str]
+    """``function``, or what kind of function a definition is, given it and its name."""
     whole: Callable[[Node], Node]
     """The node that spans a definition with what precedes it: decorators, ``template <…>``."""
     is_definition: Callable[[Node], bool]
@@ -123,9 +126,7 @@ def text(node: Node, source: bytes, most: int = LONGEST_NAME) -> str:
     return " ".join(raw.decode("utf-8", "replace").split())
 
 
-def records(
-    lang: Lang, path: str, source: bytes, dialect: Dialect, module: str | None = None
-) -> tuple[list[Symbol], list[Mention], list[Problem]]:
+def records(lang: Lang, path: str, source: bytes, dialect: Dialect, module: str | None = None) -> Records:
     """Parse ``source`` and give its symbols, mentions and problems, each in the order of the file.
 
     ``module`` is the qualified name of a symbol that stands for the whole file (a Python module), if there is one.
@@ -141,14 +142,14 @@ def records(
         for pattern, captures in QueryCursor(query).matches(root):
             label = labels.get(pattern) or labels.setdefault(pattern, _label(captures))
             node = captures[label][0]
-            if label.startswith("mention."):
-                named.append((node.start_byte, 0, len(named), label[8:], node, captures))
+            if label[0] == "m":
+                named.append((node.start_byte, 0, len(named), label, node, captures))
             elif label == "error":
                 errors.append(node)
             else:
                 # Of a definition in pieces the name is where it begins; what is before it may be anything.
                 start = captures["name"][0].start_byte if node.is_error else node.start_byte
-                found.append((start, -node.end_byte, len(found), label[7:], node, captures))
+                found.append((start, -node.end_byte, len(found), label, node, captures))
     found.sort()
     named.sort()
     symbols, spans = _nest(found, source, dialect, module, root)
@@ -156,7 +157,7 @@ def records(
 
 
 _Found = tuple[int, int, int, str, Node, Captures]
-"""Start, minus the end, a number that keeps sorting from looking further, the kind or role, the node, its captures."""
+"""Start, minus the end, a number that keeps sorting from looking further, the label, the node, its captures."""
 
 
 def _label(captures: Captures) -> str:
@@ -169,56 +170,54 @@ def _nest(
     dialect: Dialect,
     module: str | None,
     root: Node,
-) -> tuple[list[Symbol], list[tuple[int, int, int]]]:
+) -> tuple[list[SymbolFields], list[tuple[int, int, int]]]:
     """Symbols with their qualified names and parents, and the byte spans of those that can hold others."""
-    symbols: list[Symbol] = []
+    symbols: list[SymbolFields] = []
     spans: list[tuple[int, int, int]] = []
     stack: list[tuple[int, int]] = []
     if module is not None:
-        symbols.append(Symbol(Kind.MODULE, module, "", 1, 0, 1, root.end_point[0] + 1, -1))
+        symbols.append(("module", module, "", 1, 0, 1, root.end_point[0] + 1, -1, True))
         spans.append((0, len(source) + 1, 0))
         stack.append((len(source) + 1, 0))
     for start, minus_end, _, label, node, captures in found:
         while stack and stack[-1][0] <= start:
             stack.pop()
-        kind = _KINDS[label.removesuffix(".declaration")]
-        declares = label.endswith(".declaration")
+        _, kind, *declaration = label.split(".")
         parent = stack[-1][1] if stack else -1
-        around = symbols[parent].kind if parent >= 0 else None
-        if kind in _NO_LOCALS and (around in _BODIES or _in_block(node)):
+        around = symbols[parent][0] if parent >= 0 else None
+        if around in _BODIES and declaration:
             continue
-        if around in _BODIES and declares:
+        if kind in _NO_LOCALS and (around in _BODIES or _in_block(node)):
             continue
         name_node = captures["name"][0]
         name = dialect.definition_name(name_node, captures, source)
         if not name:
             continue
-        if kind is Kind.MACRO:
-            parent = -1
         namer = parent
-        nests = dialect.functions_nest or node.type == "lambda_expression"
-        if kind is Kind.FUNCTION and around in _BODIES and not nests:
-            if node.child_by_field_name("type") is None and not dialect.needs_no_type(name):
-                continue
-            while namer >= 0 and symbols[namer].kind in _BODIES:
-                namer = symbols[namer].parent
+        if kind == "macro":
+            parent = -1
+        elif kind == "function":
+            nests = dialect.functions_nest or node.type == "lambda_expression"
+            if around in _BODIES and not nests:
+                if node.child_by_field_name("type") is None and not dialect.needs_no_type(name):
+                    continue
+                while namer >= 0 and symbols[namer][0] in _BODIES:
+                    namer = symbols[namer][7]
+            kind = "method" if around == "class" else dialect.function_kind(node, name_node, source)
         outermost = kind in _UNSCOPED or namer < 0
-        qualname = name if outermost else f"{symbols[namer].qualname}{dialect.separator}{name}"
-        if kind is Kind.FUNCTION:
-            kind = Kind.METHOD if around is Kind.CLASS else dialect.function_kind(node, name_node, source)
         signature = captures.get("signature")
         line, column = name_node.start_point
         symbols.append(
-            Symbol(
+            (
                 kind,
-                qualname,
+                name if outermost else f"{symbols[namer][1]}{dialect.separator}{name}",
                 text(signature[0], source, LONGEST_SIGNATURE) if signature else "",
                 line + 1,
                 column,
                 dialect.whole(node).start_point[0] + 1,
                 node.end_point[0] + 1,
                 parent,
-                not declares and dialect.is_definition(node),
+                not declaration and dialect.is_definition(node),
             )
         )
         if kind in _CONTAINERS:
@@ -232,38 +231,46 @@ def _in_block(node: Node) -> bool:
     return (around := node.parent) is not None and around.type == "compound_statement"
 
 
-def _place(named: list[_Found], source: bytes, dialect: Dialect, spans: list[tuple[int, int, int]]) -> list[Mention]:
+def _place(
+    named: list[_Found], source: bytes, dialect: Dialect, spans: list[tuple[int, int, int]]
+) -> list[MentionFields]:
     """Mentions with the innermost symbol around each; both lists are sorted by where they start."""
-    mentions: list[Mention] = []
+    mentions: list[MentionFields] = []
     stack: list[tuple[int, int]] = []
-    upcoming = 0
+    upcoming = iter(spans)
+    following = next(upcoming, _NOWHERE)
+    end, scope = _NOWHERE[0], -1
     plain, readers, target_of = _plain_names(dialect.plain_name), dialect.mention_names, dialect.mention_target
     for start, _, _, label, node, captures in named:
-        while upcoming < len(spans) and spans[upcoming][0] <= start:
-            while stack and stack[-1][0] <= spans[upcoming][0]:
+        if start >= following[0] or start >= end:
+            while following[0] <= start:
+                while stack and stack[-1][0] <= following[0]:
+                    stack.pop()
+                stack.append(following[1:])
+                following = next(upcoming, _NOWHERE)
+            while stack and stack[-1][0] <= start:
                 stack.pop()
-            stack.append(spans[upcoming][1:])
-            upcoming += 1
-        while stack and stack[-1][0] <= start:
-            stack.pop()
-        scope = stack[-1][1] if stack else -1
-        row, column = node.start_point
-        if label == "call":
+            end, scope = stack[-1] if stack else (_NOWHERE[0], -1)
+        if label == "mention.call":
             # Nine mentions in ten are calls of a plain name, the same few thousand names over and over.
             raw = source[start : node.end_byte]
+            row, column = node.start_point
             if (name := plain(raw)) is not None:
-                mentions.append(Mention(Role.CALL, name, None, row + 1, column, row + 1, column + len(raw), scope))
+                mentions.append(("call", name, None, row + 1, column, row + 1, column + len(raw), scope))
                 continue
         else:
             node = captures["name"][0]
             row, column = node.start_point
         role = _ROLES[label]
         if name := readers[role](node, captures, source):
+            end_row, end_column = node.end_point
             role = dialect.role(role, node, source)
             target = target_of(node, captures, source)
-            end_row, end_column = node.end_point
-            mentions.append(Mention(role, name, target, row + 1, column, end_row + 1, end_column, scope))
+            mentions.append((role._value_, name, target, row + 1, column, end_row + 1, end_column, scope))
     return mentions
+
+
+_NOWHERE = (sys.maxsize, sys.maxsize, -1)
 
 
 @cache
