@@ -206,6 +206,7 @@ class _Mentions:
         numbers = memoryview(places).cast("I")
         count = len(numbers) // 8
         self._columns = [numbers[at * count : (at + 1) * count] for at in range(8)]
+        self._by_name: dict[str, list[int]] | None = None
 
     def between(self, first: int, last: int) -> list[StoredMention]:
         lines = self._columns[3]
@@ -222,9 +223,21 @@ class _Mentions:
 
     def of(self, name: str, roles: frozenset[str]) -> list[StoredMention]:
         """Those of a name's last part in some roles."""
-        names = {number for number, text in enumerate(self._strings) if text.endswith(name) and last_part(text) == name}
-        found = [number for number, text in enumerate(self._columns[1]) if text in names]
+        found = self._placed().get(name, ())
         return [self._at(number) for number in found if self._strings[self._columns[0][number]] in roles]
+
+    def _placed(self) -> dict[str, list[int]]:
+        """Where each name's last part is mentioned; worked out once, for a file is asked about many names."""
+        if self._by_name is None:
+            self._by_name = {}
+            lists: dict[int, list[int]] = {}
+            for number, text in enumerate(self._columns[1]):
+                if text in lists:
+                    lists[text].append(number)
+                else:
+                    lists[text] = self._by_name.setdefault(last_part(self._strings[text]), [])
+                    lists[text].append(number)
+        return self._by_name
 
     def ties(self) -> set[tuple[str, str]]:
         """Each target's last part, with each role in which it is asked for."""
@@ -248,8 +261,7 @@ class _Mentions:
 
     def scopes_of(self, name: str) -> set[int]:
         """The rows of the symbols that mention a name's last part."""
-        names = {number for number, text in enumerate(self._strings) if text.endswith(name) and last_part(text) == name}
-        scopes = {scope for text, scope in zip(self._columns[1], self._columns[7], strict=True) if text in names}
+        scopes = {self._columns[7][number] for number in self._placed().get(name, ())}
         return {self._first_row + scope - 1 for scope in scopes if scope}
 
     def tied_to(self, name: str) -> set[str]:
@@ -307,6 +319,7 @@ class Index:
             raise StaleIndex(_UNREADABLE[state].format(path=path), hint="Run `tour index`.")
         self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         self._rows: dict[int, StoredSymbol] = {}
+        self._by_name: dict[str, dict[str, list[StoredSymbol]] | None] = {}
         self._paths: dict[int, str] = {}
         self._files: dict[str, int | None] = {}
         self._mentions: OrderedDict[int, _Mentions] = OrderedDict()
@@ -323,6 +336,8 @@ class Index:
 
     def _symbols(self, where: str, *values: object) -> list[StoredSymbol]:
         """Symbols by path and line."""
+        rows = self._db.execute(f"{_SYMBOL} WHERE {where}", values).fetchall()
+        self._look_up_paths({row[0] // ROWS for row in rows})
         found = [
             StoredSymbol(
                 row,
@@ -331,7 +346,7 @@ class Index:
                 name,
                 qualname,
                 signature,
-                self._path(row // ROWS),
+                self._paths[row // ROWS],
                 line,
                 column,
                 start,
@@ -339,16 +354,19 @@ class Index:
                 parent,
                 bool(defines),
             )
-            for row, scheme, kind, name, qualname, signature, line, column, start, end, parent, defines in (
-                self._db.execute(f"{_SYMBOL} WHERE {where}", values)
-            )
+            for row, scheme, kind, name, qualname, signature, line, column, start, end, parent, defines in rows
         ]
-        found.sort(key=attrgetter("file", "line", "column"))
+        found.sort(key=_PLACE)
         return found
 
+    def _look_up_paths(self, numbers: set[int]) -> None:
+        """Have the paths of some files at hand; one question for all of them."""
+        if unknown := numbers - self._paths.keys():
+            listed = ", ".join(map(str, unknown))
+            self._paths.update(self._db.execute(f"SELECT id, path FROM file WHERE id IN ({listed})"))
+
     def _path(self, number: int) -> str:
-        if number not in self._paths:
-            self._paths[number] = self._db.execute("SELECT path FROM file WHERE id = ?", (number,)).fetchone()[0]
+        self._look_up_paths({number})
         return self._paths[number]
 
     def _number(self, path: str) -> int | None:
@@ -393,16 +411,33 @@ class Index:
 
     def symbols(self, qualname: str, scheme: str | None = None) -> list[StoredSymbol]:
         """Every symbol of that qualified name, definitions and declarations."""
-        named = (last_part(qualname), qualname)
-        if scheme is None:
-            return self._symbols("name = ? AND qualname = ?", *named)
-        return self._symbols("name = ? AND qualname = ? AND scheme = ?", *named, scheme)
+        name = last_part(qualname)
+        named = self._named(name)
+        if named is None:
+            return self._of_scheme(self._symbols("name = ? AND qualname = ?", name, qualname), scheme)
+        return self._of_scheme(named.get(qualname, []), scheme)
 
     def symbols_named(self, name: str, scheme: str | None = None) -> list[StoredSymbol]:
-        """Every symbol whose qualified name ends in ``name``."""
-        if scheme is None:
-            return self._symbols("name = ?", name)
-        return self._symbols("name = ? AND scheme = ?", name, scheme)
+        """Every symbol whose qualified name ends in ``name``, by path and line."""
+        named = self._named(name)
+        if named is None:
+            return self._of_scheme(self._symbols("name = ?", name), scheme)
+        found = [symbol for symbols in named.values() for symbol in symbols]
+        found.sort(key=_PLACE)
+        return self._of_scheme(found, scheme)
+
+    def _named(self, name: str) -> dict[str, list[StoredSymbol]] | None:
+        """The symbols of a name by qualified name, at hand once asked for; ``None`` where there are too many."""
+        if name not in self._by_name:
+            found = self._symbols("name = ? LIMIT ?", name, _AT_HAND + 1)
+            by_qualname: dict[str, list[StoredSymbol]] = {}
+            for symbol in found:
+                by_qualname.setdefault(symbol.qualname, []).append(symbol)
+            self._by_name[name] = by_qualname if len(found) <= _AT_HAND else None
+        return self._by_name[name]
+
+    def _of_scheme(self, symbols: list[StoredSymbol], scheme: str | None) -> list[StoredSymbol]:
+        return [symbol for symbol in symbols if scheme in {None, symbol.scheme}]
 
     def operators(self, space: str, base: str) -> list[StoredSymbol]:
         """Every overload of an operator: of ``aten`` and ``add`` ``aten::add.Tensor``, ``aten::add.out``, ….
@@ -462,7 +497,9 @@ class Index:
         wanted = tuple(roles)
         marks = ", ".join("?" * len(wanted))
         told = f"SELECT DISTINCT file FROM {table} WHERE name = ? AND role IN ({marks})"
-        return sorted((file for (file,) in self._db.execute(told, (name, *wanted))), key=self._path)
+        files = {file for (file,) in self._db.execute(told, (name, *wanted))}
+        self._look_up_paths(files)
+        return sorted(files, key=self._path)
 
     def names_leading_to(self, name: str, most: int) -> set[str]:
         """The names of the symbols that mention a name, and the names that rows tie to it.
@@ -515,7 +552,9 @@ class Index:
             return
 
 
-_FILES_AT_HAND = 300
+_AT_HAND, _FILES_AT_HAND = 300, 300
+"""Symbols of one name, and files with their mentions, that are kept once they were asked for."""
+_PLACE = attrgetter("file", "line", "column")
 
 _UNREADABLE = {
     "absent": "there is no index at {path}",

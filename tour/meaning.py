@@ -11,8 +11,6 @@ import difflib
 import re
 from dataclasses import dataclass
 
-import cxxfilt
-
 from tour.errors import TourError
 from tour.index import Index, StoredSymbol, last_part
 from tour.links import Links, Node, node
@@ -81,6 +79,8 @@ def kernel(query: str, index: Index, links: Links) -> Meaning:
     """
     name = query.strip()
     if name.startswith("_Z"):
+        import cxxfilt  # which looks for the C++ library when it is imported, and that takes a while
+
         try:
             name = cxxfilt.demangle(name)
         except (cxxfilt.Error, OSError) as error:
