@@ -45,6 +45,7 @@ _INDICES = """
 CREATE INDEX IF NOT EXISTS symbol_qualname ON symbol (qualname);
 CREATE INDEX IF NOT EXISTS symbol_name ON symbol (name);
 CREATE INDEX IF NOT EXISTS mention_name ON mention (name);
+CREATE INDEX IF NOT EXISTS mention_target ON mention (target) WHERE target IS NOT NULL;
 CREATE INDEX IF NOT EXISTS problem_file ON problem (file);
 """
 
@@ -319,6 +320,13 @@ class Index:
         marks = ", ".join("?" * len(roles))
         return self._mentions(
             f"m.name = ? AND m.role IN ({marks}) ORDER BY f.path, m.id", name, *(role.value for role in roles)
+        )
+
+    def mentions_targeting(self, target: str, *roles: Role) -> list[StoredMention]:
+        """Every mention, in one of the roles, that ties its name to ``target``, as written there."""
+        marks = ", ".join("?" * len(roles))
+        return self._mentions(
+            f"m.target = ? AND m.role IN ({marks}) ORDER BY f.path, m.id", target, *(role.value for role in roles)
         )
 
     def recall(self, key: str) -> str | None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tour.index import Index
-from tour.links import bindings, cpp_calls, imports, python_calls
+from tour.index import Index, StoredMention
+from tour.links import arriving, bindings, cpp_calls, functions, imports, inheritance, python_calls, threads
 from tour.links.nodes import Node, node, stored
 from tour.links.python_scopes import PythonScopes
-from tour.model import Link
+from tour.model import Grade, Link
 
 __all__ = ["LINKERS", "Links", "Node", "node", "stored"]
 
@@ -22,10 +22,22 @@ Linker = Callable[[Index, Node, "tuple[int, int] | None", PythonScopes], Iterato
 LINKERS: dict[str, Linker] = {
     "bindings": bindings.links_from,
     "imports": imports.links_from,
+    "inheritance": inheritance.links_from,
+    "functions": functions.links_from,
+    "threads": threads.links_from,
     "python_calls": python_calls.links_from,
     "cpp_calls": cpp_calls.links_from,
 }
 """Every linker, those that read declarations before those that read code."""
+
+_AT: dict[str, Callable[[Index, Node, StoredMention, PythonScopes], Iterator[Link]]] = {
+    "imports": imports.links_of,
+    "inheritance": inheritance.links_of,
+    "functions": functions.links_of,
+    "threads": threads.links_of,
+    "python_calls": python_calls.links_of,
+}
+"""Of the linkers that read Python what one mention says, without reading all the body around it."""
 
 
 class Links:
@@ -46,3 +58,19 @@ class Links:
                 link for name in linkers for link in LINKERS[name](self._index, source, lines, self._scopes)
             ]
         return self._known[key]
+
+    def arriving(self, target: Node) -> list[Link]:
+        """The links that lead to a symbol, from the innermost symbol around each place, surest first."""
+        found: list[Link] = []
+        for mention in arriving.mentions(self._index, target, self._scopes):
+            if mention.scope is None:
+                continue
+            source = node(self._index.symbol(mention.scope))
+            if source.scheme == "py":
+                found += (link for at in _AT.values() for link in at(self._index, source, mention, self._scopes))
+            else:
+                found += self.leaving(source, (mention.line, mention.line))
+        for source in arriving.sources(self._index, target, self._scopes):
+            found += self.leaving(source)
+        ours = (link for link in found if link.target == target.id and target.at in (None, link.target_at))
+        return sorted(dict.fromkeys(ours), key=lambda link: link.grade is not Grade.EXACT)

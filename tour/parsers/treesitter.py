@@ -24,6 +24,7 @@ GRAMMARS: dict[Lang, tuple[str, str, tuple[tuple[bytes, str], ...]]] = {
         "python.scm",
         (
             (b"Extension(", "python_extensions.scm"),
+            (b"with_metaclass(", "python_metaclasses.scm"),
             (b"add_docstr(", "python_wrapped.scm"),
             (b"boolean_dispatch(", "python_wrapped.scm"),
             (b"partial(", "python_wrapped.scm"),
