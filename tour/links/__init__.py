@@ -30,14 +30,14 @@ LINKERS: dict[str, Linker] = {
 }
 """Every linker, those that read declarations before those that read code."""
 
-_AT: dict[str, Callable[[Index, Node, StoredMention, PythonScopes], Iterator[Link]]] = {
-    "imports": imports.links_of,
-    "inheritance": inheritance.links_of,
-    "functions": functions.links_of,
-    "threads": threads.links_of,
-    "python_calls": python_calls.links_of,
-}
-"""Of the linkers that read Python what one mention says, without reading all the body around it."""
+_OF_MENTION: tuple[Callable[[Index, Node, StoredMention, PythonScopes], Iterator[Link]], ...] = (
+    imports.links_of,
+    inheritance.links_of,
+    functions.links_of,
+    threads.links_of,
+    python_calls.links_of,
+)
+"""Of the linkers that read Python what one mention says."""
 
 
 class Links:
@@ -59,6 +59,11 @@ class Links:
             ]
         return self._known[key]
 
+    def of(self, source: Node, mention: StoredMention) -> Iterator[Link]:
+        """The links that one place in Python makes, without reading all the body around it."""
+        for links_of in _OF_MENTION:
+            yield from links_of(self._index, source, mention, self._scopes)
+
     def arriving(self, target: Node) -> list[Link]:
         """The links that lead to a symbol, from the innermost symbol around each place, surest first."""
         found: list[Link] = []
@@ -67,7 +72,7 @@ class Links:
                 continue
             source = node(self._index.symbol(mention.scope))
             if source.scheme == "py":
-                found += (link for at in _AT.values() for link in at(self._index, source, mention, self._scopes))
+                found += self.of(source, mention)
             else:
                 found += self.leaving(source, (mention.line, mention.line))
         for source in arriving.sources(self._index, target, self._scopes):

@@ -36,7 +36,7 @@ def mentions(index: Index, target: Node, scopes: PythonScopes) -> Iterator[Store
         return
     owner = next((of for symbol in symbols if symbol.kind is Kind.METHOD and (of := scopes.class_of(symbol))), None)
     for name in scopes.names_of(target):
-        found = index.mentions_of(name, *_NAMING)
+        found = [mention for mention in index.mentions_of(name, *_NAMING) if mention.file.endswith((".py", ".pyi"))]
         if owner is not None and name.startswith("__"):
             yield from _of_special(index, found, owner, scopes)
         else:
