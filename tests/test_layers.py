@@ -29,6 +29,8 @@ LAYERS: dict[str, set[str]] = {
         "links.python_scopes",
         "links.cpp_scopes",
         "links.operators",
+        "links.inheritance",
+        "links.threads",
     },
     "meaning": {"errors", "model", "index", "links"},
     "layers": {"errors", "model", "index", "links", "meaning"},

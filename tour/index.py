@@ -104,7 +104,7 @@ def symbol_rows(file: int, scheme: str, symbols: Sequence[SymbolFields]) -> list
     ]  # fmt: skip
 
 
-_TIES = frozenset(role.value for role in (Role.ENTRY, Role.IMPL, Role.REGISTER, Role.GENERATE, Role.FROM))
+_TIES = frozenset(role.value for role in (Role.ENTRY, Role.IMPL, Role.REGISTER, Role.GENERATE))
 """Roles whose target is asked for: which Python names is this C function bound to, which stub is this kernel's."""
 
 
@@ -129,8 +129,8 @@ def pack(
     told = {(last_part(name), role, file) for role, name in set(zip(columns[0], columns[1], strict=True))}
     tied = {
         (last_part(target), role, file)
-        for role, name, target in zip(*columns[:3], strict=True)
-        if role in _TIES and target is not None and (role != "from" or last_part(name) != target)
+        for role, _, target in zip(*columns[:3], strict=True)
+        if role in _TIES and target is not None
     }
     return json.dumps(list(strings)), places, sorted(told), sorted(tied)
 

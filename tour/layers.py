@@ -126,10 +126,9 @@ def around(meant: Meaning, query: str, index: Index, links: Links, side: str) ->
                 target = Node(link.target, link.target_at)
                 found.add(_any_lane(target, stored(index, target)), target, 1, link)
             continue
-        for symbol in symbols:
-            for link in links.arriving(symbol):
-                source = links.placed(link)
-                found.add(_any_lane(source, stored(index, source)), source, 1, replace(link, key=None))
+        for link in links.arriving(start):
+            source = links.placed(link)
+            found.add(_any_lane(source, stored(index, source)), source, 1, replace(link, key=None))
     return Answer(query, tuple(found.layers), tuple(found.links))
 
 
@@ -399,16 +398,15 @@ class _Search:
             further: list[tuple[Node, list[Link]]] = []
             tops: list[list[Link]] = []
             for here, way in level:
-                for symbol in stored(self._index, here)[:2]:
-                    for link in self._links.arriving(symbol):
-                        source = self._links.placed(link)
-                        if source in seen:
-                            continue
-                        seen.add(source)
-                        if source.scheme in {"op", "py"} and link.kind is not LinkKind.CALLS:
-                            tops.append([link, *way])
-                        elif link.grade is Grade.EXACT or link.candidates <= 2:
-                            further.append((source, [link, *way]))
+                for link in self._links.arriving(here):
+                    source = self._links.placed(link)
+                    if source in seen:
+                        continue
+                    seen.add(source)
+                    if source.scheme in {"op", "py"} and link.kind is not LinkKind.CALLS:
+                        tops.append([link, *way])
+                    elif link.grade is Grade.EXACT or link.candidates <= 2:
+                        further.append((source, [link, *way]))
             if tops:
                 return self._put_above(tops)
             level = further[:24]
@@ -423,6 +421,7 @@ class _Search:
             depth = 1 if above else 0
             self.found.add(Lane.DISPATCHER, top, depth, above[0] if above else None)
         else:
+            self._stems.add(_stem(last_part(top.qualname)))
             self.found.add(Lane.BINDING, top, 0, None, place=way[0].at)
         for link in way[:-1]:
             depth += 1

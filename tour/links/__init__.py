@@ -9,23 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tour.index import Index, StoredSymbol
+from tour.index import Index, StoredMention, StoredSymbol
 from tour.links import (
     arriving,
     autograd,
     bindings,
     cpp_calls,
     dispatcher,
+    functions,
     generated,
     imports,
+    inheritance,
     launches,
     operators,
     python_calls,
     stubs,
+    threads,
 )
 from tour.links.nodes import Node, mentions_of_symbol, node, stored
 from tour.links.python_scopes import PythonScopes
-from tour.model import Link, Role
+from tour.model import Grade, Link, LinkKind, Role
 
 __all__ = ["LINKERS", "Links", "Node", "node", "stored"]
 
@@ -40,10 +43,22 @@ LINKERS: dict[str, Linker] = {
     "launches": launches.links_from,
     "autograd": autograd.links_from,
     "imports": imports.links_from,
+    "inheritance": inheritance.links_from,
+    "functions": functions.links_from,
+    "threads": threads.links_from,
     "python_calls": python_calls.links_from,
     "cpp_calls": cpp_calls.links_from,
 }
 """Every linker, those that read declarations before those that read code."""
+
+_OF_MENTION: tuple[Callable[[Index, Node, StoredMention, PythonScopes], Iterator[Link]], ...] = (
+    imports.links_of,
+    inheritance.links_of,
+    functions.links_of,
+    threads.links_of,
+    python_calls.links_of,
+)
+"""Of the linkers that read Python what one mention says."""
 
 
 class Links:
@@ -65,13 +80,31 @@ class Links:
             ]
         return self._known[key]
 
+    def of(self, source: Node, mention: StoredMention) -> Iterator[Link]:
+        """The links that one place in Python makes, without reading all the body around it."""
+        for links_of in _OF_MENTION:
+            yield from links_of(self._index, source, mention, self._scopes)
+
     def python(self, name: str) -> list[Node]:
         """What an absolute dotted Python name stands for, as far as Python's own files say."""
         return self._scopes.dotted(name)
 
-    def arriving(self, target: StoredSymbol) -> list[Link]:
-        """The links that arrive at an operator, or at a C or C++ symbol."""
-        return list(arriving.links_to(self._index, target, lambda source, lines: self.leaving(source, lines)))
+    def arriving(self, target: Node) -> list[Link]:
+        """The links that lead to a symbol, from the innermost symbol around each place, surest first."""
+        found: list[Link] = []
+        if target.scheme == "py":
+            for mention in arriving.in_python(self._index, target, self._scopes):
+                if mention.scope is not None:
+                    found += self.of(node(self._index.symbol(mention.scope)), mention)
+            for source in arriving.sources(self._index, target, self._scopes):
+                found += self.leaving(source)
+        for symbol in stored(self._index, target) if target.scheme != "py" else ():
+            for source, lines in dict.fromkeys(arriving.elsewhere(self._index, symbol)):
+                found += self.leaving(source, lines)
+        ours = dict.fromkeys(link for link in found if link.target == target.id and target.at in (None, link.target_at))
+        bound = {link.at for link in ours if link.kind is LinkKind.BINDS and link.grade is Grade.EXACT}
+        kept = [link for link in ours if link.grade is Grade.EXACT or link.at not in bound]
+        return sorted(kept, key=lambda link: link.grade is not Grade.EXACT)
 
     def bound_names(self, operator: Node) -> list[Link]:
         """The links from the Python names that code generation binds to an operator."""

@@ -1,40 +1,96 @@
-"""Links that arrive at a C++ function or an operator, found from the names that mention it.
+"""Who leads to a symbol: the places that may name it, whose links the caller then works out and keeps if they do.
 
-A reverse question reads the index by name for the places that could lead here, and keeps those whose links, worked out
-forwards, really do. So it says nothing that the linkers do not say, and shares what they cannot see.
+A place counts when the last part of the name that stands there is the target's, or a name that an import or an
+assignment gave it. Cannot see: links that hold no name of their target, such as the call of an object that runs
+``__call__``; names that are made at run time; and of a name that very many places bear those in other top folders.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from tour.index import Index, StoredMention, StoredSymbol, last_part
-from tour.links.nodes import Node, node
-from tour.model import Link, Role
+from tour.links import inheritance, threads
+from tour.links.nodes import Node, node, stored
+from tour.links.python_scopes import PythonScopes
+from tour.model import Kind, Role
 
-MOST_PLACES = 60
-"""A name that more places mention is asked about in the first of them only."""
-
-_LEADS = (
+_IN_PYTHON = (Role.CALL, Role.IMPORT, Role.FROM, Role.BASE, Role.START)
+_ELSEWHERE = (
     Role.CALL, Role.LAUNCH, Role.DISPATCH, Role.STRUCTURED, Role.UFUNC, Role.DELEGATE, Role.AUTOGEN, Role.TABLE,
+    Role.FORMULA, Role.BASE,
 )  # fmt: skip
-"""Mentions whose name is what they lead to, from the symbol around them."""
-
-Leaving = Callable[[Node, tuple[int, int] | None], list[Link]]
-
-
-def links_to(index: Index, target: StoredSymbol, leaving: Leaving) -> Iterator[Link]:
-    """The links that arrive at a symbol that is no Python one; ``leaving`` works out those of a source."""
-    for source, lines in dict.fromkeys(_sources(index, target)):
-        for link in leaving(source, lines):
-            if link.target == target.id and link.target_at == target.at:
-                yield link
+"""Roles whose mention makes a link from the symbol around it to what ``name`` means."""
+MOST_PLACES = 60
+"""Of the places outside Python that bear a name only so many are looked at."""
+_MANY = 400
+"""Places that bear a name, after which only those in the target's top folder are looked at."""
 
 
-def _sources(index: Index, target: StoredSymbol) -> Iterator[tuple[Node, tuple[int, int] | None]]:
-    """Where a link to ``target`` could start, and the lines that could hold it."""
+def in_python(index: Index, target: Node, scopes: PythonScopes) -> Iterator[StoredMention]:
+    """The places in Python whose links may lead to a Python symbol."""
+    symbols = stored(index, target)
+    owner = next((of for symbol in symbols if symbol.kind is Kind.METHOD and (of := scopes.class_of(symbol))), None)
+    for name in scopes.names_of(target):
+        found = [mention for mention in index.mentions_of(name, *_IN_PYTHON) if mention.file.endswith((".py", ".pyi"))]
+        if owner is not None and name.startswith("__"):
+            yield from _of_special(index, found, owner, scopes)
+        else:
+            yield from _near(found, symbols)
+    if owner is None:
+        return
+    if last_part(target.qualname) in {"__init__", "__new__"}:
+        for name in scopes.names_of(node(owner)):
+            yield from _near(index.mentions_of(name, Role.CALL), symbols)
+    if last_part(target.qualname) == "forward":
+        # What is applied stands before `.apply`, by the class's own name unless a method says `cls`.
+        receivers = scopes.names_of(node(owner)) | {"cls", "self"}
+        for mention in index.mentions_of("apply", Role.CALL):
+            if last_part(mention.name.removesuffix(".apply")) in receivers:
+                yield mention
+
+
+def sources(index: Index, target: Node, scopes: PythonScopes) -> Iterator[Node]:
+    """The Python symbols that lead to ``target`` and do not name it: what puts into its queues, what it differentiates."""
+    for symbol in stored(index, target):
+        if symbol.kind is Kind.METHOD and symbol.parent is not None and symbol.name in {"backward", "vjp", "jvp"}:
+            yield from map(node, scopes.names(symbol.file).members.get((symbol.parent, "forward"), ()))
+        if symbol.kind in {Kind.METHOD, Kind.FUNCTION}:
+            yield from map(node, dict.fromkeys(threads.producers(index, symbol, scopes)))
+
+
+def _near(found: list[StoredMention], symbols: list[StoredSymbol]) -> list[StoredMention]:
+    """All, or of very many those in the top folders of the target."""
+    if len(found) <= _MANY:
+        return found
+    tops = {symbol.file.partition("/")[0] for symbol in symbols}
+    return [mention for mention in found if mention.file.partition("/")[0] in tops]
+
+
+def _of_special(
+    index: Index, found: list[StoredMention], owner: StoredSymbol, scopes: PythonScopes
+) -> Iterator[StoredMention]:
+    """Of the calls of an ``__init__`` those by the class's name, and those by ``super()`` in what inherits it."""
+    names = scopes.names_of(node(owner))
+    files = {owner.file}
+    waiting, known = [node(owner)], {node(owner)}
+    while waiting:
+        for link in inheritance.subclasses(index, waiting.pop(), scopes):
+            files.add(link.at.file)
+            heir = Node(link.source)
+            if heir not in known and len(known) < _MANY:
+                known.add(heir)
+                waiting.append(heir)
+    for mention in found:
+        receiver = mention.name.rpartition(".")[0]
+        if mention.file in files and (receiver in {"super()", "self", "cls"} or last_part(receiver) in names):
+            yield mention
+
+
+def elsewhere(index: Index, target: StoredSymbol) -> Iterator[tuple[Node, tuple[int, int] | None]]:
+    """Where a link to an operator or a C++ symbol could start, and the lines that could hold it; ``None`` for all."""
     for name in _names(target):
-        places = index.mentions_of(name, *_LEADS)
+        places = index.mentions_of(name, *_ELSEWHERE)
         for mention in [place for place in places if _may_mean(place, target)][:MOST_PLACES]:
             if mention.scope is not None:
                 source = index.symbol(mention.scope)
@@ -52,9 +108,17 @@ def _sources(index: Index, target: StoredSymbol) -> Iterator[tuple[Node, tuple[i
         yield from ((node(operator), None) for operator in operators[:1])
         if not operators:
             yield Node(f"op:{mention.name}"), None
-    for mention in index.mentions_of(target.name, Role.FORMULA):
+    for mention in index.mentions_to(target.qualname, Role.ENTRY):
         if mention.scope is not None:
-            yield node(index.symbol(mention.scope)), None
+            yield node(index.symbol(mention.scope)), (mention.line, mention.line)
+        yield from ((name, None) for name in _bound(index, mention))
+
+
+def _bound(index: Index, row: StoredMention) -> Iterator[Node]:
+    """The Python names that a row may bind; which of them is real, the linker says."""
+    name = last_part(row.name)
+    for module in ("torch.Tensor", "torch._C", "torch._C._VariableFunctions"):
+        yield Node(f"py:{module}.{name}")
 
 
 def _names(target: StoredSymbol) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tour.index import Index
+from tour.index import Index, StoredMention
 from tour.links.nodes import Node, mentions_in, node, stored
 from tour.links.python_scopes import PythonScopes
 from tour.model import Grade, Kind, Link, LinkKind, Role
@@ -20,13 +20,20 @@ def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes
         return
     for symbol in stored(index, source):
         for mention in mentions_in(index, symbol, lines, Role.IMPORT, Role.FROM):
-            targets = [
-                module for module in _run_by(scopes, mention.name) if module.at is None or module.at.file != symbol.file
-            ]
-            if mention.role is Role.FROM and mention.target != "*":
-                targets += [found for found in scopes.dotted(mention.name) if found not in targets]
-            for target in targets:
-                yield Link(LinkKind.IMPORTS, source.id, target.id, target.at, mention.at, "imports/module", Grade.EXACT)
+            yield from links_of(index, source, mention, scopes)
+
+
+def links_of(index: Index, source: Node, mention: StoredMention, scopes: PythonScopes) -> Iterator[Link]:
+    """The modules that one import runs, and the name that it brings."""
+    if mention.role not in {Role.IMPORT, Role.FROM}:
+        return
+    targets = [
+        module for module in _run_by(scopes, mention.name) if module.at is None or module.at.file != mention.file
+    ]
+    if mention.role is Role.FROM and mention.target != "*":
+        targets += [found for found in scopes.dotted(mention.name) if found not in targets]
+    for target in targets:
+        yield Link(LinkKind.IMPORTS, source.id, target.id, target.at, mention.at, "imports/module", Grade.EXACT)
 
 
 def _run_by(scopes: PythonScopes, name: str) -> Iterator[Node]:

@@ -41,12 +41,16 @@ def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes
             yield from _stands_for(symbol, source, scopes)
             continue
         for mention in mentions_in(index, symbol, lines, Role.CALL):
-            for target in targets(index, mention, scopes):
-                yield Link(
-                    LinkKind.CALLS, source.id, target.node.id, target.node.at, mention.at,
-                    f"python_calls/{target.rule}", target.grade,
-                    target.candidates if target.grade is Grade.NAME else 1,
-                )  # fmt: skip
+            yield from links_of(index, source, mention, scopes)
+
+
+def links_of(index: Index, source: Node, mention: StoredMention, scopes: PythonScopes) -> Iterator[Link]:
+    """What one call may run."""
+    for target in targets(index, mention, scopes) if mention.role is Role.CALL else ():
+        yield Link(
+            LinkKind.CALLS, source.id, target.node.id, target.node.at, mention.at, f"python_calls/{target.rule}",
+            target.grade, target.candidates if target.grade is Grade.NAME else 1,
+        )  # fmt: skip
 
 
 def _stands_for(symbol: StoredSymbol, source: Node, scopes: PythonScopes) -> Iterator[Link]:

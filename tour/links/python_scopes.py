@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from tour.index import Index, StoredMention, StoredSymbol
+from tour.index import Index, StoredMention, StoredSymbol, last_part
 from tour.links.nodes import Node, node
 from tour.links.python_names import Names, owner_of, parameters, read
 from tour.model import Kind, Role
@@ -84,7 +84,7 @@ class PythonScopes:
         self._busy: set[tuple[int, str]] = set()
         self._was_cut = False
         self._orders: dict[int, tuple[list[StoredSymbol], list[Value]]] = {}
-        self._methods: dict[str, list[StoredSymbol]] = {}
+        self._methods: dict[tuple[str, str], list[StoredSymbol]] = {}
         self._made: dict[str, list[StoredMention]] = {}
 
     def module(self, name: str) -> StoredSymbol | None:
@@ -144,14 +144,34 @@ class PythonScopes:
 
     def methods_named(self, name: str, near: str) -> list[StoredSymbol]:
         """Every method of that name in the same top folder as the file ``near``."""
-        if name not in self._methods:
-            self._methods[name] = [
+        top = near.partition("/")[0]
+        if (name, top) not in self._methods:
+            self._methods[name, top] = [
                 symbol
                 for symbol in self._index.symbols_named(name, "py")
-                if symbol.kind is Kind.METHOD and symbol.is_definition and not symbol.file.endswith(".pyi")
+                if symbol.kind is Kind.METHOD
+                and symbol.is_definition
+                and symbol.file.startswith(f"{top}/")
+                and not symbol.file.endswith(".pyi")
             ]
-        top = near.partition("/")[0]
-        return [symbol for symbol in self._methods[name] if symbol.file.partition("/")[0] == top]
+        return self._methods[name, top]
+
+    def names_of(self, of: Node) -> set[str]:
+        """The last parts of the names under which a symbol may be mentioned: its own, and what imports make of it."""
+        found = {last_part(of.qualname)}
+        if of.scheme == "py":
+            for name in list(found):
+                for mention in self._index.mentions_of(name, Role.FROM, Role.ALIAS):
+                    renamed = last_part(mention.target or "")
+                    if renamed not in {"", "*", name} and of in self._told(mention):
+                        found.add(renamed)
+        return found
+
+    def _told(self, mention: StoredMention) -> list[Node]:
+        """What an import or an alias names."""
+        if mention.role is Role.FROM:
+            return self.dotted(mention.name)
+        return self.resolve(mention.name, self._index.symbol(mention.scope)) if mention.scope is not None else []
 
     def class_of(self, method: StoredSymbol) -> StoredSymbol | None:
         """The class whose method it is, or whose method it lies in."""

@@ -38,6 +38,7 @@ GRAMMARS: dict[Lang, tuple[str, str, tuple[tuple[bytes, str], ...]]] = {
         (
             (b"Extension(", "python_extensions.scm"),
             (b"SKIP_PYTHON_BINDINGS", "python_codegen.scm"),
+            (b"with_metaclass(", "python_metaclasses.scm"),
             (b"add_docstr(", "python_wrapped.scm"),
             (b"boolean_dispatch(", "python_wrapped.scm"),
             (b"partial(", "python_wrapped.scm"),

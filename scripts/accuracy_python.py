@@ -1,0 +1,232 @@
+"""Python's links held against a run: who called whom in Debian's torch 1.13.1, whose code is the 1.13.1 tree's.
+
+`scripts/workload.py` runs under `/usr/bin/python3` (package `python3-torch`) and writes down each Python function of
+torch that started, with the place of its caller to the column. Each such pair belongs to a mention in the index, or to
+none where no call is written (an attribute that is a property, an operator, a loop, C++ that calls back).
+
+Counted: pairs of a place in a function's body (comprehensions count for the function around them) and a function,
+both in the tree's files, each pair once however often it ran. Not counted: lambdas, comprehensions, class and module
+bodies as callees, and module bodies as callers. A pair is found when a link of the mention leads to the callee, and a
+site that we call exact is right when every callee seen there is among its exact targets. Where the callee is what a
+decorator put in the function's place, the pair is counted like any other, and the share of those is told.
+
+    python scripts/accuracy_python.py [--pairs FILE] [--missed N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tour.index import Index, StoredMention, StoredSymbol
+from tour.links import Links, node
+from tour.model import Grade, Kind, Role
+from tour.tree import index_path, open_tree
+
+TREE = "1.13.1"
+ROOT = "/usr/lib/python3/dist-packages/"
+FUNCTIONS = {Kind.FUNCTION, Kind.METHOD}
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One caller's place and what started there."""
+
+    file: str
+    caller: str
+    where: tuple[int, int, int, int]
+    """First line, last line, first column, past the last column."""
+    op: str
+    through: str | None
+    """The C function that called back."""
+    callee_file: str
+    callee_line: int
+    callee: str
+    is_generator: bool
+    decorates: bool = False
+
+    @property
+    def how(self) -> str:
+        """The kind of place."""
+        if self.decorates:
+            return "a decorator is applied"
+        if self.op.startswith("CALL") and self.callee not in {"__exit__", "__enter__"}:
+            if self.through is not None:
+                return "C or C++ calls back"
+            return "a generator runs on" if self.is_generator else "a call is written"
+        return {"LOAD_ATTR": "attribute", "STORE_ATTR": "attribute", "LOAD_METHOD": "attribute"}.get(
+            self.op, "operator, loop or with"
+        )
+
+
+def observed(path: Path) -> set[Pair]:
+    pairs = set()
+    for line in path.read_text().splitlines():
+        file, caller, first, last, column, end, op, through, callee_file, callee_line, callee, generator, _ = (
+            json.loads(line)
+        )
+        if callee.startswith("<") or caller == "<module>" or None in (first, last, column, end):
+            continue
+        pairs.add(
+            Pair(
+                file.removeprefix(ROOT),
+                caller,
+                (first, last, column, end),
+                op,
+                through,
+                callee_file.removeprefix(ROOT),
+                callee_line,
+                callee,
+                generator,
+            )
+        )
+    return pairs
+
+
+class Said:
+    """What the index says of the places and functions that ran."""
+
+    def __init__(self, index: Index) -> None:
+        self.index = index
+        self.links = Links(index)
+        self._symbols: dict[str, list[StoredSymbol]] = {}
+        self._calls: dict[str, list[StoredMention]] = {}
+
+    def function(self, file: str, line: int, name: str) -> StoredSymbol | None:
+        """The function that starts on a line; decorators count."""
+        for symbol in self._in(file):
+            if symbol.kind in FUNCTIONS and symbol.start_line == line and symbol.name == _mangled(name, symbol):
+                return symbol
+        return None
+
+    def around(self, file: str, line: int) -> StoredSymbol | None:
+        found = None
+        for symbol in self._in(file):
+            if symbol.kind in FUNCTIONS and symbol.start_line <= line <= symbol.end_line:
+                found = symbol
+        return found
+
+    def _in(self, file: str) -> list[StoredSymbol]:
+        if file not in self._symbols:
+            self._symbols[file] = self.index.symbols_in(file)
+            self._calls[file] = self.index.mentions_in(file, Role.CALL)
+        return self._symbols[file]
+
+    def mention(self, pair: Pair) -> StoredMention | None:
+        """The call that was under way: it starts where the expression does and its name ends last within it."""
+        self._in(pair.file)
+        first, last, column, end = pair.where
+        inside = [
+            mention
+            for mention in self._calls[pair.file]
+            if (mention.line, mention.column) == (first, column)
+            and (mention.end_line, mention.end_column) < (last, end)
+        ]
+        return max(inside, key=lambda mention: (mention.end_line, mention.end_column), default=None)
+
+    def is_decorator(self, pair: Pair) -> bool:
+        """Whether the place is the line of a decorator, and what it gave is called there on the function below."""
+        lines = (range(symbol.start_line, symbol.line) for symbol in self._in(pair.file))
+        if pair.op != "CALL again" and (pair.op != "CALL" or self.mention(pair)):
+            return False
+        return any(pair.where[0] in stretch for stretch in lines)
+
+    def targets(self, mention: StoredMention) -> tuple[set[tuple[str, int]], set[tuple[str, int]]]:
+        """Where the links of a mention lead: those that are exact, and the guesses."""
+        if mention.scope is None:
+            return set(), set()
+        exact, guessed = set(), set()
+        source = node(self.index.symbol(mention.scope))
+        for link in self.links.of(source, mention):
+            if link.target_at is not None:
+                (exact if link.grade is Grade.EXACT else guessed).add((link.target_at.file, link.target_at.line))
+        return exact, guessed
+
+
+def _mangled(name: str, symbol: StoredSymbol) -> str:
+    return symbol.name if symbol.name.startswith("__") and name.endswith(symbol.name) else name
+
+
+def cause(pair: Pair, mention: StoredMention | None, exact: bool, callee: StoredSymbol, said: Said) -> str:
+    """Why a pair was missed."""
+    if pair.how != "a call is written":
+        return pair.how
+    if mention is None:
+        return "a decorator, or a call that the index has no name for"
+    if callee.parent is not None and said.index.symbol(callee.parent).kind in FUNCTIONS and exact:
+        return "a decorator's wrapper runs first"
+    if callee.name == "forward" or callee.name == "_forward_unimplemented":
+        return "forward of one of very many subclasses"
+    if exact:
+        return "a known receiver, another target"
+    if "." not in mention.name:
+        return "a parameter or local that holds a function or class"
+    return "a receiver of unknown type"
+
+
+def compare(pairs: set[Pair], said: Said, missed: int) -> Iterator[str]:
+    counted, found, sure = Counter[str](), Counter[str](), Counter[str]()
+    causes: dict[str, list[str]] = defaultdict(list)
+    sites: dict[StoredMention, list[tuple[bool, bool, str]]] = defaultdict(list)
+    for pair in sorted(pairs, key=lambda pair: (pair.file, pair.where, pair.callee_file, pair.callee_line)):
+        callee = said.function(pair.callee_file, pair.callee_line, pair.callee)
+        caller = said.around(pair.file, pair.where[0])
+        if callee is None or caller is None:
+            continue
+        if said.is_decorator(pair):
+            pair = replace(pair, decorates=True)
+        mention = said.mention(pair) if pair.op.startswith("CALL") else None
+        exact, guessed = said.targets(mention) if mention else (set(), set())
+        here = (callee.file, callee.line)
+        counted[pair.how] += 1
+        found[pair.how] += here in exact or here in guessed
+        sure[pair.how] += here in exact
+        told = f"{pair.file}:{pair.where[0]} {mention.name if mention else '?'} → {callee.qualname}"
+        if here not in exact and here not in guessed:
+            causes[cause(pair, mention, bool(exact), callee, said)].append(told)
+        if mention and exact and pair.how == "a call is written":
+            wrapped = callee.parent is not None and said.index.symbol(callee.parent).kind in FUNCTIONS
+            sites[mention].append((here in exact, wrapped or here in guessed, told))
+    yield "| place | pairs | found | share | of these exact |"
+    yield "| --- | ---: | ---: | ---: | ---: |"
+    for how, number in [*counted.most_common(), ("all", counted.total())]:
+        one, two = (found.total(), sure.total()) if how == "all" else (found[how], sure[how])
+        yield f"| {how} | {number} | {one} | {one / number:.1%} | {two} |"
+    right = [all(row[0] for row in rows) for rows in sites.values()]
+    lenient = [all(row[0] or row[1] for row in rows) for rows in sites.values()]
+    yield ""
+    yield f"Sites that we call exact and that ran a Python function: {len(right)}."
+    yield f"Right: {sum(right)} ({sum(right) / len(right):.1%}); counting also sites that ran a decorator's wrapper or an"
+    yield f"override that we list as a guess: {sum(lenient)} ({sum(lenient) / len(right):.1%})."
+    yield ""
+    yield "| missed because | pairs |"
+    yield "| --- | ---: |"
+    for why, rows in sorted(causes.items(), key=lambda item: -len(item[1])):
+        yield f"| {why} | {len(rows)} |"
+    if missed:
+        for why, rows in causes.items():
+            yield from ("", f"{why}:", *(f"  {row}" for row in rows[:missed]))
+        yield from ("", "exact but wrong:")
+        yield from [f"  {row[2]}" for rows in sites.values() for row in rows if not row[0]][: missed * 3]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--pairs", type=Path, help="what an earlier run of the workload wrote")
+    parser.add_argument("--missed", type=int, default=0, help="list so many of each cause")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, Index(index_path(open_tree(TREE))) as index:
+        path = options.pairs or Path(folder) / "pairs"
+        if options.pairs is None:
+            subprocess.run(["/usr/bin/python3", "-I", Path(__file__).with_name("workload.py"), path], check=True)
+        print("\n".join(compare(observed(path), Said(index), options.missed)))
+
+
+if __name__ == "__main__":
+    main()

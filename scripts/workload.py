@@ -1,0 +1,336 @@
+"""A program that uses many parts of torch and writes down who called whom; run by the Python that has torch.
+
+Needs nothing of ours. Every event is a Python function that starts: where the caller stood (file and the stretch of
+the expression under way, to the column), by which instruction, through which C function if any, and what started.
+`scripts/accuracy_python.py` reads the file that is named as the only argument; workers of a data loader add to it.
+"""
+
+from __future__ import annotations
+
+import dis
+import functools
+import json
+import multiprocessing.util
+import os
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+OUT = Path(sys.argv[1])
+FOUND: dict[tuple[Any, ...], int] = {}
+IN_C: dict[FrameType, str] = {}
+"""What a frame has called in C and not got back from."""
+
+
+@functools.cache
+def instruction(code: CodeType, at: int) -> tuple[str, tuple[int | None, ...]]:
+    """What a frame is at: the operation, and lines and columns of the expression that it belongs to."""
+    operations, places = code.co_code, list(code.co_positions())
+    while at > 0 and dis.opname[operations[at]] == "CACHE":
+        at -= 2
+    name = dis.opname[operations[at]]
+    if "CALL" not in name:
+        return name, places[at // 2]
+    # What `@f(x)` makes is called on the function below it, at the very place where `f(x)` was.
+    before = {places[step // 2] for step in range(0, at, 2) if dis.opname[operations[step]] == "CALL"}
+    return "CALL again" if places[at // 2] in before else "CALL", places[at // 2]
+
+
+def watch(frame: FrameType, event: str, called: Any) -> None:
+    if event == "c_call":
+        IN_C[frame] = getattr(called, "__name__", "?")
+    elif event in {"c_return", "c_exception"}:
+        IN_C.pop(frame, None)
+    elif event == "call" and (back := frame.f_back) is not None:
+        code, caller = frame.f_code, back.f_code
+        if "/torch/" in code.co_filename and "/torch/" in caller.co_filename:
+            op, where = instruction(caller, back.f_lasti)
+            key = (
+                caller.co_filename, caller.co_name, *where, op, IN_C.get(back), code.co_filename, code.co_firstlineno,
+                code.co_name, bool(code.co_flags & 0x20),
+            )  # fmt: skip
+            FOUND[key] = FOUND.get(key, 0) + 1
+
+
+def write_down() -> None:
+    sys.setprofile(None)
+    with OUT.open("a") as file:
+        for key, count in list(FOUND.items()):
+            file.write(json.dumps([*key, count]) + "\n")
+    FOUND.clear()
+
+
+def in_worker(number: int) -> None:
+    """A worker leaves by ``os._exit``, after the finalizers of ``multiprocessing``."""
+    FOUND.clear()
+    multiprocessing.util.Finalize(None, write_down, exitpriority=100)
+
+
+def modules(torch: Any) -> None:
+    nn = torch.nn
+    image, row, words = torch.randn(2, 3, 16, 16), torch.randn(4, 8), torch.randint(0, 10, (5, 2))
+    small = nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.1),
+        nn.ConvTranspose2d(8, 4, 2), nn.GroupNorm(2, 4), nn.GELU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(),
+        nn.Linear(16, 4), nn.LayerNorm(4), nn.Softmax(dim=-1),
+    )  # fmt: skip
+    small(image).sum().backward()
+    for layer in (
+        nn.LeakyReLU(), nn.ELU(), nn.SELU(), nn.CELU(), nn.SiLU(), nn.Mish(), nn.Hardtanh(), nn.ReLU6(), nn.Sigmoid(),
+        nn.Tanh(), nn.Softplus(), nn.Softsign(), nn.PReLU(), nn.GLU(), nn.LogSoftmax(dim=1), nn.Hardswish(),
+        nn.Identity(), nn.Dropout(), nn.AlphaDropout(), nn.Linear(8, 8), nn.Bilinear(8, 8, 3),
+    ):  # fmt: skip
+        layer(row, row) if isinstance(layer, nn.Bilinear) else layer(row)
+    for layer in (
+        nn.AvgPool2d(2), nn.LPPool2d(2, 2), nn.Upsample(scale_factor=2), nn.ZeroPad2d(1), nn.ReflectionPad2d(1),
+        nn.InstanceNorm2d(3), nn.Unfold(2), nn.PixelUnshuffle(2), nn.LocalResponseNorm(2), nn.Dropout2d(),
+        nn.AdaptiveMaxPool2d(4), nn.Conv2d(3, 3, 3, groups=3, padding_mode="circular", padding=1), nn.ChannelShuffle(3),
+    ):  # fmt: skip
+        layer(image)
+    nn.Embedding(10, 4)(words)
+    nn.EmbeddingBag(10, 4)(words)
+    sequence = torch.randn(5, 2, 8)
+    for kind in (nn.RNN, nn.LSTM, nn.GRU):
+        kind(8, 6, num_layers=2, bidirectional=True)(sequence)
+    packed = nn.utils.rnn.pack_padded_sequence(sequence, [5, 3])
+    nn.utils.rnn.pad_packed_sequence(nn.LSTM(8, 6)(packed)[0])
+    nn.LSTMCell(8, 6)(row)
+    nn.GRUCell(8, 6)(row)
+    nn.MultiheadAttention(8, 2)(sequence, sequence, sequence)
+    nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16), 2)(sequence)
+    nn.Transformer(8, 2, 1, 1, 16)(sequence, sequence)
+    for loss in (
+        nn.MSELoss(), nn.L1Loss(), nn.SmoothL1Loss(), nn.HuberLoss(), nn.KLDivLoss(reduction="batchmean"),
+        nn.BCEWithLogitsLoss(), nn.PoissonNLLLoss(), nn.SoftMarginLoss(),
+    ):  # fmt: skip
+        loss(row, torch.rand(4, 8))
+    labels = torch.randint(0, 8, (4,))
+    nn.CrossEntropyLoss()(row, labels)
+    nn.NLLLoss()(row.log_softmax(1), labels)
+    nn.MultiMarginLoss()(row, labels)
+    nn.TripletMarginLoss()(row, row + 1, row - 1)
+    nn.CosineEmbeddingLoss()(row, row, torch.ones(4))
+    nn.CTCLoss()(torch.randn(9, 2, 5).log_softmax(2), torch.randint(1, 5, (2, 3)), (9, 9), (3, 3))
+
+
+def module_interface(torch: Any) -> None:
+    nn = torch.nn
+
+    class Net(nn.Module):  # type: ignore[name-defined, misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.Linear(8, 8)
+            self.rest = nn.ModuleList([nn.Linear(8, 8) for _ in range(2)])
+            self.table = nn.ModuleDict({"a": nn.ReLU()})
+            self.weights = nn.ParameterList([nn.Parameter(torch.ones(8))])
+            self.register_buffer("seen", torch.zeros(1))
+
+        def forward(self, x: Any) -> Any:
+            x = self.table["a"](self.first(x)) * self.weights[0]
+            for layer in self.rest:
+                x = layer(x)
+            return x
+
+    net = Net()
+    handles = [
+        net.register_forward_hook(lambda *_: None), net.register_forward_pre_hook(lambda *_: None),
+        net.first.register_full_backward_hook(lambda *_: None),
+    ]  # fmt: skip
+    net(torch.randn(2, 8)).sum().backward()
+    for handle in handles:
+        handle.remove()
+    net.to(torch.float64).float().eval().train()
+    net.apply(lambda module: None)
+    net.requires_grad_(False).requires_grad_(True)
+    net.zero_grad()
+    net.half().float().cpu()
+    list(net.named_modules()), list(net.named_parameters()), list(net.named_buffers()), list(net.named_children())
+    net.get_submodule("rest.0"), net.get_parameter("first.weight"), repr(net), net.share_memory()
+    net.load_state_dict(net.state_dict())
+    for function in (
+        nn.init.xavier_uniform_, nn.init.kaiming_normal_, nn.init.orthogonal_, nn.init.trunc_normal_, nn.init.zeros_,
+    ):  # fmt: skip
+        function(net.first.weight)
+    nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+    nn.utils.parameters_to_vector(net.parameters())
+    nn.utils.weight_norm(nn.Linear(3, 3))(torch.ones(1, 3))
+    nn.utils.spectral_norm(nn.Linear(3, 3))(torch.ones(1, 3))
+    nn.utils.parametrizations.orthogonal(nn.Linear(3, 3))(torch.ones(1, 3))
+    nn.utils.prune.l1_unstructured(nn.Linear(3, 3), "weight", 0.5)
+    nn.DataParallel(net)(torch.randn(2, 8))
+    nn.parallel.parallel_apply([net, net], [torch.randn(2, 8), torch.randn(2, 8)], devices=None) if False else None
+    with tempfile.NamedTemporaryFile(suffix=".pt") as file:
+        torch.save(net.state_dict(), file.name)
+        torch.load(file.name, map_location="cpu")
+        torch.save(net.state_dict(), file.name, _use_new_zipfile_serialization=False)
+        torch.load(file.name)
+        torch.save([torch.nn.Linear(2, 2), {"a": torch.arange(3)}], file.name)
+        torch.load(file.name)
+
+
+def training(torch: Any) -> None:
+    optim = torch.optim
+    for kind in (
+        optim.SGD, optim.Adam, optim.AdamW, optim.Adagrad, optim.RMSprop, optim.Adadelta, optim.Adamax, optim.NAdam,
+        optim.RAdam, optim.ASGD, optim.Rprop,
+    ):  # fmt: skip
+        net = torch.nn.Linear(4, 2)
+        optimizer = kind(net.parameters(), lr=0.01)
+        schedule = optim.lr_scheduler.StepLR(optimizer, 1)
+        for _ in range(2):
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(net(torch.randn(3, 4)), torch.tensor([0, 1, 0])).backward()
+            optimizer.step()
+            schedule.step()
+        optimizer.load_state_dict(optimizer.state_dict())
+        repr(optimizer)
+    net = torch.nn.Linear(4, 2)
+    optimizer = optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+    for schedule in (
+        optim.lr_scheduler.CosineAnnealingLR(optimizer, 3), optim.lr_scheduler.ExponentialLR(optimizer, 0.9),
+        optim.lr_scheduler.OneCycleLR(optimizer, 0.1, 10), optim.lr_scheduler.LambdaLR(optimizer, lambda at: 0.9),
+        optim.lr_scheduler.CyclicLR(optimizer, 0.1, 1.0), optim.lr_scheduler.LinearLR(optimizer),
+    ):  # fmt: skip
+        optimizer.step()
+        schedule.step()
+    optim.lr_scheduler.ReduceLROnPlateau(optimizer).step(1.0)
+    lbfgs = optim.LBFGS(net.parameters())
+
+    def closure() -> Any:
+        lbfgs.zero_grad()
+        loss = net(torch.ones(1, 4)).sum() ** 2
+        loss.backward()
+        return loss
+
+    lbfgs.step(closure)
+    averaged = optim.swa_utils.AveragedModel(net)
+    averaged.update_parameters(net)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        net(torch.ones(1, 4))
+
+
+def data(torch: Any) -> None:
+    from torch.utils.data import (
+        ConcatDataset,
+        DataLoader,
+        IterableDataset,
+        Subset,
+        TensorDataset,
+        WeightedRandomSampler,
+        random_split,
+    )  # fmt: skip
+
+    pairs = TensorDataset(torch.arange(12.0), torch.arange(12))
+    for options in (
+        {}, {"shuffle": True, "batch_size": 4}, {"num_workers": 2, "batch_size": 4, "worker_init_fn": in_worker},
+        {"num_workers": 1, "worker_init_fn": in_worker, "persistent_workers": True, "pin_memory": True},
+        {"sampler": WeightedRandomSampler([1.0] * 12, 6)},
+    ):  # fmt: skip
+        loader = DataLoader(pairs, **options)
+        list(loader)
+        list(loader) if options.get("persistent_workers") else None
+        del loader
+    half, rest = random_split(pairs, [6, 6])
+    list(DataLoader(ConcatDataset([half, Subset(rest, [0, 1])]), batch_size=2))
+
+    class Stream(IterableDataset):  # type: ignore[type-arg, misc]
+        def __iter__(self) -> Any:
+            return iter([{"a": 1, "b": [1.0, 2.0]}, {"a": 2, "b": [3.0, 4.0]}])
+
+    list(DataLoader(Stream(), batch_size=2))
+    from torch.utils.data.datapipes.iter import IterableWrapper
+
+    list(IterableWrapper(range(6)).map(str).filter(str.isdigit).batch(2))
+
+
+def autograd(torch: Any) -> None:
+    class Cube(torch.autograd.Function):  # type: ignore[name-defined, misc]
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.save_for_backward(x)
+            return x**3
+
+        @staticmethod
+        def backward(ctx: Any, gradient: Any) -> Any:
+            return 3 * ctx.saved_tensors[0] ** 2 * gradient
+
+    x = torch.randn(3, dtype=torch.double, requires_grad=True)
+    Cube.apply(x).sum().backward()
+    torch.autograd.gradcheck(Cube.apply, (x,))
+    torch.autograd.grad((x * x).sum(), x, create_graph=True)
+    torch.autograd.functional.jacobian(lambda y: y * y, x)
+    torch.autograd.functional.hessian(lambda y: (y**3).sum(), x)
+    torch.utils.checkpoint.checkpoint(torch.nn.Linear(3, 3).double(), x).sum().backward()
+    with torch.no_grad(), torch.set_grad_enabled(True), torch.enable_grad(), torch.autograd.set_detect_anomaly(True):
+        (x * 2).sum().backward()
+    with torch.inference_mode():
+        x * 2
+    with torch.autograd.profiler.profile() as profile:
+        torch.nn.Linear(3, 3).double()(x)
+    profile.key_averages().table()
+    with torch.autograd.graph.saved_tensors_hooks(lambda y: y, lambda y: y):
+        (x * x).sum().backward()
+
+
+def tensors(torch: Any) -> None:
+    x = torch.randn(4, 4)
+    (
+        torch.einsum("ij,jk->ik", x, x),
+        torch.split(x, 2),
+        torch.norm(x),
+        torch.stft(torch.randn(64), 16, return_complex=True),
+    )
+    torch.meshgrid(torch.arange(2), torch.arange(3), indexing="ij"), torch.unique(x), torch.cdist(x, x)
+    (
+        torch.block_diag(x, x),
+        torch.broadcast_tensors(x, x),
+        torch.tensordot(x, x),
+        torch.lu(x),
+        torch.cartesian_prod(x[0]),
+    )
+    repr(x), x.unique(), x.norm(), x.split(2), hash(x), list(x), x.__reduce_ex__(2), x.share_memory_(), 1 / x, 2 - x
+    x.register_hook, x.new_tensor, x.storage().tolist(), x.refine_names, torch.manual_seed(0), torch.seed()
+    torch.distributions.Normal(0.0, 1.0).log_prob(x), torch.distributions.Categorical(logits=x).sample()
+    torch.distributions.kl_divergence(torch.distributions.Normal(0.0, 1.0), torch.distributions.Normal(1.0, 1.0))
+    torch.testing.assert_close(x, x.clone()), torch.fft.fftfreq(4), torch.set_default_dtype(torch.float32)
+    with torch.random.fork_rng(devices=[]):
+        torch.rand(1)
+
+
+def compiling(torch: Any) -> None:
+    net = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU())
+    torch.jit.trace(net, torch.ones(1, 2))(torch.ones(1, 2))
+    torch.jit.script(net)(torch.ones(1, 2))
+    graph = torch.fx.symbolic_trace(net)
+    graph(torch.ones(1, 2)), str(graph.graph), graph.print_readable if hasattr(graph, "print_readable") else None
+    torch.quantization.quantize_dynamic(net, {torch.nn.Linear})(torch.ones(1, 2))
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    parts: list[Callable[[Any], None]] = [
+        modules, module_interface, training, data, autograd, tensors, compiling,
+    ]  # fmt: skip
+    sys.setprofile(watch)
+    threading.setprofile(watch)
+    import torch
+    import torch.nn.utils.prune
+    import torch.utils.checkpoint
+
+    for part in parts:
+        try:
+            part(torch)
+        except Exception as error:
+            # What this build lacks is left out, and said.
+            print(f"{part.__name__}: {type(error).__name__}: {error}", file=sys.stderr)
+    write_down()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    main()
