@@ -202,7 +202,7 @@ def compare(pairs: set[Pair], said: Said, missed: int) -> Iterator[str]:
     lenient = [all(row[0] or row[1] for row in rows) for rows in sites.values()]
     yield ""
     yield f"Sites that we call exact and that ran a Python function: {len(right)}."
-    yield f"Right: {sum(right)} ({sum(right) / len(right):.1%}); counting also sites that ran a decorator's wrapper or an"
+    yield f"Right: {sum(right)} ({sum(right) / len(right):.1%}); counting also sites that ran a wrapper or an"
     yield f"override that we list as a guess: {sum(lenient)} ({sum(lenient) / len(right):.1%})."
     yield ""
     yield "| missed because | pairs |"

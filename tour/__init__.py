@@ -15,6 +15,7 @@ from tour.model import LANGS, Progress, silent
 
 if TYPE_CHECKING:
     from tour.build import Report
+    from tour.index import Index
     from tour.layers import Answer
     from tour.model import Link
     from tour.tree import Tree
@@ -90,7 +91,31 @@ def where(query: str, tree: Tree, *, backward: bool = False) -> Answer:
         if not meant.nodes:
             return layers.Answer(query, (), (), tuple(meaning.nearest(query, index)))
         follow = layers.differentiated if backward else layers.implemented
-        return follow(meant, query, index, links)
+        return layers.told(follow(meant, query, index, links), _passing(index))
+
+
+def _passing(index: Index) -> dict[str, list[list[str]]]:
+    """The tours and steps that pass each symbol; kept in the index until a tour or the index changes."""
+    import json
+
+    from tour.resources import folder
+
+    annotations = folder("annotations")
+    key = f"passing {_stamp(annotations)}"
+    kept = index.recall(key)
+    if kept is None:
+        from tour import tours
+
+        kept = json.dumps(tours.passing(annotations))
+        index.remember(key, kept)
+    passes: dict[str, list[list[str]]] = json.loads(kept)
+    return passes
+
+
+def _stamp(annotations: Path) -> str:
+    """What changes when a tour's anchors may have."""
+    states = [(file.parent.name, file.stat().st_mtime_ns) for file in annotations.glob("*/tour.yaml")]
+    return repr(sorted(states))
 
 
 def around(query: str, tree: Tree, side: str) -> Answer:

@@ -9,7 +9,7 @@ was reached and how sure that is.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -113,6 +113,15 @@ def differentiated(meant: Meaning, query: str, index: Index, links: Links) -> An
     for layer in forward.found.layers:
         search.backward(Node(layer.symbol, layer.at))
     return Answer(query, tuple(search.found.layers), tuple(search.found.links))
+
+
+def told(answer: Answer, passing: Mapping[str, Sequence[Sequence[str]]]) -> Answer:
+    """The answer with the tours that pass one of its layers, each tour at the first step that does."""
+    tours: dict[str, str] = {}
+    for layer in answer.layers:
+        for tour, step in passing.get(layer.symbol, ()):
+            tours.setdefault(tour, step)
+    return replace(answer, tours=tuple(tours.items()))
 
 
 def around(meant: Meaning, query: str, index: Index, links: Links, side: str) -> Answer:

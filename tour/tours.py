@@ -105,6 +105,23 @@ def names(folder: Path) -> list[str]:
     return sorted(found.parent.name for found in folder.glob("*/tour.yaml"))
 
 
+def passing(folder: Path) -> dict[str, list[tuple[str, str]]]:
+    """For each symbol that an anchor names the tours and steps that pass it.
+
+    A tour that cannot be read is left out: here it is no reader's question.
+    """
+    passes: dict[str, list[tuple[str, str]]] = {}
+    for name in names(folder):
+        try:
+            told = load(name, folder)
+        except AnnotationError:
+            continue
+        for step in told.steps:
+            for symbol in dict.fromkeys(anchor.symbol for anchor in step.anchors):
+                passes.setdefault(symbol, []).append((name, step.id))
+    return passes
+
+
 def load(name: str, folder: Path) -> Tour:
     """Read one tour. Raises ``UnknownName`` with the nearest names, or ``AnnotationError`` with file and line."""
     file = folder / name / "tour.yaml"

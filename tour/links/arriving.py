@@ -51,7 +51,7 @@ def in_python(index: Index, target: Node, scopes: PythonScopes) -> Iterator[Stor
 
 
 def sources(index: Index, target: Node, scopes: PythonScopes) -> Iterator[Node]:
-    """The Python symbols that lead to ``target`` and do not name it: what puts into its queues, what it differentiates."""
+    """The Python symbols that lead to ``target`` without naming it: producers for its queues, the ``forward`` of it."""
     for symbol in stored(index, target):
         if symbol.kind is Kind.METHOD and symbol.parent is not None and symbol.name in {"backward", "vjp", "jvp"}:
             yield from map(node, scopes.names(symbol.file).members.get((symbol.parent, "forward"), ()))
