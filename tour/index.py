@@ -442,13 +442,16 @@ class Index:
     def operators(self, space: str, base: str) -> list[StoredSymbol]:
         """Every overload of an operator: of ``aten`` and ``add`` ``aten::add.Tensor``, ``aten::add.out``, ….
 
-        An entry comes once: an operator that another file registers again is left out.
+        Each once, from the file that declares it if another registers it again.
         """
         found = self._symbols(
             "(name = ? OR name BETWEEN ? AND ?) AND scheme = 'op' AND qualname = ? || name",
             base, f"{base}.", f"{base}.~", f"{space}::",
         )  # fmt: skip
-        return list({symbol.qualname: symbol for symbol in found}.values())
+        once: dict[str, StoredSymbol] = {}
+        for symbol in sorted(found, key=lambda symbol: not symbol.file.endswith(".yaml")):
+            once.setdefault(symbol.qualname, symbol)
+        return sorted(once.values(), key=_PLACE)
 
     def symbols_in(self, path: str) -> list[StoredSymbol]:
         """Every symbol of a file, in its order."""

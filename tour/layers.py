@@ -38,6 +38,8 @@ _MAIN = (
 KEYS = (*_MAIN, "MPS", "Meta", "Autograd")
 """Dispatch keys that most readers ask about."""
 MOST_STARTS, MOST_OPERATORS, DEEPEST = 3, 8, 4
+_WORK = ("launches", "operators", "generated", "cpp_calls")
+"""The linkers that say what a C++ function's body does."""
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
@@ -293,10 +295,9 @@ class _Search:
             return
         if not symbols or (link is not None and link.key is not None and link.key not in _MAIN):
             return
-        device = link.key if link is not None and link.key in {"CPU", "CUDA"} else None
-        self._carry_on(symbols[0], depth, device, set(), 0)
+        self._carry_on(symbols[0], depth, link.key if link is not None else None, set(), 0)
 
-    def _carry_on(self, symbol: StoredSymbol, depth: int, device: str | None, seen: set[int], level: int) -> None:
+    def _carry_on(self, symbol: StoredSymbol, depth: int, key: str | None, seen: set[int], level: int) -> None:
         if symbol.row in seen or level > DEEPEST or symbol.kind is Kind.KERNEL:
             return
         seen.add(symbol.row)
@@ -314,30 +315,34 @@ class _Search:
                 continue
             if found[0].kind is Kind.VARIABLE:
                 for kernel in self._links.leaving(target, None, ("stubs",)):
-                    if device is None or kernel.key == device:
+                    if key not in {"CPU", "CUDA"} or kernel.key == key:
                         self.found.links.append(link)
                         self._cpp(Node(kernel.target, kernel.target_at), depth + 1, kernel)
             elif found[0].kind in _FUNCTIONS:
-                inner.append(found[0])
+                if lane_of(symbol.at) is Lane.GENERATED and target.qualname.startswith(("at::native::", "at::meta::")):
+                    self._cpp(target, depth + 1, replace(link, key=key))
+                else:
+                    inner.append(found[0])
         for function in inner:
-            self._carry_on(function, depth, device, seen, level + 1)
+            self._carry_on(function, depth, key, seen, level + 1)
 
     def _work(self, symbol: StoredSymbol) -> list[Link]:
         """The links of a function that carry its work on, looked for only in lines that could hold one."""
         lines: dict[int, None] = {}
+        generated = lane_of(symbol.at) is Lane.GENERATED
         for mention in self._index.mentions_between(symbol.file, symbol.start_line, symbol.end_line):
             name = last_part(mention.name)
             if mention.role is Role.LAUNCH or (
                 mention.role is Role.CALL
                 and not _CAPITALS.fullmatch(name)
                 and not mention.name.startswith(("std::", "c10::"))
-                and (not mention.name.startswith(".") or self._likeness(name) == 2)
+                and (generated or not mention.name.startswith(".") or self._likeness(name) == 2)
             ):
                 lines[mention.line] = None
         at = node(symbol)
         kept: list[Link] = []
         for line in lines:
-            for link in self._links.leaving(at, (line, line), ("launches", "operators", "cpp_calls")):
+            for link in self._links.leaving(at, (line, line), _WORK):
                 if link in kept or not self._carries(link, symbol):
                     continue
                 kept.append(link)
@@ -350,6 +355,8 @@ class _Search:
         name = last_part(link.target).partition(".")[0]
         binding = lane_of(symbol.at) is Lane.BINDING
         if link.target.startswith("op:"):
+            if lane_of(symbol.at) is Lane.GENERATED:
+                return link.grade is Grade.EXACT
             if binding:
                 return self._likeness(name) == 2
             return bool(self._likeness(name)) and link.candidates <= 3 and "_backward" not in name
@@ -359,6 +366,10 @@ class _Search:
             return name.startswith("dispatch_") or bool(self._likeness(name))
         if link.grade is not Grade.EXACT:
             return False
+        if lane_of(symbol.at) is Lane.GENERATED:
+            return link.target.startswith(("cpp:at::native::", "cpp:at::meta::", "cpp:at::_ops::"))
+        if lane_of(link.target_at) is Lane.GENERATED:  # at::f, written by code generation
+            return bool(self._likeness(name)) and not name.endswith("_backward")
         near = link.target_at.file.rpartition("/")[0] == symbol.file.rpartition("/")[0]
         return name.endswith("_stub") or (near and link.target_at.file.startswith("aten/"))
 
@@ -457,7 +468,7 @@ def _rank(link: Link) -> tuple[int, bool, int]:
 def lane_of(at: At | None) -> Lane:
     """The lane of C or C++ code, told by where it lies."""
     file = at.file if at else ""
-    if file.startswith(("torch/csrc/autograd/python_", "tools/autograd/templates/python_")):
+    if "/autograd/" in file and file.rpartition("/")[2].startswith("python_"):
         return Lane.BINDING
     if file.startswith("build/") or "/generated/" in file or file.endswith(".yaml"):
         return Lane.GENERATED

@@ -19,6 +19,17 @@ from tour.links.operators import MOST_CANDIDATES
 from tour.links.python_scopes import HOMES, PythonScopes, binding_name
 from tour.model import Grade, Kind, Link, LinkKind, Role
 
+_GENERATED = {
+    "torch": ("python_torch_functions",),
+    "torch._C._VariableFunctions": ("python_torch_functions",),
+    "torch.Tensor": ("python_variable_methods",),
+    **{
+        f"torch._C._{part}": (f"python_{part}_functions",)
+        for part in ("nn", "fft", "linalg", "nested", "sparse", "special")
+    },
+}
+"""The files that hold the bindings of a module or type (``tools/autograd/gen_python_functions.py``, ``gen``)."""
+
 
 def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes: PythonScopes) -> Iterator[Link]:
     """Where a module is made, which tables a function registers, which function a table row names."""
@@ -145,6 +156,8 @@ def _extension(scopes: PythonScopes, name: str) -> StoredSymbol | None:
 
 def _is_on(index: Index, row: StoredMention, home: str, scopes: PythonScopes) -> bool:
     """Whether a row puts its name on ``home``, a module or class."""
+    if any(f"/{name}" in row.file for name in _GENERATED.get(home, ())):
+        return True
     module = scopes.module(home)
     if module is not None and module.file.endswith(".pyi"):
         module = None  # what a type checker is told of something made in C++

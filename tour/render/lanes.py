@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from html import escape
 
 from tour.layers import lane_of
-from tour.model import At, Grade, Lane, Link
+from tour.model import At, Grade, Lane, Link, LinkKind
 from tour.render.words import Words, words
 from tour.views import TourView
 
@@ -80,7 +80,8 @@ def route(links: Sequence[Link], lang: str) -> str:
     said = words(lang)
     stops = [(links[0].source, links[0].at, "")]
     stops += [(link.target, link.target_at or link.at, link.key or "") for link in links]
-    lanes_of = [_lane_of_id(symbol, at) for symbol, at, _ in stops]
+    lanes_of = [_lane_of_id(links[0].source, links[0].at)]
+    lanes_of += [_lane_of_target(link, further) for link, further in zip(links, [*links[1:], None], strict=True)]
     lanes = [lane for lane in Lane if lane in lanes_of]
     gap, row, top, left = 46, 120, 30, 24
     width, height = left + row * len(lanes) + 520, top + 26 + gap * len(stops)
@@ -113,6 +114,15 @@ _ROUTE_STYLE = (
     "@media(prefers-color-scheme:dark){svg{background:#0d1117}text{fill:#e6edf3}.lane,.at{fill:#8b949e}"
     ".line{stroke:#30363d}.hop{stroke:#8b949e}}"
 )
+
+
+def _lane_of_target(link: Link, further: Link | None) -> Lane:
+    """The lane of what a link leads to, ``further`` being the next one."""
+    if link.kind in {LinkKind.STUBS, LinkKind.LAUNCHES}:
+        return Lane.KERNEL
+    if link.target.startswith("py:") and link.target_at is None:  # made in C++, or by code generation
+        return Lane.GENERATED if further is not None and further.kind is LinkKind.GENERATES else Lane.BINDING
+    return _lane_of_id(link.target, link.target_at or link.at)
 
 
 def _lane_of_id(symbol: str, at: At) -> Lane:
