@@ -320,6 +320,7 @@ class Index:
         self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         self._rows: dict[int, StoredSymbol] = {}
         self._by_name: dict[str, dict[str, list[StoredSymbol]] | None] = {}
+        self._placed: dict[tuple[str, str, At], list[StoredSymbol]] = {}
         self._paths: dict[int, str] = {}
         self._files: dict[str, int | None] = {}
         self._mentions: OrderedDict[int, _Mentions] = OrderedDict()
@@ -416,6 +417,23 @@ class Index:
         if named is None:
             return self._of_scheme(self._symbols("name = ? AND qualname = ?", name, qualname), scheme)
         return self._of_scheme(named.get(qualname, []), scheme)
+
+    def symbols_at(self, qualname: str, scheme: str, at: At) -> list[StoredSymbol]:
+        """The symbols of that qualified name whose name stands in that line."""
+        key = (qualname, scheme, at)
+        if key not in self._placed:
+            named = self._named(last_part(qualname))
+            file = self._number(at.file)
+            if named is not None:
+                found = named.get(qualname, [])
+            elif file is None:
+                found = []
+            else:
+                found = self._symbols("id BETWEEN ? AND ? AND line = ?", *_run(file), at.line)
+            self._placed[key] = [
+                symbol for symbol in found if symbol.at == at and (symbol.qualname, symbol.scheme) == key[:2]
+            ]
+        return self._placed[key]
 
     def symbols_named(self, name: str, scheme: str | None = None) -> list[StoredSymbol]:
         """Every symbol whose qualified name ends in ``name``, by path and line."""

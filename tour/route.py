@@ -9,11 +9,11 @@ Raphael 1968), and what cannot lead there is never worked out.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from itertools import count
 from math import inf, log2
 
-from tour.index import Index, last_part
+from tour.index import Index
 from tour.links import LINKERS, Links, Node
 from tour.model import Grade, Link, LinkKind
 
@@ -108,44 +108,77 @@ def between(
 
     Each alternative avoids a place that the routes before it pass through. Empty where there is no route.
     """
-    away, beyond = _levels(index, goals)
-    wanted = {(goal.id, goal.at) for goal in goals}
-
-    def left(at: Node) -> float | None:
-        if at.qualname.startswith(_UNTOLD):
-            return 0.0
-        level = away.get(last_part(at.qualname).partition(".")[0], beyond)
-        return None if level == inf else max(0.0, level - 1.0)
-
-    def route(avoid: Set[Node]) -> list[Link]:
-        return surest(
-            links,
-            [(start, None) for start in starts],
-            lambda link: (link.target, link.target_at) in wanted,
-            avoid=avoid,
-            left=left,
-        )
-
-    routes = [route(frozenset())]
+    routes = [_Meeting(links, starts, goals, frozenset()).route()]
     avoided: set[Node] = set()
     while routes[-1] and len(routes) <= alternatives:
         middle = [Node(link.target, link.target_at) for link in routes[-1][:-1]]
         if not middle:
             break
         avoided.add(middle[-1])
-        routes.append(route(avoided))
+        routes.append(_Meeting(links, starts, goals, avoided).route())
     return [found for found in routes if found]
 
 
-def _levels(index: Index, goals: Sequence[Node]) -> tuple[Mapping[str, float], float]:
-    """For each name near the goals over how many links it could lead there at least; and that of all other names."""
-    level = {last_part(goal.qualname).partition(".")[0] for goal in goals}
-    away: dict[str, float] = dict.fromkeys(level, 0.0)
-    for distance in range(1, LONGEST + 1):
-        level = {other for name in level for other in index.names_leading_to(name, _MOST_FILES) if other not in away}
-        if not level:
-            return away, inf
-        away |= dict.fromkeys(level, float(distance))
-        if len(level) > _MOST_NAMES:
-            break
-    return away, distance + 1.0
+class _Meeting:
+    """A search from both ends (Pohl 1971): each step goes on where fewer places wait, until no better way can meet."""
+
+    def __init__(self, links: Links, starts: Sequence[Node], goals: Sequence[Node], avoid: Set[Node]) -> None:
+        self._links = links
+        self._avoid = avoid
+        self._order = count()
+        self._ahead = _Side(starts)
+        self._behind = _Side(goals)
+        self._best: tuple[float, Node] | None = None
+        for node in self._ahead.cost.keys() & self._behind.cost.keys():
+            self._best = (0.0, node)
+
+    def route(self) -> list[Link]:
+        """The links of the best way, in order; empty where the ends do not meet."""
+        ahead, behind = self._ahead, self._behind
+        for _ in range(MOST_EXPANDED):
+            if not ahead.queue or not behind.queue:
+                break
+            if self._best is not None and ahead.queue[0][0] + behind.queue[0][0] >= self._best[0]:
+                break
+            side = ahead if len(ahead.queue) <= len(behind.queue) else behind
+            spent, _, here = heapq.heappop(side.queue)
+            if here in side.settled:
+                continue
+            side.settled.add(here)
+            self._expand(side, here, spent)
+        if self._best is None:
+            return []
+        way: list[Link] = []
+        at = self._best[1]
+        while (link := ahead.way.get(at)) is not None:
+            way.insert(0, link[1])
+            at = link[0]
+        at = self._best[1]
+        while (link := behind.way.get(at)) is not None:
+            way.append(link[1])
+            at = link[0]
+        return way
+
+    def _expand(self, side: _Side, here: Node, spent: float) -> None:
+        other = self._behind if side is self._ahead else self._ahead
+        for link in self._links.leaving(here) if side is self._ahead else self._links.arriving(here):
+            further = Node(link.target, link.target_at) if side is self._ahead else self._links.placed(link)
+            total = spent + cost(link)
+            if further in self._avoid or total >= side.cost.get(further, inf):
+                continue
+            side.cost[further] = total
+            side.way[further] = (here, link)
+            heapq.heappush(side.queue, (total, next(self._order), further))
+            if further in other.cost and (self._best is None or total + other.cost[further] < self._best[0]):
+                self._best = (total + other.cost[further], further)
+
+
+class _Side:
+    """What a search knows from one of its ends."""
+
+    def __init__(self, ends: Sequence[Node]) -> None:
+        self.cost: dict[Node, float] = dict.fromkeys(ends, 0.0)
+        self.way: dict[Node, tuple[Node, Link]] = {}
+        self.queue: list[tuple[float, int, Node]] = [(0.0, -number, end) for number, end in enumerate(ends, start=1)]
+        self.settled: set[Node] = set()
+        heapq.heapify(self.queue)

@@ -36,8 +36,7 @@ def node(symbol: StoredSymbol) -> Node:
 
 def stored(index: Index, of: Node) -> list[StoredSymbol]:
     """The symbols that a node stands for: one where it says where it is defined, else all of that id."""
-    symbols = index.symbols(of.qualname, of.scheme)
-    return [symbol for symbol in symbols if symbol.at == of.at] if of.at else symbols
+    return index.symbols_at(of.qualname, of.scheme, of.at) if of.at else index.symbols(of.qualname, of.scheme)
 
 
 def mentions_in(
