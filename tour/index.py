@@ -207,6 +207,7 @@ class _Mentions:
         count = len(numbers) // 8
         self._columns = [numbers[at * count : (at + 1) * count] for at in range(8)]
         self._by_name: dict[str, list[int]] | None = None
+        self._asked = 0
 
     def between(self, first: int, last: int) -> list[StoredMention]:
         lines = self._columns[3]
@@ -223,21 +224,23 @@ class _Mentions:
 
     def of(self, name: str, roles: frozenset[str]) -> list[StoredMention]:
         """Those of a name's last part in some roles."""
-        found = self._placed().get(name, ())
+        found = self._numbers_of(name)
         return [self._at(number) for number in found if self._strings[self._columns[0][number]] in roles]
 
-    def _placed(self) -> dict[str, list[int]]:
-        """Where each name's last part is mentioned; worked out once, for a file is asked about many names."""
+    def _numbers_of(self, name: str) -> Sequence[int]:
+        """Where a name's last part is mentioned; a file that is asked again and again is put in order by name."""
+        self._asked += 1
+        if self._by_name is None and self._asked < _OFTEN:
+            texts = {at for at, text in enumerate(self._strings) if text.endswith(name) and last_part(text) == name}
+            return [number for number, text in enumerate(self._columns[1]) if text in texts] if texts else ()
         if self._by_name is None:
             self._by_name = {}
             lists: dict[int, list[int]] = {}
             for number, text in enumerate(self._columns[1]):
-                if text in lists:
-                    lists[text].append(number)
-                else:
+                if text not in lists:
                     lists[text] = self._by_name.setdefault(last_part(self._strings[text]), [])
-                    lists[text].append(number)
-        return self._by_name
+                lists[text].append(number)
+        return self._by_name.get(name, ())
 
     def ties(self) -> set[tuple[str, str]]:
         """Each target's last part, with each role in which it is asked for."""
@@ -258,20 +261,6 @@ class _Mentions:
         """Those in some roles."""
         wanted = {number for number, text in enumerate(self._strings) if text in roles}
         return [self._at(number) for number, role in enumerate(self._columns[0]) if role in wanted]
-
-    def scopes_of(self, name: str) -> set[int]:
-        """The rows of the symbols that mention a name's last part."""
-        scopes = {self._columns[7][number] for number in self._placed().get(name, ())}
-        return {self._first_row + scope - 1 for scope in scopes if scope}
-
-    def tied_to(self, name: str) -> set[str]:
-        """The last parts of the names that something of that name is tied to."""
-        targets = {number + 1 for number, text in enumerate(self._strings) if last_part(text) == name}
-        return {
-            last_part(self._strings[number])
-            for number, target in zip(self._columns[1], self._columns[2], strict=True)
-            if target in targets
-        }
 
     def _at(self, number: int) -> StoredMention:
         role, name, target, line, column, end_line, end_column, scope = (values[number] for values in self._columns)
@@ -522,21 +511,10 @@ class Index:
         self._look_up_paths(files)
         return sorted(files, key=self._path)
 
-    def names_leading_to(self, name: str, most: int) -> set[str]:
-        """The names of the symbols that mention a name, and the names that rows tie to it.
-
-        A name that more than ``most`` files mention is asked about in the first of them only. Of operators the name
-        without its overload; of a method also its class.
-        """
-        found: set[str] = set()
-        for (file,) in self._db.execute("SELECT DISTINCT file FROM mentioned WHERE name = ? LIMIT ?", (name, most)):
-            rows = self._mentions_in(file).scopes_of(name)
-            found |= {self.symbol(row).name for row in rows}
-        for (file,) in self._db.execute("SELECT DISTINCT file FROM tied WHERE name = ? LIMIT ?", (name, most)):
-            found |= self._mentions_in(file).tied_to(name)
-        classes = "SELECT DISTINCT p.name FROM symbol s JOIN symbol p ON p.id = s.parent WHERE s.name = ?"
-        found |= {other for (other,) in self._db.execute(f"{classes} AND p.kind = 'class'", (name,))}
-        return {other.partition(".")[0] for other in found}
+    def files_mentioning(self, name: str) -> int:
+        """How many files mention a name, in any role."""
+        row = self._db.execute("SELECT count(DISTINCT file) FROM mentioned WHERE name = ?", (name,)).fetchone()
+        return int(row[0])
 
     def files_ending(self, path: str) -> list[str]:
         """The files whose path is ``path`` or ends in it, as whole parts."""
@@ -575,6 +553,7 @@ class Index:
 
 _AT_HAND, _FILES_AT_HAND = 300, 300
 """Symbols of one name, and files with their mentions, that are kept once they were asked for."""
+_OFTEN = 4
 _PLACE = attrgetter("file", "line", "column")
 
 _UNREADABLE = {

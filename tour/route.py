@@ -1,9 +1,8 @@
 """The surest way from one place to another through the links, shortest where equally sure.
 
-A best-first search over links that are worked out as it goes; every link costs one, and a link by name costs more the
-more candidates it had, so a guess is taken only where nothing surer leads there. Where the goal is known by name
-(``between``), a look backwards at who mentions whom says how far a place is from it at least (A*, Hart, Nilsson and
-Raphael 1968), and what cannot lead there is never worked out.
+A best-first search (Dijkstra) over links that are worked out as it goes; every link costs one, and a link by name costs
+more the more candidates it had, so a guess is taken only where nothing surer leads there. Between two names the search
+goes from both ends and meets in the middle.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import Callable, Sequence, Set
 from itertools import count
 from math import inf, log2
 
-from tour.index import Index
+from tour.index import Index, last_part
 from tour.links import LINKERS, Links, Node
 from tour.model import Grade, Link, LinkKind
 
@@ -24,21 +23,11 @@ LONGEST = 24
 """Links in a route: ``torch.nn.functional.batch_norm`` reaches its kernel over 20, each call of an operator from C++
 being four through generated code."""
 
-_UNTOLD = ("at::_ops::", "at::wrapper_", "torch::autograd::THPVariable_")
-"""Generated code that a look backwards says too little of: its way on is told by a name that its body does not mention
-(``links/generated.py``), or it is one of thousands alike, and the look stops before it."""
+_MOST_FILES = 40
+"""A name that more files mention leads everywhere; what leads to it is looked for from the other end only."""
 
-_MOST_NAMES = 60
-"""The look backwards ends where it would go on from more names than that: it must cost less than it saves."""
-
-_MOST_FILES = 30
-"""A name that more files mention leads everywhere; it is followed into the first of them."""
-
-
-_STANDS_FOR = {"operators/binding": 4.0, "dispatcher/entry": 2.0, "dispatcher/structured": 2.0}
-"""Rules whose links stand for generated code, and how many links lead through that code where the index has it: a
-binding, ``at::f``, ``at::_ops::f::call``, the operator; the kernel's wrapper, the kernel."""
-
+_DEARER = 4
+"""How many times as long it takes to find what leads to a place than what it leads to."""
 
 _STANDS_FOR = {"operators/binding": 4.0, "dispatcher/entry": 2.0, "dispatcher/structured": 2.0}
 """Rules whose links stand for generated code, and how many links lead through that code where the index has it: a
@@ -62,24 +51,22 @@ def surest(
     kinds: frozenset[LinkKind] = frozenset(LinkKind),
     linkers: tuple[str, ...] = tuple(LINKERS),
     longest: int = LONGEST,
-    left: Callable[[Node], float | None] = lambda node: 0.0,
 ) -> list[Link]:
     """The links of the surest route from one of ``starts`` to a link that ``arrived`` accepts.
 
-    A start is a symbol, or some lines of it. The route passes through none of ``avoid``. ``left`` says what a route
-    from a node costs at least, or ``None`` where none can be. Empty where there is no route within ``longest`` links
-    of the given kinds.
+    A start is a symbol, or some lines of it. The route passes through none of ``avoid``. Empty where there is none
+    within ``longest`` links of the given kinds.
     """
     order = count()
     # The lines count for the start alone: further on a route passes through whole symbols.
-    queue: list[tuple[float, int, float, Node, tuple[int, int] | None, list[Link]]] = [
-        (0.0, next(order), 0.0, start, lines, []) for start, lines in starts
+    queue: list[tuple[float, int, Node, tuple[int, int] | None, list[Link]]] = [
+        (0.0, next(order), start, lines, []) for start, lines in starts
     ]
     seen: set[Node] = set()
     best: tuple[float, list[Link]] | None = None
     while queue and len(seen) < MOST_EXPANDED:
-        bound, _, spent, here, within, way = heapq.heappop(queue)
-        if best is not None and best[0] <= bound:
+        spent, _, here, within, way = heapq.heappop(queue)
+        if best is not None and best[0] <= spent:
             break
         if here in seen:
             continue
@@ -93,11 +80,8 @@ def surest(
                     best = (total, [*way, link])
                 continue
             further = Node(link.target, link.target_at)
-            if further in seen or further in avoid or len(way) + 1 >= longest:
-                continue
-            rest = left(further)
-            if rest is not None:
-                heapq.heappush(queue, (total + rest, next(order), total, further, None, [*way, link]))
+            if further not in seen and further not in avoid and len(way) + 1 < longest:
+                heapq.heappush(queue, (total, next(order), further, None, [*way, link]))
     return best[1] if best else []
 
 
@@ -108,21 +92,24 @@ def between(
 
     Each alternative avoids a place that the routes before it pass through. Empty where there is no route.
     """
-    routes = [_Meeting(links, starts, goals, frozenset()).route()]
+    routes = [_Meeting(index, links, starts, goals, frozenset()).route()]
     avoided: set[Node] = set()
     while routes[-1] and len(routes) <= alternatives:
         middle = [Node(link.target, link.target_at) for link in routes[-1][:-1]]
         if not middle:
             break
         avoided.add(middle[-1])
-        routes.append(_Meeting(links, starts, goals, avoided).route())
+        routes.append(_Meeting(index, links, starts, goals, avoided).route())
     return [found for found in routes if found]
 
 
 class _Meeting:
     """A search from both ends (Pohl 1971): each step goes on where fewer places wait, until no better way can meet."""
 
-    def __init__(self, links: Links, starts: Sequence[Node], goals: Sequence[Node], avoid: Set[Node]) -> None:
+    def __init__(
+        self, index: Index, links: Links, starts: Sequence[Node], goals: Sequence[Node], avoid: Set[Node]
+    ) -> None:
+        self._index = index
         self._links = links
         self._avoid = avoid
         self._order = count()
@@ -140,7 +127,7 @@ class _Meeting:
                 break
             if self._best is not None and ahead.queue[0][0] + behind.queue[0][0] >= self._best[0]:
                 break
-            side = ahead if len(ahead.queue) <= len(behind.queue) else behind
+            side = ahead if len(ahead.queue) <= _DEARER * len(behind.queue) else behind
             spent, _, here = heapq.heappop(side.queue)
             if here in side.settled:
                 continue
@@ -161,6 +148,8 @@ class _Meeting:
 
     def _expand(self, side: _Side, here: Node, spent: float) -> None:
         other = self._behind if side is self._ahead else self._ahead
+        if side is self._behind and self._index.files_mentioning(last_part(here.qualname)) > _MOST_FILES:
+            return
         for link in self._links.leaving(here) if side is self._ahead else self._links.arriving(here):
             further = Node(link.target, link.target_at) if side is self._ahead else self._links.placed(link)
             total = spent + cost(link)
