@@ -12,11 +12,15 @@ import yaml
 
 from tour.model import Kind, Mention, Problem, Role, Symbol
 
+_BRACKET = re.compile(rb"[\[\]{}]")
+_DEEPEST = 1000
 _SCHEMA = re.compile(r"\s*(?:(\w+)::)?([\w.]+)\s*(\(.*)", re.DOTALL)
 
 
 def parse(path: str, source: bytes) -> tuple[list[Symbol], list[Mention], list[Problem]]:
     """Operators as symbols (``aten::add.Tensor``, its schema as signature), dispatch entries as mentions."""
+    if _is_too_deep(source):
+        return [], [], [Problem(path, 1, f"nested more than {_DEEPEST} deep")]
     try:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         document = yaml.compose(source, Loader=loader)
@@ -52,6 +56,16 @@ def parse(path: str, source: bytes) -> tuple[list[Symbol], list[Mention], list[P
         )
         mentions.extend(_dispatch(keys.get("dispatch"), len(symbols) - 1))
     return symbols, mentions, problems
+
+
+def _is_too_deep(source: bytes) -> bool:
+    """Whether brackets, or lists begun on one line, are nested so deep that libyaml, which recurses, would crash."""
+    depth = 0
+    for bracket in _BRACKET.findall(source):
+        depth = max(0, depth + (1 if bracket in b"[{" else -1))
+        if depth > _DEEPEST:
+            return True
+    return any(line.count(b"- ") + line.count(b"? ") > _DEEPEST for line in source.splitlines())
 
 
 def _keys(entry: yaml.Node) -> dict[str, yaml.Node]:

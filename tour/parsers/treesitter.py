@@ -31,6 +31,9 @@ pattern with a text predicate costs time in every file, and few files have what 
 LONGEST_NAME = 300
 """Bytes of a name or signature that are kept: template arguments in a generated file can run to kilobytes."""
 
+LONGEST_QUALNAME = 3000
+"""Characters of a qualified name; what is nested so deep that its name is longer is left out."""
+
 _BODIES = frozenset({"function", "method", "kernel"})
 _CONTAINERS = _BODIES | {"class", "namespace", "enum"}
 _ROLES = {f"mention.{role.value}": role for role in Role}
@@ -170,12 +173,15 @@ def _nest(
             elif around == "class":
                 kind = "method"
         outermost = kind in _UNSCOPED or namer < 0
+        qualname = name if outermost else f"{symbols[namer][1]}{dialect.separator}{name}"
+        if len(qualname) > LONGEST_QUALNAME:
+            continue
         signature = captures.get("signature")
         line, column = name_node.start_point
         symbols.append(
             (
                 kind,
-                name if outermost else f"{symbols[namer][1]}{dialect.separator}{name}",
+                qualname,
                 text(signature[0], source) if signature else "",
                 line + 1,
                 column,
@@ -218,10 +224,10 @@ def _place(
             end, scope = stack[-1] if stack else (_NOWHERE[0], -1)
         if label == "mention.call":
             # Nine mentions in ten are calls of a plain name, the same few thousand names over and over.
-            raw = source[start : node.end_byte]
+            end_byte = node.end_byte
             row, column = node.start_point
-            if (name := plain(raw)) is not None:
-                mentions.append(("call", name, None, row + 1, column, row + 1, column + len(raw), scope))
+            if end_byte - start <= LONGEST_NAME and (name := plain(source[start:end_byte])) is not None:
+                mentions.append(("call", name, None, row + 1, column, row + 1, column + end_byte - start, scope))
                 continue
         else:
             node = captures["name"][0]
@@ -242,7 +248,7 @@ _NOWHERE = (sys.maxsize, sys.maxsize, -1)
 def _plain_names(pattern: re.Pattern[bytes]) -> Callable[[bytes], str | None]:
     @lru_cache(maxsize=1 << 16)
     def plain(raw: bytes) -> str | None:
-        return raw.decode() if len(raw) <= LONGEST_NAME and pattern.fullmatch(raw) else None
+        return raw.decode() if pattern.fullmatch(raw) else None
 
     return plain
 
