@@ -10,7 +10,7 @@ from tour.parsers import branches, c_family, macros, op_yaml, python
 NO_MASK = macros.Mask()
 
 MOST_BYTES = 3_000_000
-"""Of a larger file only the beginning is read: its syntax tree and matches take up to 300 bytes for every byte of dense code.
+"""Of a larger file only the beginning is read: its syntax tree and matches take up to 300 bytes a byte of dense code.
 
 Nobody writes such a file by hand; the largest in PyTorch has 2.2 MB.
 """
