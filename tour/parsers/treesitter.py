@@ -177,6 +177,8 @@ def _nest(
         if len(qualname) > LONGEST_QUALNAME:
             continue
         signature = captures.get("signature")
+        while name_node.end_point[0] > name_node.start_point[0] and (last := name_node.child_by_field_name("name")):
+            name_node = last  # of `A::` and `f` on two lines the second says where it is
         line, column = name_node.start_point
         symbols.append(
             (
