@@ -169,6 +169,10 @@ void g() {}
     assert {("function", "a::b::c::f", 4), ("namespace", "a::b::c", 3)} <= set(names(source, Lang.CPP, "a.cpp"))
 
 
+def test_a_name_on_two_lines_stands_where_it_ends() -> None:
+    assert names("Graph A::B::\n    get() {}\n", Lang.CPP, "a.cpp") == [("function", "A::B::get", 2)]
+
+
 def test_overloads_differ_by_signature() -> None:
     parsed = parse("a.cpp", b"int f(int a) { return 1; }\nint f(float a) { return 2; }\n", Lang.CPP)
     assert [(s.qualname, s.signature) for s in parsed.symbols] == [("f", "(int a)"), ("f", "(float a)")]

@@ -86,6 +86,8 @@ class PythonScopes:
         self._orders: dict[int, tuple[list[StoredSymbol], list[Value]]] = {}
         self._methods: dict[tuple[str, str], list[StoredSymbol]] = {}
         self._made: dict[str, list[StoredMention]] = {}
+        self._passing: set[tuple[int, str]] = set()
+        """The modules whose ``*`` are being followed, and for which name: modules that import each other are common."""
 
     def module(self, name: str) -> StoredSymbol | None:
         """The module of that dotted name: a source file, else an extension module that a ``setup.py`` declares."""
@@ -422,8 +424,11 @@ class PythonScopes:
                     return found
             elif mention.target == "*" and not stars and not name.startswith("_"):
                 star = self.module(mention.name)
-                if star is not None and star is not scope and not self.is_extension(star):
-                    stars = self._module_attribute(star, name, depth - 1)
+                if star is None or self.is_extension(star) or (star.row, name) in self._passing:
+                    continue
+                self._passing.add((scope.row, name))
+                stars = self._module_attribute(star, name, depth - 1)
+                self._passing.discard((scope.row, name))
         return stars if stars or not bound else [_FOREIGN]
 
     def _absolute(self, name: str, depth: int) -> list[Value] | None:

@@ -10,6 +10,12 @@ from tour.parsers.treesitter import Records
 
 NO_MASK = macros.Mask()
 
+MOST_BYTES = 3_000_000
+"""Of a larger file only the beginning is read: its syntax tree and matches take up to 300 bytes a byte of dense code.
+
+Nobody writes such a file by hand; the largest in PyTorch has 2.2 MB.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
@@ -45,6 +51,11 @@ def parse(path: str, source: bytes, lang: Lang, mask: macros.Mask = NO_MASK) -> 
     if b"\0" in source:
         line = source.count(b"\n", 0, source.index(b"\0")) + 1
         problems.append(Problem(path, line, "holds a NUL byte"))
+    if len(source) > MOST_BYTES:
+        kept = source[: source.rfind(b"\n", 0, MOST_BYTES) + 1 or MOST_BYTES]
+        what = f"{len(source) / 1e6:.0f} MB, of which only the first {MOST_BYTES / 1e6:.0f} are read"
+        problems.append(Problem(path, kept.count(b"\n") + 1, what))
+        source = kept
     if lang is Lang.PYTHON:
         records = python.parse(path, source)
     elif lang is Lang.OPERATORS:

@@ -17,6 +17,8 @@ import yaml
 
 from tour.model import Kind, Mention, Problem, Role, Symbol
 
+_BRACKET = re.compile(rb"[\[\]{}]")
+_DEEPEST = 1000
 _SCHEMA = re.compile(r"\s*(?:(\w+)::)?([\w.]+)\s*(\(.*)", re.DOTALL)
 _CALLED = re.compile(r"([A-Za-z_][\w:]*)(?:<[\w:, ]*>)?\(")
 _NOT_FUNCTIONS = frozenset({"if", "std::tuple", "std::make_tuple", "std::vector", "not_implemented", "TensorGeometry"})
@@ -83,6 +85,8 @@ def parse_derivatives(path: str, source: bytes) -> Records:
 
 def _entries(path: str, source: bytes) -> tuple[list[yaml.Node], list[Problem]]:
     """The items of the list that the document must be."""
+    if _is_too_deep(source):
+        return [], [Problem(path, 1, f"nested more than {_DEEPEST} deep")]
     try:
         document = yaml.compose(source, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
@@ -93,6 +97,16 @@ def _entries(path: str, source: bytes) -> tuple[list[yaml.Node], list[Problem]]:
     if not isinstance(document, yaml.SequenceNode):
         return [], [Problem(path, 1, "expected a list of entries")]
     return document.value, []
+
+
+def _is_too_deep(source: bytes) -> bool:
+    """Whether brackets, or lists begun on one line, are nested so deep that libyaml, which recurses, would crash."""
+    depth = 0
+    for bracket in _BRACKET.findall(source):
+        depth = max(0, depth + (1 if bracket in b"[{" else -1))
+        if depth > _DEEPEST:
+            return True
+    return any(line.count(b"- ") + line.count(b"? ") > _DEEPEST for line in source.splitlines())
 
 
 def _keys(entry: yaml.Node) -> dict[str, yaml.Node]:

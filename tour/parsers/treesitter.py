@@ -61,6 +61,9 @@ LONGEST_NAME, LONGEST_SIGNATURE = 300, 3000
 """Bytes of a name and of a signature that are kept: template arguments in a generated file can run to kilobytes, and
 overloads are told apart by the last parameter of twenty."""
 
+LONGEST_QUALNAME = 3000
+"""Characters of a qualified name; what is nested so deep that its name is longer is left out."""
+
 _BODIES = frozenset({"function", "method", "kernel"})
 _CONTAINERS = _BODIES | {"class", "namespace", "enum"}
 _ROLES = {f"mention.{role.value}": role for role in Role}
@@ -206,12 +209,17 @@ def _nest(
                     namer = symbols[namer][7]
             kind = "method" if around == "class" else dialect.function_kind(node, name_node, source)
         outermost = kind in _UNSCOPED or namer < 0
+        qualname = name if outermost else f"{symbols[namer][1]}{dialect.separator}{name}"
+        if len(qualname) > LONGEST_QUALNAME:
+            continue
         signature = captures.get("signature")
+        while name_node.end_point[0] > name_node.start_point[0] and (last := name_node.child_by_field_name("name")):
+            name_node = last  # of `A::` and `f` on two lines the second says where it is
         line, column = name_node.start_point
         symbols.append(
             (
                 kind,
-                name if outermost else f"{symbols[namer][1]}{dialect.separator}{name}",
+                qualname,
                 text(signature[0], source, LONGEST_SIGNATURE) if signature else "",
                 line + 1,
                 column,
@@ -254,10 +262,10 @@ def _place(
             end, scope = stack[-1] if stack else (_NOWHERE[0], -1)
         if label == "mention.call":
             # Nine mentions in ten are calls of a plain name, the same few thousand names over and over.
-            raw = source[start : node.end_byte]
+            end_byte = node.end_byte
             row, column = node.start_point
-            if (name := plain(raw)) is not None:
-                mentions.append(("call", name, None, row + 1, column, row + 1, column + len(raw), scope))
+            if end_byte - start <= LONGEST_NAME and (name := plain(source[start:end_byte])) is not None:
+                mentions.append(("call", name, None, row + 1, column, row + 1, column + end_byte - start, scope))
                 continue
         else:
             node = captures["name"][0]
@@ -278,7 +286,7 @@ _NOWHERE = (sys.maxsize, sys.maxsize, -1)
 def _plain_names(pattern: re.Pattern[bytes]) -> Callable[[bytes], str | None]:
     @lru_cache(maxsize=1 << 16)
     def plain(raw: bytes) -> str | None:
-        return raw.decode() if len(raw) <= LONGEST_NAME and pattern.fullmatch(raw) else None
+        return raw.decode() if pattern.fullmatch(raw) else None
 
     return plain
 
