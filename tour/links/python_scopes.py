@@ -21,6 +21,8 @@ from tour.model import Kind, Role
 
 _FUNCTIONS = frozenset({Kind.FUNCTION, Kind.METHOD})
 _BUILTINS = frozenset(dir(builtins))
+_SAY_NOTHING = frozenset({"object", "Generic", "Protocol", "ABC", "typing.Generic", "abc.ABC"})
+"""Bases that bring no members worth a name: what such a class does not bind was set on the object."""
 _DEEPEST = 12
 """Re-exports are followed this far; deeper chains are loops."""
 
@@ -157,7 +159,7 @@ class PythonScopes:
             return [given for found in called if found.symbol is not symbol for given in self.returned(found)]
         if symbol.kind in _FUNCTIONS:
             ties = self.names(symbol.file).ties.get((symbol.row, "return"), ())
-            return [given for tie in ties for given in self._tied(tie)]
+            return _distinct(given for tie in ties for given in self._tied(tie))
         return []
 
     def _remembered(self, key: tuple[int, str], work: Callable[[], list[Value]]) -> list[Value]:
@@ -285,7 +287,8 @@ class PythonScopes:
         if symbol.kind is Kind.MODULE:
             found = self._module_attribute(symbol, name, _DEEPEST) or self._brought_by_star(symbol, name)
         elif symbol.kind is Kind.CLASS:
-            found = self._member(symbol, name)
+            made = value.is_instance and name == "__class__"
+            found = [replace(value, is_instance=False)] if made else self._member(symbol, name)
         elif symbol.kind is Kind.METHOD and not value.is_instance:
             # Only of a property does one ask for attributes.
             found = [further for given in self.returned(value) for further in self._attribute(given, name)]
@@ -329,6 +332,8 @@ class PythonScopes:
             outside: list[Value] = []
             for mention in self.names(owner.file).bases.get(owner.row, ()):
                 # A class may be named like its base; the base was bound before it.
+                if mention.name in _SAY_NOTHING:
+                    continue
                 for value in self.values(mention.name, around) or [_FOREIGN]:
                     if _is_class(value) and value.symbol and value.symbol.row != owner.row:
                         bases.append(value.symbol)
