@@ -310,13 +310,16 @@ class PythonScopes:
         ]
 
     def _own_member(self, owner: StoredSymbol, name: str) -> list[Value] | None:
-        """What a class itself binds a name to: in its body, or on ``self`` in one of its methods."""
+        """What a class itself binds a name to: in its body, on ``self`` in its methods, or right behind the class."""
         names = self.names(owner.file)
         found = self._defined(owner, name)
         only_named = found is not None and all(_is_variable(value) for value in found)
         if found is not None and not only_named:
             return found
-        if ties := names.ties.get((owner.row, f"self.{name}")):
+        ties = names.ties.get((owner.row, f"self.{name}"))
+        if ties is None and owner.parent is not None:
+            ties = names.ties.get((owner.parent, f"{owner.name}.{name}"))
+        if ties:
             return self._tied_all(ties, True) or found or []
         return found if found is not None else self._imported(owner, name, _DEEPEST)
 
