@@ -68,24 +68,13 @@ class Pair:
 def observed(path: Path) -> set[Pair]:
     pairs = set()
     for line in path.read_text().splitlines():
-        file, caller, first, last, column, end, op, through, callee_file, callee_line, callee, generator, _ = (
-            json.loads(line)
-        )
+        file, caller, first, last, column, end, *rest, _ = json.loads(line)
+        op, through, callee_file, callee_line, callee, generator = rest
         if callee.startswith("<") or caller == "<module>" or None in (first, last, column, end):
             continue
-        pairs.add(
-            Pair(
-                file.removeprefix(ROOT),
-                caller,
-                (first, last, column, end),
-                op,
-                through,
-                callee_file.removeprefix(ROOT),
-                callee_line,
-                callee,
-                generator,
-            )
-        )
+        where = (first, last, column, end)
+        names = (file.removeprefix(ROOT), callee_file.removeprefix(ROOT))
+        pairs.add(Pair(names[0], caller, where, op, through, names[1], callee_line, callee, generator))
     return pairs
 
 
@@ -101,16 +90,17 @@ class Said:
     def function(self, file: str, line: int, name: str) -> StoredSymbol | None:
         """The function that starts on a line; decorators count."""
         for symbol in self._in(file):
-            if symbol.kind in FUNCTIONS and symbol.start_line == line and symbol.name == _mangled(name, symbol):
+            if symbol.kind in FUNCTIONS and symbol.start_line == line and symbol.name == name:
                 return symbol
         return None
 
-    def around(self, file: str, line: int) -> StoredSymbol | None:
+    def around(self, file: str, line: int, name: str) -> StoredSymbol | None:
         found = None
         for symbol in self._in(file):
-            if symbol.kind in FUNCTIONS and symbol.start_line <= line <= symbol.end_line:
+            if symbol.start_line <= line <= symbol.end_line and symbol.kind in {*FUNCTIONS, Kind.CLASS}:
                 found = symbol
-        return found
+        inside = found is not None and found.kind in FUNCTIONS
+        return found if inside and found and (name.startswith("<") or found.name == name) else None
 
     def _in(self, file: str) -> list[StoredSymbol]:
         if file not in self._symbols:
@@ -149,10 +139,6 @@ class Said:
         return exact, guessed
 
 
-def _mangled(name: str, symbol: StoredSymbol) -> str:
-    return symbol.name if symbol.name.startswith("__") and name.endswith(symbol.name) else name
-
-
 def cause(pair: Pair, mention: StoredMention | None, exact: bool, callee: StoredSymbol, said: Said) -> str:
     """Why a pair was missed."""
     if pair.how != "a call is written":
@@ -176,7 +162,7 @@ def compare(pairs: set[Pair], said: Said, missed: int) -> Iterator[str]:
     sites: dict[StoredMention, list[tuple[bool, bool, str]]] = defaultdict(list)
     for pair in sorted(pairs, key=lambda pair: (pair.file, pair.where, pair.callee_file, pair.callee_line)):
         callee = said.function(pair.callee_file, pair.callee_line, pair.callee)
-        caller = said.around(pair.file, pair.where[0])
+        caller = said.around(pair.file, pair.where[0], pair.caller)
         if callee is None or caller is None:
             continue
         if said.is_decorator(pair):
@@ -202,8 +188,8 @@ def compare(pairs: set[Pair], said: Said, missed: int) -> Iterator[str]:
     lenient = [all(row[0] or row[1] for row in rows) for rows in sites.values()]
     yield ""
     yield f"Sites that we call exact and that ran a Python function: {len(right)}."
-    yield f"Right: {sum(right)} ({sum(right) / len(right):.1%}); counting also sites that ran a wrapper or an"
-    yield f"override that we list as a guess: {sum(lenient)} ({sum(lenient) / len(right):.1%})."
+    yield f"Right: {sum(right)} ({sum(right) / len(right):.1%}); counting also sites that ran a decorator's wrapper,"
+    yield f"or an override that we list as a guess: {sum(lenient)} ({sum(lenient) / len(right):.1%})."
     yield ""
     yield "| missed because | pairs |"
     yield "| --- | ---: |"

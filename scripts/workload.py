@@ -215,21 +215,14 @@ def training(torch: Any) -> None:
 
 
 def data(torch: Any) -> None:
-    from torch.utils.data import (
-        ConcatDataset,
-        DataLoader,
-        IterableDataset,
-        Subset,
-        TensorDataset,
-        WeightedRandomSampler,
-        random_split,
-    )  # fmt: skip
+    from torch.utils.data import ConcatDataset, DataLoader, IterableDataset, Subset, TensorDataset, random_split
+    from torch.utils.data import WeightedRandomSampler as Weighted
 
     pairs = TensorDataset(torch.arange(12.0), torch.arange(12))
     for options in (
         {}, {"shuffle": True, "batch_size": 4}, {"num_workers": 2, "batch_size": 4, "worker_init_fn": in_worker},
         {"num_workers": 1, "worker_init_fn": in_worker, "persistent_workers": True, "pin_memory": True},
-        {"sampler": WeightedRandomSampler([1.0] * 12, 6)},
+        {"sampler": Weighted([1.0] * 12, 6)},
     ):  # fmt: skip
         loader = DataLoader(pairs, **options)
         list(loader)

@@ -13,7 +13,7 @@ from tour.links import Links, Node, node
 
 from .conftest import MINI, MINI_VERSIONS
 
-EXPECTED = re.compile(r"(?:#|//): (\w+) (\S+)(?: -> (\S+))?(?: (exact|name))?\s*$")
+EXPECTED = re.compile(r"(?:#|//): ((?:not )?\w+) (\S+)(?: -> (\S+))?(?: (exact|name))?\s*$")
 
 
 def expectations(version: str) -> Iterator[tuple[str, int, str, str, str | None, str | None]]:
@@ -59,10 +59,14 @@ def test_expectation(
             found = links.leaving(Node(one))
             target = other
         else:
-            around = [s for s in symbols if s.start_line <= line <= s.end_line and s.kind != "variable"]
+            inside = [symbol for symbol in symbols if symbol.start_line <= line <= symbol.end_line]
+            around = [symbol for symbol in inside if symbol.kind != "variable" or symbol.line == line]
             found = [link for symbol in around for link in links.leaving(node(symbol))]
             target = one
         seen = {(link.kind.value, link.target, link.grade.value) for link in found if str(link.at) == f"{file}:{line}"}
+        if what.startswith("not "):
+            assert not [row for row in seen if row[:2] == (what[4:], target)]
+            return
         assert (what, target, grade) in seen
         assert not [row for row in seen if row[0] == what and row[2] == "exact" and grade == "name"]
 
@@ -91,3 +95,26 @@ def test_an_import_that_never_runs_is_no_link(mini: tuple[object, Index]) -> Non
     module = index.symbols("torch.functional")[0]
     imported = {link.target for link in Links(index).leaving(node(module), None, ("imports",))}
     assert "py:torch.nn.linear.Linear" in imported and "py:torch.nn.module.Module" not in imported
+
+
+def test_who_leads_to_a_symbol(mini: tuple[object, Index]) -> None:
+    _, index = mini
+    links = Links(index)
+
+    def arriving(target: str) -> set[tuple[str, str]]:
+        return {(link.kind.value, link.source) for link in links.arriving(Node(target)) if link.grade == "exact"}
+
+    assert ("calls", "py:torch.engine.use") in arriving("py:torch.engine.Both.__init__")
+    assert ("calls", "py:torch.engine.use") in arriving("py:torch.engine.Both.go")
+    assert ("calls", "py:torch.functional.einsum") in arriving("py:torch.nn.linear.Linear.__init__")  # as Layer
+    assert {("inherits", "py:torch.engine.Left"), ("inherits", "py:torch.engine.Right")} <= arriving(
+        "py:torch.engine.Base"
+    )
+    assert ("hands", "py:torch.data.loader.Loader.give") in arriving("py:torch.data.worker.work.one")
+    assert ("starts", "py:torch.data.loader.Loader.__init__") in arriving("py:torch.data.worker.work")
+    assert ("calls", "py:torch.autograd.function.cube") in arriving("py:torch.autograd.function.Cube.forward")
+    assert ("differentiates", "py:torch.autograd.function.Cube.forward") in arriving(
+        "py:torch.autograd.function.Cube.backward"
+    )
+    assert ("imports", "py:torch") in arriving("py:torch._early")
+    assert arriving("py:torch.engine.nothing") == set()

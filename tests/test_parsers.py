@@ -71,7 +71,7 @@ def test_python_module_names() -> None:
 def test_python_calls_keep_what_can_be_resolved() -> None:
     source = "a.b(1)\nsuper().f()\nsuper(A, self).f()\nx[0].g()\n(lambda: 1)()\nf(1)(2)\n"
     assert [row[1] for row in mentions(source, Lang.PYTHON)] == [
-        "a.b", "super().f", "super", "super().f", "super", "x[].g", "f",
+        "a.b", "super().f", "super", "super().f", "super", "x[].g", "f()", "f",
     ]  # fmt: skip
     assert [row[1] for row in mentions("a.b(1).c()\n(1).d()\nx().y[2].z()\n", Lang.PYTHON)] == [
         "a.b().c", "a.b", ".d", "x().y[].z", "x",
@@ -85,9 +85,12 @@ def test_python_calls_keep_what_can_be_resolved() -> None:
         ("self.x = y if z else self.w", []),
         ("x = (y if z else self.w)", [("alias", "y", "x"), ("alias", "self.w", "x")]),
         ("f = _add_docstr(torch.g, r'…')", [("alias", "torch.g", "f")]),
-        ("f = boolean_dispatch(default=False, if_true=g, if_false=h)", [("alias", "g", "f"), ("alias", "h", "f")]),
+        ("f = boolean_dispatch(default=False, if_true=g, if_false=h)",
+         [("alias", "g", "f"), ("alias", "h", "f")]),
         ("self.x = _C.Engine(1)", [("instance", "_C.Engine", "self.x")]),
-        ("x = lower(1)", []),
+        ("x = lower(1)", [("instance", "lower", "x")]),
+        ("def f():\n    x = lower(1)\n    return x", []),
+        ("def f():\n    def g(): ...\n    return g", [("alias", "g", "return")]),
         ("def f(a: C, b: Optional['D'] = None, c: int = 1) -> a.E | None: ...",
          [("instance", "a.E", "return"), ("instance", "C", "a"), ("instance", "D", "b")]),
         ("with C(1) as x: ...", [("instance", "C", "x")]),

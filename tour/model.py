@@ -95,7 +95,8 @@ class Role(StrEnum):
     ALIAS = "alias"
     """``x = a.b``, ``x = partial(a.b, …)``: ``name`` is ``a.b``, ``target`` the name bound, ``x`` or ``self.x``.
 
-    ``x = a.b[i]`` and ``a.b.append(x)`` name any element of ``a.b`` as ``a.b[]``.
+    ``x = a.b[i]`` and ``a.b.append(x)`` name any element of ``a.b`` as ``a.b[]``. For ``return f`` of a function made
+    in the same body ``target`` is ``return``.
     """
     INSTANCE = "instance"
     """``x = C(…)`` or ``x: C``: ``name`` is ``C``, ``target`` the name bound, ``x`` or ``self.x``.

@@ -66,12 +66,15 @@ def _is_function(value: Value, scopes: PythonScopes) -> bool:
 
 def _differentiated(forward: StoredSymbol, scopes: PythonScopes) -> Iterator[Link]:
     owner = scopes.class_of(forward)
-    if owner is None or all(base.qualname != _FUNCTION for base in scopes.ancestry(owner)[1:]):
+    bases = scopes.ancestry(owner)[1:] if owner else []
+    function = next((base for base in bases if base.qualname == _FUNCTION), None)
+    if owner is None or function is None:
         return
+    # Function itself only says that one of them must be there.
+    empty = {base.row for base in scopes.ancestry(function)}
     for name in _BACKWARD:
         for value in scopes.members(owner, name):
-            # Function itself only says that one of them must be there.
-            if value.symbol is not None and not value.qualname.startswith(_FUNCTION.rpartition(".")[0]):
+            if value.symbol is not None and value.symbol.parent not in empty:
                 yield Link(
                     LinkKind.DIFFERENTIATES, node(forward).id, value.node.id, value.node.at,
                     value.node.at or forward.at, f"functions/{name}", Grade.EXACT,

@@ -18,6 +18,8 @@ from tour.model import Grade, Kind, Link, LinkKind, Role
 
 MOST_CANDIDATES = 12
 """A method that more classes define says too little by its name."""
+MOST_NAMED = 180
+"""Methods of one name whose bases are looked at."""
 
 _OF_BUILTINS = frozenset(name for kind in (str, bytes, list, dict, set, tuple, int, float) for name in dir(kind))
 """Methods that an unknown receiver most likely has from the language itself."""
@@ -99,7 +101,7 @@ def _called(values: list[Value], scopes: PythonScopes) -> Iterator[_Target]:
                 yield from _forward(symbol, grade, len(values), scopes)
         elif symbol.kind is not Kind.MODULE:
             yield _Target(value.node, "scope", grade, len(values))
-            yield from _overriding(symbol, scopes)
+            yield from _overriding(value.via or symbol, scopes)
 
 
 def _special(made: Value, grade: Grade, candidates: int) -> Iterator[_Target]:
@@ -119,22 +121,25 @@ def _forward(owner: StoredSymbol, grade: Grade, candidates: int, scopes: PythonS
             yield from _special(found, grade, candidates)
 
 
-def _overriding(method: StoredSymbol, scopes: PythonScopes) -> Iterator[_Target]:
-    """The same method of subclasses, which the call runs where the object is one of theirs."""
-    owner = scopes.class_of(method) if method.kind is Kind.METHOD else None
-    if owner is None or method.name.startswith("__"):
+def _overriding(member: StoredSymbol, scopes: PythonScopes) -> Iterator[_Target]:
+    """The same method of subclasses, which the call runs where the object is one of theirs.
+
+    Of what very many override those in the same folder: of ``Module.forward`` those of ``torch.nn.modules``.
+    """
+    owner = scopes.names(member.file).rows[member.parent] if member.parent is not None else member
+    if owner.kind is not Kind.CLASS or member.name in {"__init__", "__new__"}:
         return
-    named = scopes.methods_named(method.name, method.file)
-    if len(named) > 5 * MOST_CANDIDATES:
-        return
+    named = scopes.methods_named(member.name, member.file)
+    if len(named) > MOST_NAMED:
+        folder = member.file.rpartition("/")[0]
+        named = [other for other in named if other.file.rpartition("/")[0] == folder]
     over = [
         other
         for other in named
         if (of := scopes.class_of(other)) and of.row != owner.row and owner in scopes.ancestry(of)
     ]
-    if len(over) <= MOST_CANDIDATES:
-        for other in over:
-            yield _Target(node(other), "override", Grade.NAME, len(over) + 1)
+    for other in over:
+        yield _Target(node(other), "override", Grade.NAME, len(over) + 1)
 
 
 def _by_name(mention: StoredMention, scopes: PythonScopes) -> Iterator[_Target]:
@@ -143,6 +148,17 @@ def _by_name(mention: StoredMention, scopes: PythonScopes) -> Iterator[_Target]:
     if "." not in mention.name or name in _OF_BUILTINS:
         return
     found = scopes.methods_named(name, mention.file)
+    if MOST_CANDIDATES < len(found) <= MOST_NAMED:
+        found = [symbol for symbol in found if not _overrides(symbol, found, scopes)]
     if len(found) <= MOST_CANDIDATES:
         for symbol in found:
             yield _Target(node(symbol), "name", Grade.NAME, len(found))
+        if len(found) == 1:
+            yield from _overriding(found[0], scopes)
+
+
+def _overrides(method: StoredSymbol, others: list[StoredSymbol], scopes: PythonScopes) -> bool:
+    """Whether one of the others is what the method overrides."""
+    owner = scopes.class_of(method)
+    bases = {base.row for base in scopes.ancestry(owner)[1:]} if owner else set()
+    return any(other.parent in bases for other in others)

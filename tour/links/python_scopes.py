@@ -21,6 +21,8 @@ from tour.model import Kind, Role
 
 _FUNCTIONS = frozenset({Kind.FUNCTION, Kind.METHOD})
 _BUILTINS = frozenset(dir(builtins))
+_SAY_NOTHING = frozenset({"object", "Generic", "Protocol", "ABC", "typing.Generic", "abc.ABC"})
+"""Bases that bring no members worth a name: what such a class does not bind was set on the object."""
 _DEEPEST = 12
 """Re-exports are followed this far; deeper chains are loops."""
 
@@ -193,7 +195,7 @@ class PythonScopes:
             return [given for found in called if found.symbol is not symbol for given in self.returned(found)]
         if symbol.kind in _FUNCTIONS:
             ties = self.names(symbol.file).ties.get((symbol.row, "return"), ())
-            return [given for tie in ties for given in self._tied(tie)]
+            return _distinct(given for tie in ties for given in self._tied(tie))
         return []
 
     def _remembered(self, key: tuple[int, str], work: Callable[[], list[Value]]) -> list[Value]:
@@ -321,7 +323,8 @@ class PythonScopes:
         if symbol.kind is Kind.MODULE:
             found = self._module_attribute(symbol, name, _DEEPEST) or self._brought(symbol, name)
         elif symbol.kind is Kind.CLASS:
-            found = self._member(symbol, name)
+            made = value.is_instance and name == "__class__"
+            found = [replace(value, is_instance=False)] if made else self._member(symbol, name)
         elif symbol.kind is Kind.METHOD and not value.is_instance:
             # Only of a property does one ask for attributes.
             found = [further for given in self.returned(value) for further in self._attribute(given, name)]
@@ -343,13 +346,16 @@ class PythonScopes:
         ]
 
     def _own_member(self, owner: StoredSymbol, name: str) -> list[Value] | None:
-        """What a class itself binds a name to: in its body, or on ``self`` in one of its methods."""
+        """What a class itself binds a name to: in its body, on ``self`` in its methods, or right behind the class."""
         names = self.names(owner.file)
         found = self._defined(owner, name)
         only_named = found is not None and all(_is_variable(value) for value in found)
         if found is not None and not only_named:
             return found
-        if ties := names.ties.get((owner.row, f"self.{name}")):
+        ties = names.ties.get((owner.row, f"self.{name}"))
+        if ties is None and owner.parent is not None:
+            ties = names.ties.get((owner.parent, f"{owner.name}.{name}"))
+        if ties:
             return self._tied_all(ties, True) or found or []
         return found if found is not None else self._imported(owner, name, _DEEPEST)
 
@@ -365,6 +371,8 @@ class PythonScopes:
             outside: list[Value] = []
             for mention in self.names(owner.file).bases.get(owner.row, ()):
                 # A class may be named like its base; the base was bound before it.
+                if mention.name in _SAY_NOTHING:
+                    continue
                 for value in self.values(mention.name, around) or [_FOREIGN]:
                     if _is_class(value) and value.symbol and value.symbol.row != owner.row:
                         bases.append(value.symbol)

@@ -25,6 +25,8 @@ _NO_CLASS = frozenset(
     }
 )  # fmt: skip
 """Names from the standard library that look like classes and lead nowhere in a tree."""
+_WRAPPERS = frozenset({"_add_docstr", "add_docstr", "partial", "boolean_dispatch"})
+"""What gives back the function that it takes, as ``queries/python_wrapped.scm`` knows."""
 
 
 def module_name(path: str) -> str:
@@ -69,7 +71,18 @@ def parse(path: str, source: bytes) -> Records:
         whole=lambda node: parent if (parent := node.parent) and parent.type == "decorated_definition" else node,
         is_definition=lambda node: not _is_overload(node, source),
     )
-    return records(Lang.PYTHON, path, source, dialect, module)
+    symbols, mentions, problems = records(Lang.PYTHON, path, source, dialect, module)
+    return symbols, _without_values(symbols, mentions), problems
+
+
+def _without_values(symbols: list[Symbol], mentions: list[Mention]) -> list[Mention]:
+    """Of all that functions return only the functions and classes defined in them."""
+    inner = {(symbol.parent, symbol.qualname.rpartition(".")[2]) for symbol in symbols if symbol.parent > 0}
+    return [
+        mention
+        for mention in mentions
+        if mention.role is not Role.ALIAS or mention.target != "return" or (mention.scope, mention.name) in inner
+    ]
 
 
 def absolute(module: str, package: str) -> str | None:
@@ -92,9 +105,12 @@ def _plain(node: Node, captures: Captures, source: bytes) -> str:
 
 
 def _called(node: Node, captures: Captures, source: bytes) -> str | None:
-    """``a.b.c`` as it stands, arguments and indices left out: ``a[].b``, ``a().b``; ``.b`` of any other expression."""
+    """``a.b.c`` as it stands, arguments and indices left out: ``a[].b``, ``a().b``; ``.b`` of any other expression.
+
+    ``a()`` where what a call gives is called: ``a(1)(2)``.
+    """
     name = _shape(node, source)
-    return None if name == "" or name.endswith(("()", "[]")) else name
+    return None if name == "" or name.endswith("[]") else name
 
 
 def _shape(node: Node, source: bytes) -> str:
@@ -117,7 +133,22 @@ def _element(node: Node, captures: Captures, source: bytes) -> str | None:
 
 
 def _class(node: Node, captures: Captures, source: bytes) -> str | None:
-    return _class_of(source[node.start_byte : node.end_byte])
+    """What is called or annotated, where it looks like a class; at the top of a module any function that is called."""
+    name = _class_of(source[node.start_byte : node.end_byte])
+    if name is None and _at_top(node):
+        called = _plain(node, captures, source)
+        return called if called.rpartition(".")[2] not in _WRAPPERS else None
+    return name
+
+
+def _at_top(node: Node) -> bool:
+    """Whether a call's function stands in a plain ``x = f(…)`` of a module's own body."""
+    around = node.parent
+    for kind in ("call", "assignment", "expression_statement", "module"):
+        if around is None or around.type != kind:
+            return False
+        around = around.parent
+    return True
 
 
 @lru_cache(maxsize=1 << 14)
@@ -135,7 +166,7 @@ def _bound(node: Node, captures: Captures, source: bytes) -> str | None:
         target = text(captures["target"][0], source)
         appended = "mention.alias" in captures and "method" in captures
         return f"{target}[]" if appended else target
-    if "mention.instance" in captures:
+    if "mention.instance" in captures or "mention.alias" in captures:
         return "return"
     if "mention.argument" in captures:
         return str(_position(node, text(captures["starter"][0], source).rpartition(".")[2]))

@@ -43,6 +43,7 @@
 (assignment left: [(identifier) (attribute)] @target type: (type (_) @name)) @mention.instance
 (typed_parameter . (identifier) @target type: (type (_) @name)) @mention.instance
 (typed_default_parameter name: (identifier) @target type: (type (_) @name)) @mention.instance
+(return_statement (identifier) @name) @mention.alias
 (function_definition return_type: (type (_) @name)) @mention.instance
 (as_pattern (call function: [(identifier) (attribute)] @name)
   alias: (as_pattern_target (identifier) @target)) @mention.instance

@@ -1,0 +1,1 @@
+from torch.loops import there
