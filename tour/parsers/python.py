@@ -25,8 +25,22 @@ _NO_CLASS = frozenset(
     }
 )  # fmt: skip
 """Names from the standard library that look like classes and lead nowhere in a tree."""
-_WRAPPERS = frozenset({"_add_docstr", "add_docstr", "partial", "boolean_dispatch"})
-"""What gives back the function that it takes, as ``queries/python_wrapped.scm`` knows."""
+_WRAPPERS = frozenset(
+    {
+        "_add_docstr",
+        "add_docstr",
+        "partial",
+        "boolean_dispatch",
+        "_handle_torch_function_and_wrap_type_error_to_not_implemented",
+        "_wrap_type_error_to_not_implemented",
+    }
+)
+"""What gives back the function that it takes."""
+_BRANCHES = frozenset({"if_true", "if_false"})
+_STARTERS = re.compile(r"(^|[._])(Thread|Process|Timer|spawn|start_processes)$")
+"""What starts a function given by keyword."""
+_TAKES_FIRST = re.compile(r"(^|\.)(submit|spawn|start_processes|start_new_thread)$")
+"""What starts its first argument."""
 
 
 def module_name(path: str) -> str:
@@ -60,10 +74,10 @@ def parse(path: str, source: bytes) -> Records:
             Role.FROM: imported_from,
             Role.SOURCE: _plain,
             Role.SKIP: _plain,
-            Role.ALIAS: _element,
+            Role.ALIAS: _aliased,
             Role.INSTANCE: _class,
-            Role.START: _plain,
-            Role.ARGUMENT: _element,
+            Role.START: _started,
+            Role.ARGUMENT: _handed,
         },
         mention_target=_bound,
         role=_role,
@@ -127,9 +141,38 @@ def _shape(node: Node, source: bytes) -> str:
     return ""
 
 
-def _element(node: Node, captures: Captures, source: bytes) -> str | None:
+def _aliased(node: Node, captures: Captures, source: bytes) -> str | None:
     """A name, or ``a.b[]`` for any element of ``a.b``."""
+    if "method" in captures and text(captures["method"][0], source) != "append":
+        return None
+    if "branch" in captures and text(captures["branch"][0], source) not in _BRANCHES:
+        return None
+    if "wrapper" in captures:
+        wrapper = text(captures["wrapper"][0], source).rpartition(".")[2]
+        if wrapper not in _WRAPPERS or (wrapper == "boolean_dispatch") != ("branch" in captures):
+            return None
     return _shape(node, source) or None
+
+
+def _started(node: Node, captures: Captures, source: bytes) -> str | None:
+    """The function that is handed to a thread, a process or a pool of them."""
+    starter = text(captures["target"][0], source)
+    if "keyword" in captures:
+        fits = text(captures["keyword"][0], source) in {"target", "fn", "function"} and _STARTERS.search(starter)
+    else:
+        fits = _TAKES_FIRST.search(starter)
+    return _plain(node, captures, source) if fits else None
+
+
+def _handed(node: Node, captures: Captures, source: bytes) -> str | None:
+    """What a started function gets."""
+    starter = text(captures["starter"][0], source)
+    if "keyword" in captures:
+        wanted = "kwargs" if "target" in captures else "args"
+        fits = text(captures["keyword"][0], source) == wanted and _STARTERS.search(starter)
+    else:
+        fits = re.search(r"\.submit$", starter)
+    return _shape(node, source) or None if fits else None
 
 
 def _class(node: Node, captures: Captures, source: bytes) -> str | None:
