@@ -60,7 +60,9 @@ def absent(name: str, tree: Tree, index: Index) -> str | None:
     }[home]
     if bound & homes or last in strings(tree):
         return None
-    return "no operator, table row or string of that name" if not bound else f"bound elsewhere: {', '.join(sorted(bound))}"
+    return (
+        "no operator, table row or string of that name" if not bound else f"bound elsewhere: {', '.join(sorted(bound))}"
+    )
 
 
 def is_found(answer: Answer) -> bool:

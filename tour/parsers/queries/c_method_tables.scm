@@ -17,5 +17,5 @@
 ; What Python calls for `len(x)`, `x[i]` and `x[i] = y`: the place in the table says which it is
 ((declaration
    type: (_) @type
-   declarator: (init_declarator value: (initializer_list (identifier) @name @target @slot @mention.entry)))
+   declarator: (init_declarator value: (initializer_list (identifier) @name @target @mention.entry) @slot))
  (#eq? @type "PyMappingMethods"))
