@@ -175,7 +175,7 @@ def exported(library: Path) -> set[str]:
     return names
 
 
-def against_library(operators: Operators, library: Path, misses: bool) -> None:
+def against_library(operators: Operators, tree: Tree, library: Path, misses: bool) -> None:
     """The third table."""
     names = exported(library)
     count = Count()
@@ -191,7 +191,13 @@ def against_library(operators: Operators, library: Path, misses: bool) -> None:
         if name in names:
             count.good += 1
         else:
-            count.rest["not exported"].append(f"{name} ({link.target_at}) for {link.source}")
+            file = link.target_at.file if link.target_at else ""
+            text = tree.read(file).decode("utf-8", "replace") if file else ""
+            declared = re.search(r"_native\.h>|NativeFunctions\.h>", text)
+            base = link.source.removeprefix("op:aten::").partition(".")[0].rstrip("_")
+            hidden = not declared or ("NativeFunctions.h>" not in text and f"ops/{base}_native.h>" not in text)
+            why = "hidden: the file does not include its declaration" if hidden else "not exported"
+            count.rest[why].append(f"{name} ({link.target_at}) for {link.source}")
     print(f"| distinct CPU and composite kernels, exported by `{library.name}` | {count.share()} |")
     tell(count, misses)
 
@@ -221,7 +227,7 @@ def main() -> None:
             against_generated(operators, tree, options.misses)
             library = options.library or LIBRARY.get(version)
             if library and library.exists():
-                against_library(operators, library, options.misses)
+                against_library(operators, tree, library, options.misses)
         print("\n".join(["", *LISTED]))
         LISTED.clear()
 

@@ -198,7 +198,8 @@ class _Search:
         elif symbol.kind is Kind.VARIABLE:
             for other in self._links.same_as(symbol):
                 further = Link(LinkKind.IMPORTS, at.id, other.id, other.at, symbol.at, "layers/alias", Grade.EXACT)
-                self._python(other, depth + 1, further)
+                go_on = self._operator if other.scheme == "op" else self._python
+                go_on(other, depth + 1, further)
         else:
             for way in self._out_of_python(at):
                 below = depth

@@ -10,10 +10,11 @@ matched from its end.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tour.index import Index, StoredMention, StoredSymbol, last_part
-from tour.links.cpp_scopes import cpp_targets
+from tour.links.cpp_scopes import cases, cpp_targets
 from tour.links.nodes import Node, mentions_in, node, stored
 from tour.links.operators import MOST_CANDIDATES
 from tour.links.python_scopes import HOMES, PythonScopes, binding_name
@@ -29,6 +30,10 @@ _GENERATED = {
     },
 }
 """The files that hold the bindings of a module or type (``tools/autograd/gen_python_functions.py``, ``gen``)."""
+
+
+_MODULE = re.compile(r"(?i)(?:^|_)m$|module|^_C$")
+"""What a module that is handed to a function is called there; anything else that is handed in is a class."""
 
 
 def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes: PythonScopes) -> Iterator[Link]:
@@ -119,7 +124,7 @@ def _row(index: Index, row: StoredMention, source: str, kind: LinkKind, *, sure:
     if not found:
         yield from _made_for(index, row, source)
     here = [symbol for symbol in found if symbol.file == row.file] or found
-    exact = sure and (by_scope or len({symbol.qualname for symbol in here}) == 1) and len(here) <= 2
+    exact = sure and (by_scope or cases(here) == 1)
     rule = "bindings/pybind11" if "." in row.name else "bindings/table-row"
     for symbol in here[:MOST_CANDIDATES]:
         yield Link(
@@ -146,8 +151,8 @@ def _bound_to(index: Index, source: Node, scopes: PythonScopes) -> Iterator[Link
     owner, _, name = binding_name(source.qualname).rpartition(".")
     homes = [owner, *(home for home, known in HOMES if known == f"{owner}.")]
     homes = [home.rstrip(".") for home in homes]
-    if owner == "torch":  # whose `__init__` takes all that C++ puts on the extension module
-        homes.append("torch._C")
+    if owner == "torch" and not any(row.name == f"torch.{name}" for row in index.mentions_of(name, Role.GENERATE)):
+        homes.append("torch._C")  # all of which `torch/__init__.py` takes, before the generated functions
     if name == "__delitem__":  # CPython has one slot for both
         name = "__setitem__"
     modules = [found for home in homes if (found := _extension(scopes, home)) is not None]
@@ -185,11 +190,16 @@ def _is_on(index: Index, row: StoredMention, home: str, scopes: PythonScopes) ->
     if "." in row.name:  # pybind11: the path of owners inside the extension module
         path = python_path(index, row, scopes).rpartition(".")[0]
         if module is not None and scopes.is_extension(module):
-            return not path
+            return not path and not _is_other_module(index, row)
         return bool(path) and f".{home}".endswith(f".{path}")
     if module is not None:
         return any(_holds(table, row) for table in _registered(index, module, scopes))
     return any(_holds(table, row) for table in _of_type(index, last_part(home)))
+
+
+def _is_other_module(index: Index, row: StoredMention) -> bool:
+    """Whether a row stands in the block that makes an extension module of its own."""
+    return row.scope is not None and "PYBIND11_MODULE" in index.symbol(row.scope).qualname
 
 
 def python_path(index: Index, row: StoredMention, scopes: PythonScopes) -> str:
@@ -201,14 +211,18 @@ def python_path(index: Index, row: StoredMention, scopes: PythonScopes) -> str:
     for _ in range(8):
         if not held:
             break
-        owners = [mention for mention in made if mention.role is Role.OWNER and mention.target == held]
+        kept = [mention for mention in made if mention.role is Role.OWNER]
+        # a chain of `.def`s stands on a class by its Python name, other rows on the variable that holds it
+        owners = [each for each in kept if each.target == held] or [
+            each for each in kept if last_part(each.name) == held
+        ]
         if owners:
             path = f"{last_part(owners[-1].name)}.{path}"
             held = owners[-1].name.rpartition(".")[0]
             continue
         names = [mention.name for mention in made if mention.role is Role.ALIAS and mention.target == held]
         if not names or names[-1] == held:
-            break
+            return path if _MODULE.search(held) else f"{held}.{path}"
         held = names[-1]
     return path
 
