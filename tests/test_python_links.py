@@ -16,6 +16,7 @@ LOADER = "torch.utils.data.dataloader"
 MULTI = f"{LOADER}._MultiProcessingDataLoaderIter"
 WORKER = "torch.utils.data._utils.worker._worker_loop"
 PIN = "torch.utils.data._utils.pin_memory._pin_memory_loop"
+DECODER = "torch.nn.modules.transformer.TransformerDecoderLayer"
 MODULE = "torch.nn.modules.module.Module"
 PARALLEL = "torch.nn.parallel"
 
@@ -44,7 +45,7 @@ FACTS = [
     (f"{MODULE}.to", "calls", f"{MODULE}._apply"),
     (f"{MODULE}.to", "calls", "torch._C._nn._parse_to"),
     ("torch._tensor.Tensor.backward", "calls", "torch.autograd.backward"),
-    ("torch.nn.modules.transformer.TransformerDecoderLayer._ff_block", "calls", "torch.nn.modules.linear.Linear.forward"),
+    (f"{DECODER}._ff_block", "calls", "torch.nn.modules.linear.Linear.forward"),
 ]  # fmt: skip
 """From, how, to: exact in both trees."""
 

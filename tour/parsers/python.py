@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from tree_sitter import Node
 
-from tour.model import Lang, Role
+from tour.model import Lang, MentionFields, Role, SymbolFields
 from tour.parsers.treesitter import Captures, Dialect, Records, records, text
 
 _PLAIN = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
@@ -75,13 +75,13 @@ def parse(path: str, source: bytes) -> Records:
     return symbols, _without_values(symbols, mentions), problems
 
 
-def _without_values(symbols: list[Symbol], mentions: list[Mention]) -> list[Mention]:
+def _without_values(symbols: list[SymbolFields], mentions: list[MentionFields]) -> list[MentionFields]:
     """Of all that functions return only the functions and classes defined in them."""
-    inner = {(symbol.parent, symbol.qualname.rpartition(".")[2]) for symbol in symbols if symbol.parent > 0}
+    inner = {(parent, qualname.rpartition(".")[2]) for _, qualname, *_, parent, _ in symbols if parent > 0}
     return [
         mention
         for mention in mentions
-        if mention.role is not Role.ALIAS or mention.target != "return" or (mention.scope, mention.name) in inner
+        if mention[0] != "alias" or mention[2] != "return" or (mention[7], mention[1]) in inner
     ]
 
 
