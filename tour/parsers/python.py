@@ -16,6 +16,7 @@ from tour.parsers.treesitter import Captures, Dialect, Records, records, text
 
 _PLAIN = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _OPTIONAL = re.compile(r"(?:\w+\.)*Optional\[(.*)\]|(.*)\|None|None\|(.*)")
+_LONGEST_CHAIN = 40
 _CLASS = re.compile(r"(?:\w+\.)*_*[A-Z]\w*")
 _NO_CLASS = frozenset(
     {
@@ -114,17 +115,24 @@ def _called(node: Node, captures: Captures, source: bytes) -> str | None:
 
 
 def _shape(node: Node, source: bytes) -> str:
-    """A chain of attributes, calls and indices; ``""`` where it does not start with a name."""
-    if node.type == "identifier":
-        return text(node, source)
-    if node.type == "attribute":
-        value, attribute = node.child_by_field_name("object"), node.child_by_field_name("attribute")
-        return f"{_shape(value, source)}.{text(attribute, source)}" if value and attribute else ""
-    for kind, field, mark in (("call", "function", "()"), ("subscript", "value", "[]")):
-        if node.type == kind and (value := node.child_by_field_name(field)):
-            inner = _shape(value, source)
-            return f"{inner}{mark}" if inner and not inner.startswith(".") else ""
-    return ""
+    """A chain of attributes, calls and indices; ``""`` where it does not start with a name, or goes on for ever."""
+    marks: list[str] = []
+    while node.type != "identifier":
+        if node.type == "attribute":
+            inner, attribute = node.child_by_field_name("object"), node.child_by_field_name("attribute")
+            mark = f".{text(attribute, source)}" if attribute else ""
+        elif node.type == "call":
+            inner, mark = node.child_by_field_name("function"), "()"
+        elif node.type == "subscript":
+            inner, mark = node.child_by_field_name("value"), "[]"
+        else:
+            inner, mark = None, ""
+        marks.append(mark)
+        if inner is None or not mark or len(marks) > _LONGEST_CHAIN:
+            # of what is no name only the last attribute can say something
+            return marks[0] if marks[0].startswith(".") else ""
+        node = inner
+    return text(node, source) + "".join(reversed(marks))
 
 
 def _element(node: Node, captures: Captures, source: bytes) -> str | None:
