@@ -260,6 +260,8 @@ class _Search:
         leaving = self._links.leaving(at, None, ("bindings", "operators"))
         generated = [found for found in leaving if found.kind is LinkKind.GENERATES]
         bound = [found for found in leaving if found.kind is LinkKind.BINDS]
+        if generated:  # rows of that name on something else say nothing then
+            bound = [found for found in bound if found.grade is Grade.EXACT]
         if generated and not bound:
             self._stems.add(_stem(last_part(at.qualname)))
             if self.found.add(Lane.GENERATED, at, depth, link, place=generated[0].at):
@@ -330,13 +332,14 @@ class _Search:
         """The links of a function that carry its work on, looked for only in lines that could hold one."""
         lines: dict[int, None] = {}
         generated = lane_of(symbol.at) is Lane.GENERATED
+        reads = symbol.name == "fn"  # of a property, whose operator has a name of its own
         for mention in self._index.mentions_between(symbol.file, symbol.start_line, symbol.end_line):
             name = last_part(mention.name)
             if mention.role is Role.LAUNCH or (
                 mention.role is Role.CALL
                 and not _CAPITALS.fullmatch(name)
                 and not mention.name.startswith(("std::", "c10::"))
-                and (generated or not mention.name.startswith(".") or self._likeness(name) == 2)
+                and (generated or not mention.name.startswith(".") or reads or self._likeness(name) == 2)
             ):
                 lines[mention.line] = None
         at = node(symbol)
@@ -358,7 +361,7 @@ class _Search:
             if lane_of(symbol.at) is Lane.GENERATED:
                 return link.grade is Grade.EXACT
             if binding:
-                return self._likeness(name) == 2
+                return self._likeness(name) == 2 or symbol.name == "fn"
             return bool(self._likeness(name)) and link.candidates <= 3 and "_backward" not in name
         if link.target_at is None or link.target == symbol.id:
             return False

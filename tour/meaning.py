@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from tour.errors import TourError
 from tour.index import Index, StoredSymbol, last_part
-from tour.links import Links, Node, node
+from tour.links import Links, Node, node, operators_named
 from tour.links.operators import functions
 from tour.model import Kind
 
@@ -173,6 +173,8 @@ def _dotted(name: str, index: Index, links: Links) -> tuple[Node, ...]:
     full = f"{SPOKEN[head]}.{rest}" if head in SPOKEN else name
     if head in _VARIABLES:
         full = f"torch.Tensor.{rest}"
+    if operators := operators_named(index, full):
+        return tuple(operators)
     if found := _python(full, index, links):
         return found
     if not full.startswith("torch.") and (found := _python(f"torch.{full}", index, links)):

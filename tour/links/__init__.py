@@ -26,11 +26,11 @@ from tour.links import (
     stubs,
     threads,
 )
-from tour.links.nodes import Node, mentions_of_symbol, node, stored
+from tour.links.nodes import Node, mentions_of_symbol, node, operators_named, stored
 from tour.links.python_scopes import PythonScopes
 from tour.model import Grade, Link, LinkKind, Role
 
-__all__ = ["LINKERS", "Links", "Node", "node", "stored"]
+__all__ = ["LINKERS", "Links", "Node", "node", "operators_named", "stored"]
 
 Linker = Callable[[Index, Node, "tuple[int, int] | None", PythonScopes], Iterator[Link]]
 

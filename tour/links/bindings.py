@@ -114,6 +114,10 @@ def _row(index: Index, row: StoredMention, source: str, kind: LinkKind, *, sure:
     found = [symbol for symbol in found if symbol.kind is not Kind.MACRO]
     if not found and "::" in row.target:  # a member that the class inherits
         found, by_scope = cpp_targets(index, row.target.rpartition("::")[0], scope)
+        # the getter of a tensor's property runs its class's `fn` (torch/csrc/autograd/python_variable.cpp, GetterBase)
+        found = [run for owner in found for run in index.symbols(f"{owner.qualname}::fn", "cpp")] or found
+    if not found:
+        yield from _made_for(index, row, source)
     here = [symbol for symbol in found if symbol.file == row.file] or found
     exact = sure and (by_scope or len({symbol.qualname for symbol in here}) == 1) and len(here) <= 2
     rule = "bindings/pybind11" if "." in row.name else "bindings/table-row"
@@ -124,11 +128,28 @@ def _row(index: Index, row: StoredMention, source: str, kind: LinkKind, *, sure:
         )  # fmt: skip
 
 
+def _made_for(index: Index, row: StoredMention, source: str) -> Iterator[Link]:
+    """A row that names a function which code generation writes (``THPVariable_add``) → the operators behind it."""
+    written, _, name = (row.target or "").rpartition("::")[2].partition("_")
+    if written != "THPVariable" or not name:
+        return
+    home = "torch.Tensor" if "variable_methods" in row.file else "torch"
+    for made in index.mentions_of(name, Role.GENERATE):
+        for operator in index.symbols(made.target or "", "op") if made.name == f"{home}.{name}" else ():
+            yield Link(
+                LinkKind.GENERATES, source, operator.id, operator.at, row.at, "bindings/generated-row", Grade.EXACT
+            )
+
+
 def _bound_to(index: Index, source: Node, scopes: PythonScopes) -> Iterator[Link]:
     """``torch._C.f``, ``torch._C.C.f``, ``torch.Tensor.f`` → the C++ function in the row that binds the name."""
     owner, _, name = binding_name(source.qualname).rpartition(".")
     homes = [owner, *(home for home, known in HOMES if known == f"{owner}.")]
     homes = [home.rstrip(".") for home in homes]
+    if owner == "torch":  # whose `__init__` takes all that C++ puts on the extension module
+        homes.append("torch._C")
+    if name == "__delitem__":  # CPython has one slot for both
+        name = "__setitem__"
     modules = [found for home in homes if (found := _extension(scopes, home)) is not None]
     if not modules and owner not in {"torch", "torch.Tensor"}:
         return

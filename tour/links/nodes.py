@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tour.index import Index, StoredMention, StoredSymbol
 from tour.model import At, Kind, Role
 
+_OPS = re.compile(r"(?:torch\.)?ops\.(\w+)\.(\w+)(?:\.(\w+))?")
 _FUNCTIONS = frozenset({Kind.FUNCTION, Kind.METHOD, Kind.KERNEL})
 
 
@@ -37,6 +39,17 @@ def node(symbol: StoredSymbol) -> Node:
 def stored(index: Index, of: Node) -> list[StoredSymbol]:
     """The symbols that a node stands for: one where it says where it is defined, else all of that id."""
     return index.symbols_at(of.qualname, of.scheme, of.at) if of.at else index.symbols(of.qualname, of.scheme)
+
+
+def operators_named(index: Index, name: str) -> list[Node]:
+    """The operators that ``torch.ops.aten.add`` stands for: its overloads, or the one that ``….add.Tensor`` names."""
+    found = _OPS.fullmatch(name)
+    if found is None:
+        return []
+    operators = index.operators(found[1], found[2])
+    if found[3] not in (None, "default"):
+        operators = [operator for operator in operators if operator.name == f"{found[2]}.{found[3]}"]
+    return [node(operator) for operator in operators]
 
 
 def mentions_in(

@@ -80,7 +80,7 @@ def _called(index: Index, source: Node, lines: tuple[int, int] | None) -> Iterat
             if candidates > MOST_CANDIDATES:
                 continue
             for operator in found:
-                sure = candidates == 1 and not mention.name.startswith(".")
+                sure = candidates == 1 and (not mention.name.startswith(".") or _reads(symbol))
                 yield Link(
                     LinkKind.CALLS, source.id, operator.id, operator.at, mention.at, "operators/wrapper",
                     Grade.EXACT if sure else Grade.NAME, candidates,
@@ -88,7 +88,12 @@ def _called(index: Index, source: Node, lines: tuple[int, int] | None) -> Iterat
 
 
 def _binds(symbol: StoredSymbol) -> bool:
-    return symbol.name.startswith(("THPVariable_", "dispatch_"))
+    return symbol.name.startswith(("THPVariable_", "dispatch_")) or _reads(symbol)
+
+
+def _reads(symbol: StoredSymbol) -> bool:
+    """Whether it is what a property of ``Tensor`` runs: its only argument is the tensor."""
+    return bool(re.search(r"(?:^|::)Property\w+::fn$", symbol.qualname))
 
 
 def functions(index: Index, name: str) -> list[StoredSymbol]:

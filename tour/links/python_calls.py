@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tour.index import Index, StoredMention, StoredSymbol, last_part
-from tour.links.nodes import Node, mentions_in, node, stored
+from tour.links.nodes import Node, mentions_in, node, operators_named, stored
 from tour.links.python_scopes import PythonScopes, Value
 from tour.model import Grade, Kind, Link, LinkKind, Role
 
@@ -40,7 +40,7 @@ def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes
         return
     for symbol in stored(index, source):
         if symbol.kind is Kind.VARIABLE:
-            yield from _stands_for(symbol, source, scopes)
+            yield from _stands_for(index, symbol, source, scopes)
             continue
         for mention in mentions_in(index, symbol, lines, Role.CALL):
             yield from links_of(index, source, mention, scopes)
@@ -55,15 +55,32 @@ def links_of(index: Index, source: Node, mention: StoredMention, scopes: PythonS
         )  # fmt: skip
 
 
-def _stands_for(symbol: StoredSymbol, source: Node, scopes: PythonScopes) -> Iterator[Link]:
+def _stands_for(index: Index, symbol: StoredSymbol, source: Node, scopes: PythonScopes) -> Iterator[Link]:
     """``conv1d = _add_docstr(torch.conv1d, …)``: to call the one is to call the other."""
     if symbol.parent is None:
         return
-    around = scopes.names(symbol.file).rows[symbol.parent]
-    for value in scopes.values(symbol.name, around):
-        if not value.is_foreign and not value.is_instance and value.node.id != source.id:
-            grade = Grade.EXACT if value.is_sure else Grade.NAME
-            yield Link(LinkKind.CALLS, source.id, value.node.id, value.node.at, symbol.at, "python_calls/alias", grade)
+    names = scopes.names(symbol.file)
+    around = names.rows[symbol.parent]
+    found = [
+        value
+        for value in scopes.values(symbol.name, around)
+        if not value.is_foreign and not value.is_instance and value.node.id != source.id
+    ]
+    for value in found:
+        grade = Grade.EXACT if value.is_sure else Grade.NAME
+        yield Link(LinkKind.CALLS, source.id, value.node.id, value.node.at, symbol.at, "python_calls/alias", grade)
+    for tie in names.ties.get((symbol.parent, symbol.name), ()) if not found else ():
+        for made in _made_elsewhere(index, tie):
+            yield Link(LinkKind.CALLS, source.id, made.id, made.at, tie.at, "python_calls/alias", Grade.EXACT)
+
+
+def _made_elsewhere(index: Index, tie: StoredMention) -> Iterator[Node]:
+    """What no Python defines: an operator of ``torch.ops``, or the generated function that takes its own place
+    (``istft = _add_docstr(torch.istft, …)``, which ``torch`` then takes back)."""
+    if operators := operators_named(index, tie.name):
+        yield from operators
+    elif any(made.name == tie.name for made in index.mentions_of(last_part(tie.name), Role.GENERATE)):
+        yield Node(f"py:{tie.name}")
 
 
 def targets(index: Index, mention: StoredMention, scopes: PythonScopes) -> list[_Target]:

@@ -17,6 +17,10 @@ from tour.parsers.treesitter import Captures, Dialect, Records, records, text
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 _STRUCTURED = re.compile(r"TORCH_(?:PRECOMPUTE_)?(IMPL|META)_FUNC2?\s*\(([\w\s,]+)\)")
 _STRINGS = re.compile(r'"((?:[^"\\]|\\.)*)"|R"\((.*?)\)"', re.DOTALL)
+_SLOTS = ("__len__", "__getitem__", "__setitem__")
+"""What Python calls by its place in ``PyMappingMethods`` (CPython, ``object.h``)."""
+_WRAPPED = re.compile(r"(?:\w+::)*TypeError_to_NotImplemented_<([\w:]+)>")
+"""A template that runs its argument (``torch/csrc/autograd/python_torch_functions.h``)."""
 _QUALIFIED = re.compile(r"(::)?~?[A-Za-z_]\w*(::~?[A-Za-z_]\w*)*")
 
 
@@ -114,6 +118,10 @@ def _bound_name(node: Node, source: bytes) -> str | None:
 
 def _entry(node: Node, captures: Captures, source: bytes) -> str | None:
     """A table row's Python name; of pybind11 with what it is defined on: ``m.f``, ``Future.wait``."""
+    if "slot" in captures:
+        around = node.parent
+        at = [child.id for child in around.named_children if child.type != "comment"].index(node.id) if around else 0
+        return _SLOTS[at] if at < len(_SLOTS) else None
     if node.type not in {"string_literal", "raw_string_literal"} or _library(node, source) is not None:
         return None
     name = text(node, source).strip('"')
@@ -200,6 +208,8 @@ def _last_identifier(node: Node, captures: Captures, source: bytes) -> str | Non
             break
     if node.type == "call_expression":
         node = node.child_by_field_name("function") or node
+    if wrapped := _WRAPPED.fullmatch(text(node, source)):
+        return wrapped[1]
     name = without_template_arguments(text(node, source)).lstrip("&( ").rstrip(") ")
     if _QUALIFIED.fullmatch(name):
         return name

@@ -42,6 +42,7 @@ GRAMMARS: dict[Lang, tuple[str, str, tuple[tuple[bytes, str], ...]]] = {
             (b"add_docstr(", "python_wrapped.scm"),
             (b"boolean_dispatch(", "python_wrapped.scm"),
             (b"partial(", "python_wrapped.scm"),
+            (b"type_error_to_not_implemented(", "python_wrapped.scm"),
             (b"Thread(", "python_threads.scm"),
             (b"Process(", "python_threads.scm"),
             (b"spawn(", "python_threads.scm"),

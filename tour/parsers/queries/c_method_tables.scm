@@ -13,3 +13,9 @@
    function: (identifier) @callee
    arguments: (argument_list (_) . (_) @name)) @mention.table
  (#eq? @callee "THPUtils_addPyMethodDefs"))
+
+; What Python calls for `len(x)`, `x[i]` and `x[i] = y`: the place in the table says which it is
+((declaration
+   type: (_) @type
+   declarator: (init_declarator value: (initializer_list (identifier) @name @target @mention.entry) @slot))
+ (#eq? @type "PyMappingMethods"))
