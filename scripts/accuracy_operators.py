@@ -120,7 +120,7 @@ def generated(folder: Path) -> Kernels:
     for file in sorted((folder / "aten/src/ATen").glob("Register*.cpp")):
         text = file.read_text(encoding="utf-8")
         bases = dict(_STRUCT.findall(text))
-        bodies = {name: body for name, body in _WRAPPER.findall(text)}
+        bodies = dict(_WRAPPER.findall(text))
         for key, block in _BLOCK.findall(text):
             for operator, wrapper in _REGISTERED.findall(block):
                 body = bodies.get(wrapper, f"return {wrapper}(")

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from ctypes import POINTER, byref, c_uint
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ _OPTIONS = 0x4 | 0x100 | 0x40 | 0x800 | 0x200
 (``clang-c/Index.h``): bodies in headers are skipped, and a missing header does not mute what follows."""
 
 _MISSING = re.compile(r"'([^']+)' file not found")
-_OPERATOR = re.compile(r"(?:at::_ops::|_ops::)(\w+)::call")
+_STRUCT = re.compile(rb"_ops::(\w+)::call")
 _SPACES = {cindex.CursorKind.NAMESPACE, cindex.CursorKind.CLASS_DECL, cindex.CursorKind.STRUCT_DECL,
            cindex.CursorKind.CLASS_TEMPLATE, cindex.CursorKind.UNION_DECL, cindex.CursorKind.ENUM_DECL,
            cindex.CursorKind.CLASS_TEMPLATE_PARTIAL_SPECIALIZATION}  # fmt: skip
@@ -61,12 +62,12 @@ def understand(path: Path, arguments: list[str]) -> Understood:
     unit = cindex.Index.create().parse(str(path), args=arguments, options=_OPTIONS)
     errors = [found for found in unit.diagnostics if found.severity >= cindex.Diagnostic.Error]
     missing = dict.fromkeys(match[1] for found in errors if (match := _MISSING.search(found.spelling)))
-    calls: dict[tuple[int, int], Called] = {}
+    calls: dict[tuple[int, int, str], Called] = {}
     main = str(path)
     for cursor in unit.cursor.get_children():
         if cursor.location.file is not None and cursor.location.file.name == main:
             for call in _calls(cursor, main):
-                calls.setdefault((call.line, call.column), call)
+                calls.setdefault((call.line, call.column, call.qualname), call)
     return Understood(sorted(calls.values(), key=lambda call: (call.line, call.column)), list(missing), len(errors))
 
 
@@ -136,26 +137,37 @@ def _path(cursor: Any) -> list[str]:
 
 
 def _struct(target: Any) -> str | None:
-    """Of ``at::f`` or ``Tensor::f`` in a generated header the struct that its body calls."""
+    """Of ``at::f`` or ``Tensor::f`` in a generated header the struct that its body asks."""
     file = target.location.file
-    if file is None or not ("/ATen/ops/" in file.name or file.name.endswith("/TensorBody.h")):
+    if file is None:
         return None
-    start, end = target.extent.start, target.extent.end
-    body = _text(file.name)[start.offset : end.offset + 400]
-    if file.name.endswith("/TensorBody.h") and "_ops::" not in body[: end.offset - start.offset]:
-        inside = re.search(rf"inline [^;{{}}]*Tensor::{re.escape(target.spelling)}\\b", "")
-        return None if inside is None else None
-    found = _OPERATOR.search(body)
-    return found[1] if found else None
+    if file.name.endswith("/ATen/core/TensorBody.h"):
+        start, end = target.extent.start.offset, target.extent.end.offset
+        declared = _source(file.name)[start:end].decode("utf-8", "replace")
+        return _methods(file.name).get((target.spelling, _types(declared)))
+    if "/ATen/ops/" not in file.name:
+        return None
+    found = _STRUCT.search(_source(file.name), target.extent.start.offset, target.extent.end.offset + 400)
+    return found[1].decode() if found else None
 
 
-_texts: dict[str, str] = {}
+@cache
+def _source(path: str) -> bytes:
+    return Path(path).read_bytes()
 
 
-def _text(path: str) -> str:
-    if path not in _texts:
-        _texts[path] = Path(path).read_text(errors="replace")
-    return _texts[path]
+@cache
+def _methods(path: str) -> dict[tuple[str, str], str]:
+    """The struct that each method of ``Tensor`` asks, by name and parameters; the bodies stand below the class."""
+    text = _source(path).decode("utf-8", "replace")
+    found = re.finditer(r"inline [^;{}]*?\bTensor::(\w+)\(([^{}]*?)\)[^{}()]*\{[^{}]*?_ops::(\w+)::call", text)
+    return {(match[1], _types(f"({match[2]})")): match[3] for match in found}
+
+
+def _types(declaration: str) -> str:
+    """A parameter list as text, defaults left out."""
+    inner = declaration[declaration.find("(") + 1 : declaration.rfind(")")]
+    return "".join(re.sub(r"\s*=\s*[^,(){}]*(?:[({][^(){}]*[)}])?", "", inner).split())
 
 
 # The binding leaves this one out; where a call stands in a macro's argument only it says where it is written.
