@@ -87,7 +87,7 @@ def links_of(index: Index, links: Links, mention: StoredMention) -> list[Link]:
         scope = node(index.symbol(mention.scope))
         found = links.leaving(scope, (mention.line, mention.line), ("launches",))
     else:
-        stubs = list(index.symbols_named(last_part(mention.name), "cpp"))
+        stubs = index.symbols_named(last_part(mention.name), "cpp")
         found = [link for stub in stubs for link in links.leaving(node(stub), None, ("stubs",))]
     return [link for link in found if link.at == mention.at]
 

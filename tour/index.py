@@ -25,7 +25,7 @@ from typing import Any, Self
 from tour.errors import StaleIndex
 from tour.model import At, Kind, Lang, MentionFields, Role, SymbolFields
 
-FORMAT = 9
+FORMAT = 10
 """Raised with every change of the schema or of what parsers store; another number means: rebuild."""
 
 APPLICATION_ID = 0x746F7572  # "tour"

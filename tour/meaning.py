@@ -173,8 +173,8 @@ def _dotted(name: str, index: Index, links: Links) -> tuple[Node, ...]:
     full = f"{SPOKEN[head]}.{rest}" if head in SPOKEN else name
     if head in _VARIABLES:
         full = f"torch.Tensor.{rest}"
-    if made := operators_named(index, full):
-        return tuple(made)
+    if named := operators_named(index, full):
+        return tuple(named)
     if found := _python(full, index, links):
         return found
     if not full.startswith("torch.") and (found := _python(f"torch.{full}", index, links)):

@@ -82,6 +82,30 @@ def _by_last_part(index: Index, name: str) -> list[StoredSymbol]:
     return found
 
 
+def parameters_of(signature: str) -> list[str]:
+    """The parameters of a list in parentheses, cut at its own commas."""
+    inner = signature.strip()
+    inner = inner[1 : inner.rfind(")")] if inner.startswith("(") and ")" in inner else inner
+    found: list[str] = []
+    depth = start = 0
+    for at, character in enumerate(inner):
+        if character in "(<[{":
+            depth += 1
+        elif character in ")>]}":
+            depth -= 1
+        elif character == "," and not depth:
+            found.append(inner[start:at].strip())
+            start = at + 1
+    last = inner[start:].strip()
+    return [*found, last] if last else found
+
+
+def cases(found: list[StoredSymbol]) -> int:
+    """How many functions some definitions are: those of one name and as many parameters in one file are branches of an
+    ``#if``, and so are those in several source files, for a program holds one of them ([basic.def.odr])."""
+    return len({(symbol.qualname, len(parameters_of(symbol.signature))) for symbol in found})
+
+
 def _functions(symbols: list[StoredSymbol]) -> list[StoredSymbol]:
     """Definitions that can be called; declarations, and code generation's templates, only where nothing else is."""
     callable_ = [symbol for symbol in symbols if symbol.scheme in {"c", "cpp"} and symbol.kind in _CALLABLE]

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator
 
 from tour.index import Index, StoredMention, StoredSymbol, last_part
-from tour.links.cpp_scopes import cpp_targets
+from tour.links.cpp_scopes import cases, cpp_targets, parameters_of
 from tour.links.nodes import Node, mentions_of_symbol, stored
 from tour.links.python_scopes import PythonScopes
 from tour.model import Grade, Kind, Link, LinkKind, Role
@@ -72,7 +72,12 @@ def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes
 
 def _from_entry(index: Index, operator: StoredSymbol) -> Iterator[Link]:
     source = Node(operator.id, operator.at)
+    checked = False
     for mention in mentions_of_symbol(index, operator):
+        if mention.role is Role.STRUCTURED and not checked:
+            checked = True
+            for meta in _shape_checks(index, operator, operator.qualname):
+                yield _link(source, meta, mention, "meta", key="Meta")
         if mention.role in {Role.DISPATCH, Role.STRUCTURED}:
             found = _kernel(index, mention, operator)
             if not found and (mention.target or "").startswith("CompositeExplicitAutograd") and "_copy" in mention.name:
@@ -88,8 +93,18 @@ def _from_entry(index: Index, operator: StoredSymbol) -> Iterator[Link]:
         elif mention.role is Role.DELEGATE:
             for other in index.symbols(mention.name, "op"):
                 yield _link(source, other, mention, "structured-delegate")
-            for meta in _definitions(index, f"at::meta::structured_{operator.name.replace('.', '_')}::meta"):
+            for meta in _shape_checks(index, operator, mention.name):
                 yield _link(source, meta, mention, "meta", key="Meta")
+
+
+def _shape_checks(index: Index, operator: StoredSymbol, structured: str) -> list[StoredSymbol]:
+    """The ``TORCH_META_FUNC`` of a structured operator and its variants, named for the one that writes nothing."""
+    variants = index.mentions_of(last_part(structured), Role.DELEGATE)
+    named = [index.symbol(mention.scope) for mention in variants if mention.name == structured and mention.scope]
+    for variant in (operator, *named):
+        if found := _definitions(index, f"at::meta::structured_{variant.name.replace('.', '_')}::meta"):
+            return found
+    return []
 
 
 def _link(
@@ -102,11 +117,11 @@ def _link(
     key: str | None = None,
 ) -> Link:
     """A link, exact unless ``found`` holds definitions that differ in more than the branch that they stand in."""
-    kinds = {(symbol.qualname, symbol.file, len(parameters_of(symbol.signature))) for symbol in found or ()}
-    sure = len(kinds) <= 1
+    count = cases(found or [])
+    sure = count <= 1
     return Link(
         LinkKind.DISPATCHES, source.id, target.id, target.at, mention.at, f"dispatcher/{rule}",
-        Grade.EXACT if sure else Grade.NAME, 1 if sure else len(kinds), key,
+        Grade.EXACT if sure else Grade.NAME, 1 if sure else count, key,
     )  # fmt: skip
 
 
@@ -130,7 +145,8 @@ def _kernel(index: Index, mention: StoredMention, operator: StoredSymbol) -> lis
             for symbol in index.symbols_named("impl", "cpp")
             if symbol.qualname.endswith(f"::structured_{name}::impl")
         ]
-    return _fitting([symbol for symbol in near if symbol.qualname.startswith(("at::", "torch::"))], operator.signature)
+    home = space.partition("::")[0]
+    return _fitting([symbol for symbol in near if symbol.qualname.startswith(f"{home}::")], operator.signature)
 
 
 def _definitions(index: Index, name: str) -> list[StoredSymbol]:
@@ -142,49 +158,36 @@ def _fitting(found: list[StoredSymbol], schema: str) -> list[StoredSymbol]:
     """Of overloads those whose parameters fit the schema best."""
     if len({symbol.signature for symbol in found}) < 2 or not schema:
         return found
-    wanted = _schema_types(schema)
+    wanted = _schema_arguments(schema)
     scores = [_fit(wanted, parameters_of(symbol.signature)) for symbol in found]
     return [symbol for symbol, score in zip(found, scores, strict=True) if score == max(scores)]
 
 
-def _fit(wanted: list[str], parameters: list[str]) -> float:
-    """How well a parameter list fits a schema's types: 1 for each that does, less for a difference in number."""
+def _fit(wanted: list[tuple[str, str]], parameters: list[str]) -> float:
+    """How well a parameter list fits a schema: 1 for each type that does, less for a difference in number.
+
+    The names decide between functions that fit alike.
+    """
     score = -2.0 * abs(len(wanted) - len(parameters))
-    for kind, parameter in zip(wanted, parameters, strict=False):
+    for (kind, name), parameter in zip(wanted, parameters, strict=False):
         plain = kind.removesuffix("?")
         words = _TYPES.get(plain, (plain,))
         fits = any(re.search(rf"(?<!\w){re.escape(word)}(?!List|Ref|\w)", parameter) for word in words)
         optional = "optional" in parameter or "OptionalArrayRef" in parameter or "OptionalIntArrayRef" in parameter
-        score += fits + 0.5 * (optional == kind.endswith("?"))
+        named = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", parameter) is not None
+        score += fits + 0.5 * (optional == kind.endswith("?")) + 0.01 * named
     return score
 
 
-def _schema_types(schema: str) -> list[str]:
-    """The types of a schema's arguments, aliasing marks and sizes left out: ``Tensor``, ``int[]``, ``Scalar?``."""
+def _schema_arguments(schema: str) -> list[tuple[str, str]]:
+    """Type and name of a schema's arguments, aliasing marks and sizes left out: ``Tensor``, ``int[]``, ``Scalar?``."""
     arguments = schema.rpartition("->")[0] or schema
-    kinds = []
+    found = []
     for argument in parameters_of(re.sub(r"\([a-z]!?(?: -> \*)?(?:\|[a-z])*!?\)", "", arguments.strip())):
         if argument != "*" and argument:
-            kinds.append(re.sub(r"\[\d+\]", "[]", argument.split()[0]))
-    return kinds
-
-
-def parameters_of(signature: str) -> list[str]:
-    """The parameters of a list in parentheses, cut at its own commas."""
-    inner = signature.strip()
-    inner = inner[1 : inner.rfind(")")] if inner.startswith("(") and ")" in inner else inner
-    found: list[str] = []
-    depth = start = 0
-    for at, character in enumerate(inner):
-        if character in "(<[{":
-            depth += 1
-        elif character in ")>]}":
-            depth -= 1
-        elif character == "," and not depth:
-            found.append(inner[start:at].strip())
-            start = at + 1
-    last = inner[start:].strip()
-    return [*found, last] if last else found
+            kind, _, name = argument.partition("=")[0].strip().rpartition(" ")
+            found.append((re.sub(r"\[\d+\]", "[]", kind or name), name))
+    return found
 
 
 def _registered(index: Index, source: Node) -> Iterator[Link]:

@@ -49,10 +49,9 @@ def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes
         return
     for symbol in stored(index, source):
         held: dict[str, list[str]] = {}
-        for mention in mentions_in(index, symbol, lines, Role.LAUNCH, Role.CALL, Role.ALIAS):
-            if mention.role is Role.ALIAS:
-                held.setdefault(mention.target or "", []).append(mention.name)
-                continue
+        for alias in mentions_in(index, symbol, None, Role.ALIAS):  # which stand before the launch
+            held.setdefault(alias.target or "", []).append(alias.name)
+        for mention in mentions_in(index, symbol, lines, Role.LAUNCH, Role.CALL):
             name = last_part(mention.name)
             if mention.role is Role.CALL and name not in LOOPS:
                 continue

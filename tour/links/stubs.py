@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from tour.index import Index, StoredMention
-from tour.links.cpp_scopes import cpp_targets
+from tour.links.cpp_scopes import cases, cpp_targets
 from tour.links.nodes import Node, stored
 from tour.links.python_scopes import PythonScopes
 from tour.model import Grade, Kind, Link, LinkKind, Role
@@ -39,7 +39,7 @@ def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes
         here = [symbol for symbol in found if symbol.file == mention.file]
         found = here or found
         for kernel in found:
-            sure = by_scope or len(found) == 1 or len({(s.qualname, s.signature) for s in found}) == 1
+            sure = by_scope or (cases(found) == 1 and len({symbol.file for symbol in found}) == 1)
             yield Link(
                 LinkKind.STUBS, source.id, kernel.id, kernel.at, mention.at, "stubs/register",
                 Grade.EXACT if sure else Grade.NAME, 1 if sure else len(found), device_of(index, mention),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import astuple, dataclass
 
 from tour.model import Kind, Lang, Mention, MentionFields, Problem, Role, Symbol, SymbolFields
@@ -15,6 +16,8 @@ MOST_BYTES = 3_000_000
 
 Nobody writes such a file by hand; the largest in PyTorch has 2.2 MB.
 """
+
+_LAUNCH = re.compile(rb"<<<[^;]*?>>>\s*\(")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ def parse(path: str, source: bytes, lang: Lang, mask: macros.Mask = NO_MASK) -> 
     elif lang is Lang.DERIVATIVES:
         records = _fields(op_yaml.parse_derivatives(path, source))
     else:
+        if lang is Lang.CPP and path.endswith(".h") and _LAUNCH.search(source):
+            lang = Lang.CUDA  # whatever its name says
         masked = macros.blank(source, mask)
         records = expansions.united(
             masked,

@@ -25,6 +25,8 @@ _DEFINE = re.compile(
 _UNDER = re.compile(rb"^[ \t]*#(?:\\\r?\n|[^\n])*", re.MULTILINE)
 _COMMENT = re.compile(rb"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _WORD = re.compile(rb"[A-Za-z_]\w*")
+_LAMBDA = re.compile(rb"\[[&=\w, ]*\]\s*(?:\([^()]*\)\s*)?\{")
+"""What a macro that stands among statements is given to run."""
 _WRITES = re.compile(rb"\)[\w\s]*\{")
 
 
@@ -110,7 +112,7 @@ def _calls(source: bytes, made: dict[bytes, _Macro]) -> list[_Call]:
         if len(found) == MOST_CALLS or (at < len(directives) and directives[at][0] <= call.start()):
             continue
         arguments, end = _arguments(source, call.end())
-        if arguments is None:
+        if arguments is None or any(_LAMBDA.search(argument) for argument in arguments):
             continue
         text = _expanded(made[call[1]], arguments, made, DEEPEST)
         if text is not None and _WRITES.search(text) and text.count(b"{") == text.count(b"}"):
