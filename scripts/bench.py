@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -16,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +27,14 @@ from tour.tree import SourceFile, Tree, open_tree
 
 NO_GRAMMAR = {Lang.OPERATORS, Lang.DERIVATIVES}
 """Read by a YAML library, not by tree-sitter."""
+
+ASKED = (
+    "where torch.div",
+    "where F.batch_norm",
+    "where nn.LSTM",
+    "path torch.nn.parallel.replicate torch::cuda::broadcast_coalesced",
+    "path F.batch_norm batch_norm_transform_input_kernel",
+)
 
 WORKERS = len(os.sched_getaffinity(0))
 
@@ -76,6 +86,10 @@ def run(*command: str, environment: dict[str, str] | None = None) -> None:
     # With its bytecode kept, as an installed program has it.
     kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env={**kept, **(environment or {})})
+
+
+def ask(program: str, question: str, version: str, environment: dict[str, str]) -> None:
+    run(program, *shlex.split(question), "--tree", version, "--json", environment=environment)
 
 
 def peak_memory(command: list[str], environment: dict[str, str]) -> float:
@@ -179,8 +193,11 @@ def main() -> None:
         tasks = {
             bare: lambda: run(sys.executable, "-c", "import sqlite3, click"),
             "`tour trace import-torch --json`": lambda: run(*walk_command, environment=own),
+            **{
+                f"`tour {question} --json`": partial(ask, program, question, options.version, own) for question in ASKED
+            },
         }
-        table("A walk", medians(tasks, options.rounds * 5), bare, 1000.0)
+        table("A walk, and questions", medians(tasks, options.rounds * 5), bare, 1000.0)
         print(f"\nThe first walk after an index was built proves every hop anew: {first * 1000:.0f} ms.")
         size = index.stat().st_size / 1e6
         shutil.rmtree(cache / "index")

@@ -17,7 +17,7 @@ from tour import build
 from tour.index import Index, facts_of, state_of
 from tour.links import Links, stored
 from tour.links.nodes import node
-from tour.model import Lang
+from tour.model import Lang, Role
 from tour.parsers import MOST_BYTES, parse
 from tour.tree import Tree, TreeKind
 
@@ -120,7 +120,8 @@ def test_yaml_of_another_day() -> None:
 """
     parsed = parse("native_functions.yaml", source, Lang.OPERATORS)
     assert [symbol.qualname for symbol in parsed.symbols] == ["aten::a", "aten::b"]
-    assert [(mention.name, mention.target) for mention in parsed.mentions] == [("kernel", "CUDA")]
+    said = [(mention.name, mention.target) for mention in parsed.mentions if mention.role is Role.DISPATCH]
+    assert said == [("kernel", "CUDA")]
     assert len(parsed.problems) == 2
 
 
@@ -179,6 +180,8 @@ def test_an_interrupt_at_any_moment_leaves_the_old_index(tree: Tree, tmp_path: P
     before = list(facts_of(old))
     for name in range(4):
         (tree.root / f"big{name}.py").write_text("".join(f"def f{n}():\n    g{n}(1)\n" for n in range(4000)))
+    build.update(tree, tmp_path / "new.sqlite")
+    after = list(facts_of(tmp_path / "new.sqlite"))
     stopped = 0
     for number in range(8):
         index = Path(shutil.copy(old, tmp_path / f"{number}.sqlite"))
@@ -189,11 +192,10 @@ def test_an_interrupt_at_any_moment_leaves_the_old_index(tree: Tree, tmp_path: P
             continue  # it was done before
         stopped += 1
         assert state_of(index) == "ready"
-        assert list(facts_of(index)) == before
+        assert list(facts_of(index)) in (before, after)  # the signal may come just after the commit
     assert stopped
     build.update(tree, index)
-    build.update(tree, tmp_path / "cold.sqlite")
-    assert list(facts_of(index)) == list(facts_of(tmp_path / "cold.sqlite"))
+    assert list(facts_of(index)) == after
 
 
 def edit(root: Path, choose: random.Random, step: int) -> None:

@@ -29,6 +29,7 @@ LAYERS: dict[str, set[str]] = {
         "links.python_scopes",
         "links.cpp_scopes",
         "links.operators",
+        "links.precise",
         "links.inheritance",
         "links.threads",
     },
@@ -38,6 +39,7 @@ LAYERS: dict[str, set[str]] = {
     "build": {"errors", "model", "tree", "parsers", "index"},
     "anchors": {"errors", "model", "index", "tours"},
     "proof": {"errors", "model", "index", "tours", "anchors", "links", "route"},
+    "precise": {"errors", "model", "tree", "index", "codegen", "parsers.clang"},
     "views": {"errors", "model", "index", "tours", "anchors", "proof", "tree"},
     "render": {"errors", "model", "views", "layers", "resources", "render"},
     "site": {"errors", "model", "views", "render", "resources"},
@@ -59,6 +61,8 @@ DOORS = {
     "yaml": {"parsers/op_yaml.py", "tours.py"},
     "filelock": {"tree.py"},
     "cxxfilt": {"meaning.py"},
+    "clang": {"parsers/clang.py"},
+    "clang_tidy": {"precise.py"},
 }
 """For each third party the modules that may import it."""
 

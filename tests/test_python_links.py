@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from tour.index import Index
@@ -16,8 +14,8 @@ LOADER = "torch.utils.data.dataloader"
 MULTI = f"{LOADER}._MultiProcessingDataLoaderIter"
 WORKER = "torch.utils.data._utils.worker._worker_loop"
 PIN = "torch.utils.data._utils.pin_memory._pin_memory_loop"
-MODULES = "torch.nn.modules"
-MODULE = f"{MODULES}.module.Module"
+DECODER = "torch.nn.modules.transformer.TransformerDecoderLayer"
+MODULE = "torch.nn.modules.module.Module"
 PARALLEL = "torch.nn.parallel"
 
 FACTS = [
@@ -45,7 +43,7 @@ FACTS = [
     (f"{MODULE}.to", "calls", f"{MODULE}._apply"),
     (f"{MODULE}.to", "calls", "torch._C._nn._parse_to"),
     ("torch._tensor.Tensor.backward", "calls", "torch.autograd.backward"),
-    (f"{MODULES}.transformer.TransformerDecoderLayer._ff_block", "calls", f"{MODULES}.linear.Linear.forward"),
+    (f"{DECODER}._ff_block", "calls", "torch.nn.modules.linear.Linear.forward"),
 ]  # fmt: skip
 """From, how, to: exact in both trees."""
 
@@ -83,6 +81,4 @@ def test_a_queue_is_not_another(real: tuple[Tree, Index]) -> None:
 )
 def test_who_leads_to_a_symbol(target: str, source: str, real: tuple[Tree, Index]) -> None:
     links = Links(real[1])
-    started = time.monotonic()
     assert f"py:{source}" in {link.source for link in links.arriving(Node(f"py:{target}"))}
-    assert time.monotonic() - started < 2

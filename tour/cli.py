@@ -7,7 +7,7 @@ inside the commands, so that ``tour --help`` is instant.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -197,9 +197,11 @@ Examples:
   tour index ~/src/pytorch  a folder
   tour index --problems     also list what could not be read, as file:line
   tour index --generated    first run the tree's own code generation, and read what it writes too
-  tour index --no-generated forget the generated code again""",
+  tour index --no-generated forget the generated code again
+  tour index --precise aten/src/ATen/native/Normalization.cpp torch/csrc/stub.c
+                            resolve the calls of these files with libclang""",
 )
-@click.argument("tree_", metavar="[VERSION|PATH]", required=False, shell_complete=_complete_trees)
+@click.argument("told", metavar="[VERSION|PATH] [FILE…]", nargs=-1, shell_complete=_complete_trees)
 @click.option(
     "--tree", "tree_option", metavar="VERSION|PATH", help="The same, as an option.", shell_complete=_complete_trees
 )
@@ -210,29 +212,48 @@ Examples:
     help="Also index what the tree's own code generation writes (the real bindings and dispatcher code); this runs"
     " Python code of the tree and keeps the result in the cache. Later updates keep it and run nothing.",
 )
+@click.option(
+    "--precise",
+    is_flag=True,
+    help="Resolve the calls of each FILE (from the tree's root) with libclang and keep that beside the rest; this runs"
+    " the tree's code generation for the headers that a build would make.",
+)
 @_json_option
 def index_command(
-    tree_: str | None, tree_option: str | None, problems: bool, generated: bool | None, as_json: bool
+    told: tuple[str, ...],
+    tree_option: str | None,
+    problems: bool,
+    generated: bool | None,
+    precise: bool,
+    as_json: bool,
 ) -> None:
     """Build or update the index of a tree; only what changed is read again."""
     from dataclasses import asdict
 
     from tour import codegen, tree
 
-    found = tree.open_tree(tree_ or tree_option)
+    files = tuple(name for name in told if precise and name.endswith(_SOURCES))
+    others = [name for name in told if name not in files]
+    if precise and not files:
+        raise click.UsageError(f"--precise needs files that end in {', '.join(_SOURCES)}.")
+    if len(others) + bool(tree_option) > 1:
+        raise click.UsageError(f"One tree at a time: {', '.join([*others, *filter(None, [tree_option])])}.")
+    found = tree.open_tree(others[0] if others else tree_option)
     if generated:
         found = _generate(found)
     elif generated is False:
         found = codegen.exclude(found)
     report = _update(found)
+    readings = _precise(found, files) if precise else []
     listed = _problems(found) if problems else []
     state = _generated_state(found)
     if as_json:
         from tour.render import data
 
         rows = [{"file": at.file, "line": at.line, "what": what} for at, what in listed]
-        told = {**asdict(report), "generated": data.generated_row(state, report.generated)}
-        click.echo(data.dumps({"tree": found.version, **told, "listed": rows}))
+        report_told = {**asdict(report), "generated": data.generated_row(state, report.generated)}
+        readings_told = {"precise": [asdict(reading) for reading in readings]} if precise else {}
+        click.echo(data.dumps({"tree": found.version, **report_told, "listed": rows, **readings_told}))
         return
     for at, what in listed:
         click.echo(f"{at}: {what}")
@@ -280,6 +301,29 @@ def _generated_state(tree: Tree) -> str:
     if tree.generated is None:
         return "absent"
     return "current" if codegen.is_current(tree) else "out of date"
+
+
+_SOURCES = (".cpp", ".cc", ".cxx", ".c")
+"""What libclang can be asked to read."""
+
+
+def _precise(tree: Tree, files: Sequence[str]) -> list[Any]:
+    """Resolve the calls of some files with libclang, and say what came of each."""
+    from tour import precise
+    from tour.render import terminal
+
+    root = f"{tree.root}/"
+    asked = [str(Path(file).resolve()).removeprefix(root) if Path(file).is_file() else file for file in files]
+    with terminal.progress() as progress:
+        readings = precise.read(
+            tree, asked, progress, lambda: click.echo("Another `tour index` is at this tree; waiting for it.", err=True)
+        )
+    for reading in readings:
+        kept = ", known from before" if reading.kept else f", {reading.errors} errors"
+        click.echo(f"{reading.file}: {reading.calls} calls resolved by libclang{kept}", err=True)
+        if advice := precise.advice(reading):
+            click.echo(f"  {advice}", err=True)
+    return readings
 
 
 def _problems(tree: Tree) -> list[Any]:
@@ -502,8 +546,11 @@ Examples:
 @click.argument("names", metavar="[NAME…]", nargs=-1, shell_complete=_complete_tours)
 @_tree_option(multiple=True)
 @click.option("--all", "every", is_flag=True, help="Every tour; the same as naming none.")
+@click.option(
+    "--precise", is_flag=True, help="First resolve the calls of the C and C++ files on the way with libclang."
+)
 @_json_option
-def check(names: tuple[str, ...], trees: tuple[str, ...], every: bool, as_json: bool) -> None:
+def check(names: tuple[str, ...], trees: tuple[str, ...], every: bool, precise: bool, as_json: bool) -> None:
     """Is every anchor located and every hop proven, in each tree given? Exit code 1 if not."""
     from tour import tours, views
     from tour.render import data, terminal
@@ -516,6 +563,9 @@ def check(names: tuple[str, ...], trees: tuple[str, ...], every: bool, as_json: 
     checked: list[dict[str, Any]] = []
     for spec in trees or (None,):
         tree = _ready(spec)
+        if precise:
+            steps = [step.file for name in asked for step in tour.trace(name, tree).steps if step.file]
+            _precise(tree, [file for file in dict.fromkeys(steps) if file.endswith(_SOURCES)])
         for name in asked:
             found += tour.check(name, tree)
             checked.append(data.tour_row(tour.trace(name, tree)) | {"tree": tree.version})

@@ -25,7 +25,7 @@ from typing import Any, Self
 from tour.errors import StaleIndex
 from tour.model import At, Kind, Lang, MentionFields, Role, SymbolFields
 
-FORMAT = 8
+FORMAT = 10
 """Raised with every change of the schema or of what parsers store; another number means: rebuild."""
 
 APPLICATION_ID = 0x746F7572  # "tour"
@@ -45,6 +45,7 @@ CREATE TABLE mentioned (
   name TEXT NOT NULL, role TEXT NOT NULL, file INTEGER NOT NULL, PRIMARY KEY (name, role, file)) WITHOUT ROWID;
 CREATE TABLE tied (
   name TEXT NOT NULL, role TEXT NOT NULL, file INTEGER NOT NULL, PRIMARY KEY (name, role, file)) WITHOUT ROWID;
+CREATE TABLE precise (file INTEGER PRIMARY KEY, key TEXT NOT NULL, told TEXT NOT NULL);
 CREATE TABLE walk (key TEXT PRIMARY KEY, told TEXT NOT NULL) WITHOUT ROWID;
 """
 _INDICES = """
@@ -81,6 +82,21 @@ class FileRows:
     """As ``pack`` gives them."""
     problems: list[tuple[int, str]]
     """Line and what."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreciseRow:
+    """What libclang says of one written call."""
+
+    line: int
+    column: int
+    """From 0 in bytes, as a mention's."""
+    qualname: str
+    file: str | None
+    """Where the declaration stands that the call names; ``None`` outside the tree."""
+    target_line: int
+    struct: str | None
+    """Of a wrapper that torchgen writes the ``at::_ops`` struct that it asks."""
 
 
 ROWS = 1 << 22
@@ -310,6 +326,7 @@ class Index:
         self._rows: dict[int, StoredSymbol] = {}
         self._by_name: dict[str, dict[str, list[StoredSymbol]] | None] = {}
         self._placed: dict[tuple[str, str, At], list[StoredSymbol]] = {}
+        self._precise: dict[str, dict[tuple[int, int], list[PreciseRow]]] = {}
         self._paths: dict[int, str] = {}
         self._files: dict[str, int | None] = {}
         self._mentions: OrderedDict[int, _Mentions] = OrderedDict()
@@ -537,6 +554,28 @@ class Index:
         """The Python names, ending in ``name``, that code generation binds operators to."""
         return list(dict.fromkeys(mention.name for mention in self.mentions_of(name, Role.GENERATE)))
 
+    def precise_key(self, path: str) -> str | None:
+        """What the file, and what it was read with, were when libclang read it; ``None`` where it did not."""
+        row = self._db.execute("SELECT key FROM precise WHERE file = ?", (self._number(path),)).fetchone()
+        return row[0] if row else None
+
+    def precise(self, path: str) -> list[PreciseRow]:
+        """What libclang says of a file's calls, in their order; nothing where it was not asked."""
+        return [row for rows in self._precise_of(path).values() for row in rows]
+
+    def precise_at(self, path: str, line: int, column: int) -> list[PreciseRow]:
+        """What libclang says of the calls that begin at a place."""
+        return self._precise_of(path).get((line, column), [])
+
+    def _precise_of(self, path: str) -> dict[tuple[int, int], list[PreciseRow]]:
+        if path not in self._precise:
+            row = self._db.execute("SELECT told FROM precise WHERE file = ?", (self._number(path),)).fetchone()
+            placed: dict[tuple[int, int], list[PreciseRow]] = {}
+            for fields in json.loads(row[0]) if row else ():
+                placed.setdefault((fields[0], fields[1]), []).append(PreciseRow(*fields))
+            self._precise[path] = placed
+        return self._precise[path]
+
     def recall(self, key: str) -> str | None:
         """What was remembered under a key since the facts last changed."""
         row = self._db.execute("SELECT told FROM walk WHERE key = ?", (key,)).fetchone()
@@ -683,6 +722,7 @@ class Writer:
                 f"DELETE FROM {table} WHERE name = ? AND role = ? AND file = ?", [(*told, row[0]) for told in gone]
             )
         self._db.execute("DELETE FROM mentions WHERE file = ?", row)
+        self._db.execute("DELETE FROM precise WHERE file = ?", row)
         self._db.execute("DELETE FROM problem WHERE file = ?", row)
         self._db.execute("DELETE FROM file WHERE id = ?", row)
 
@@ -699,6 +739,13 @@ class Writer:
         self._told += told
         self._tied += tied
         self._db.executemany("INSERT INTO problem VALUES (?, ?, ?)", ((rows.id, *problem) for problem in rows.problems))
+
+    def set_precise(self, path: str, key: str, rows: Iterable[PreciseRow]) -> None:
+        """Keep what libclang says of a file, at once; what was remembered of the old facts goes."""
+        told = json.dumps([astuple(row) for row in rows], separators=(",", ":"))
+        self._db.execute("INSERT OR REPLACE INTO precise SELECT id, ?, ? FROM file WHERE path = ?", (key, told, path))
+        self._db.execute("DELETE FROM walk")
+        self._db.execute("COMMIT")
 
     def commit(self) -> None:
         """Make all of it true at once; what was remembered of the old facts goes."""

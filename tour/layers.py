@@ -38,7 +38,7 @@ _MAIN = (
 KEYS = (*_MAIN, "MPS", "Meta", "Autograd")
 """Dispatch keys that most readers ask about."""
 MOST_STARTS, MOST_OPERATORS, DEEPEST = 3, 8, 4
-_WORK = ("launches", "operators", "generated", "cpp_calls")
+_WORK = ("precise", "launches", "operators", "generated", "cpp_calls")
 """The linkers that say what a C++ function's body does."""
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9_]*")
 

@@ -22,6 +22,7 @@ from tour.links import (
     inheritance,
     launches,
     operators,
+    precise,
     python_calls,
     stubs,
     threads,
@@ -35,6 +36,7 @@ __all__ = ["LINKERS", "Links", "Node", "node", "operators_named", "stored"]
 Linker = Callable[[Index, Node, "tuple[int, int] | None", PythonScopes], Iterator[Link]]
 
 LINKERS: dict[str, Linker] = {
+    "precise": precise.links_from,
     "bindings": bindings.links_from,
     "operators": operators.links_from,
     "dispatcher": dispatcher.links_from,

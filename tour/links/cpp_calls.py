@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from tour.index import Index
 from tour.links.cpp_scopes import cpp_targets
 from tour.links.nodes import Node, mentions_in, stored
+from tour.links.precise import resolved
 from tour.links.python_scopes import PythonScopes
 from tour.model import Grade, Kind, Link, LinkKind, Role
 
@@ -25,6 +26,8 @@ def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes
         return
     for symbol in stored(index, source):
         for mention in mentions_in(index, symbol, lines, Role.CALL):
+            if resolved(index, mention):
+                continue  # libclang has said it
             scope = index.symbol(mention.scope) if mention.scope is not None else None
             found, by_scope = cpp_targets(index, mention.name, scope)
             if len(found) > MOST_CANDIDATES:

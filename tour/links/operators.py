@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from tour.index import Index, StoredSymbol, last_part
 from tour.links.nodes import Node, mentions_in, stored
+from tour.links.precise import resolved
 from tour.links.python_scopes import PythonScopes, binding_name
 from tour.model import Grade, Kind, Link, LinkKind, Role
 
@@ -66,6 +67,8 @@ def _called(index: Index, source: Node, lines: tuple[int, int] | None) -> Iterat
     """``at::x(…)``, and ``.x(…)`` where an operator has a method of that name."""
     for symbol in stored(index, source):
         for mention in mentions_in(index, symbol, lines, Role.CALL):
+            if resolved(index, mention):
+                continue  # libclang has said it
             if mention.name.startswith("."):
                 found = _methods(index, mention.name[1:])
                 # what a binding calls a method on is a tensor

@@ -16,6 +16,7 @@ from tour.parsers.treesitter import Captures, Dialect, Records, records, text
 
 _PLAIN = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _OPTIONAL = re.compile(r"(?:\w+\.)*Optional\[(.*)\]|(.*)\|None|None\|(.*)")
+_LONGEST_CHAIN = 40
 _CLASS = re.compile(r"(?:\w+\.)*_*[A-Z]\w*")
 _NO_CLASS = frozenset(
     {
@@ -25,22 +26,8 @@ _NO_CLASS = frozenset(
     }
 )  # fmt: skip
 """Names from the standard library that look like classes and lead nowhere in a tree."""
-_WRAPPERS = frozenset(
-    {
-        "_add_docstr",
-        "add_docstr",
-        "partial",
-        "boolean_dispatch",
-        "_handle_torch_function_and_wrap_type_error_to_not_implemented",
-        "_wrap_type_error_to_not_implemented",
-    }
-)
-"""What gives back the function that it takes."""
-_BRANCHES = frozenset({"if_true", "if_false"})
-_STARTERS = re.compile(r"(^|[._])(Thread|Process|Timer|spawn|start_processes)$")
-"""What starts a function given by keyword."""
-_TAKES_FIRST = re.compile(r"(^|\.)(submit|spawn|start_processes|start_new_thread)$")
-"""What starts its first argument."""
+_WRAPPERS = frozenset({"_add_docstr", "add_docstr", "partial", "boolean_dispatch"})
+"""What gives back the function that it takes, as ``queries/python_wrapped.scm`` knows."""
 
 
 def module_name(path: str) -> str:
@@ -74,10 +61,10 @@ def parse(path: str, source: bytes) -> Records:
             Role.FROM: imported_from,
             Role.SOURCE: _plain,
             Role.SKIP: _plain,
-            Role.ALIAS: _aliased,
+            Role.ALIAS: _element,
             Role.INSTANCE: _class,
-            Role.START: _started,
-            Role.ARGUMENT: _handed,
+            Role.START: _plain,
+            Role.ARGUMENT: _element,
         },
         mention_target=_bound,
         role=_role,
@@ -95,7 +82,7 @@ def _without_values(symbols: list[SymbolFields], mentions: list[MentionFields]) 
     return [
         mention
         for mention in mentions
-        if mention[0] != Role.ALIAS or mention[2] != "return" or (mention[-1], mention[1]) in inner
+        if mention[0] != "alias" or mention[2] != "return" or (mention[7], mention[1]) in inner
     ]
 
 
@@ -128,51 +115,29 @@ def _called(node: Node, captures: Captures, source: bytes) -> str | None:
 
 
 def _shape(node: Node, source: bytes) -> str:
-    """A chain of attributes, calls and indices; ``""`` where it does not start with a name."""
-    if node.type == "identifier":
-        return text(node, source)
-    if node.type == "attribute":
-        value, attribute = node.child_by_field_name("object"), node.child_by_field_name("attribute")
-        return f"{_shape(value, source)}.{text(attribute, source)}" if value and attribute else ""
-    for kind, field, mark in (("call", "function", "()"), ("subscript", "value", "[]")):
-        if node.type == kind and (value := node.child_by_field_name(field)):
-            inner = _shape(value, source)
-            return f"{inner}{mark}" if inner and not inner.startswith(".") else ""
-    return ""
+    """A chain of attributes, calls and indices; ``""`` where it does not start with a name, or goes on for ever."""
+    marks: list[str] = []
+    while node.type != "identifier":
+        if node.type == "attribute":
+            inner, attribute = node.child_by_field_name("object"), node.child_by_field_name("attribute")
+            mark = f".{text(attribute, source)}" if attribute else ""
+        elif node.type == "call":
+            inner, mark = node.child_by_field_name("function"), "()"
+        elif node.type == "subscript":
+            inner, mark = node.child_by_field_name("value"), "[]"
+        else:
+            inner, mark = None, ""
+        marks.append(mark)
+        if inner is None or not mark or len(marks) > _LONGEST_CHAIN:
+            # of what is no name only the last attribute can say something
+            return marks[0] if marks[0].startswith(".") else ""
+        node = inner
+    return text(node, source) + "".join(reversed(marks))
 
 
-def _aliased(node: Node, captures: Captures, source: bytes) -> str | None:
+def _element(node: Node, captures: Captures, source: bytes) -> str | None:
     """A name, or ``a.b[]`` for any element of ``a.b``."""
-    if "method" in captures and text(captures["method"][0], source) != "append":
-        return None
-    if "branch" in captures and text(captures["branch"][0], source) not in _BRANCHES:
-        return None
-    if "wrapper" in captures:
-        wrapper = text(captures["wrapper"][0], source).rpartition(".")[2]
-        if wrapper not in _WRAPPERS or (wrapper == "boolean_dispatch") != ("branch" in captures):
-            return None
     return _shape(node, source) or None
-
-
-def _started(node: Node, captures: Captures, source: bytes) -> str | None:
-    """The function that is handed to a thread, a process or a pool of them."""
-    starter = text(captures["target"][0], source)
-    if "keyword" in captures:
-        fits = text(captures["keyword"][0], source) in {"target", "fn", "function"} and _STARTERS.search(starter)
-    else:
-        fits = _TAKES_FIRST.search(starter)
-    return _plain(node, captures, source) if fits else None
-
-
-def _handed(node: Node, captures: Captures, source: bytes) -> str | None:
-    """What a started function gets."""
-    starter = text(captures["starter"][0], source)
-    if "keyword" in captures:
-        wanted = "kwargs" if "target" in captures else "args"
-        fits = text(captures["keyword"][0], source) == wanted and _STARTERS.search(starter)
-    else:
-        fits = re.search(r"\.submit$", starter)
-    return _shape(node, source) or None if fits else None
 
 
 def _class(node: Node, captures: Captures, source: bytes) -> str | None:
