@@ -25,7 +25,7 @@ def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes
             continue
         for mention in mentions_in(index, symbol, lines, Role.CALL):
             row = resolved(index, mention)
-            target = _target(index, row) if row is not None else None
+            target = target_of(index, row) if row is not None else None
             if target is not None:
                 yield Link(LinkKind.CALLS, source.id, target.id, target.at, mention.at, "precise/libclang", Grade.EXACT)
 
@@ -39,7 +39,7 @@ def resolved(index: Index, mention: StoredMention) -> PreciseRow | None:
     return None
 
 
-def _target(index: Index, row: PreciseRow) -> StoredSymbol | None:
+def target_of(index: Index, row: PreciseRow) -> StoredSymbol | None:
     """The operator that a generated wrapper asks, else the definition, else the declaration that the call names."""
     if row.struct is not None:
         for at, character in enumerate(f"{row.struct}_"):
