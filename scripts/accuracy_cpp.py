@@ -3,7 +3,7 @@
 The units are drawn with a fixed seed from ATen, c10 and torch/csrc (no tests, no vendors' backends). Counted are the
 written calls that libclang resolves to something in the tree or to an operator, at the same line and column as a call
 in the index; what libclang puts outside the tree (the standard library, pybind11, CPython) counts for precision only:
-a link there is wrong. Our own libclang links are left out of the comparison. Needs the extra `precise`, and headers of
+a link there is wrong. A class counts as right where libclang names its constructor. Our own libclang links are left out of the comparison. Needs the extra `precise`, and headers of
 fmt and pybind11 (an installed torch, or `TOUR_TORCH_INCLUDE`).
 """
 
@@ -18,7 +18,7 @@ from tour import codegen, precise
 from tour.index import Index, PreciseRow, last_part
 from tour.links import LINKERS, Links, node
 from tour.links.precise import target_of
-from tour.model import Grade, Kind, Role
+from tour.model import Grade, Kind, LinkKind, Role
 from tour.tree import Tree, index_path, open_tree
 
 SEED, UNITS = 7, 30
@@ -67,14 +67,16 @@ def compare(tree: Tree, file: str) -> tuple[str, Counter[str], int]:
                 ours = [
                     link
                     for link in links.leaving(node(symbol), (mention.line, mention.line), OURS)
-                    if link.at == mention.at and _says(link.target, name)
+                    if link.kind is LinkKind.CALLS and link.at == mention.at and _says(link.target, name)
                 ]
                 exact = [link for link in ours if link.grade is Grade.EXACT]
                 if target is None:
                     count["outside"] += 1
                     count["outside, exact"] += bool(exact)
                     continue
-                right = {target.id}
+                # a class stands for its constructors
+                made = target.qualname.removesuffix(f"::{target.name}")
+                right = {target.id, f"cpp:{made}"} if last_part(made) == target.name else {target.id}
                 count["sites"] += 1
                 count["found"] += any(link.target in right for link in ours)
                 count["found exactly"] += any(link.target in right for link in exact)

@@ -42,11 +42,10 @@ def resolved(index: Index, mention: StoredMention) -> PreciseRow | None:
 def target_of(index: Index, row: PreciseRow) -> StoredSymbol | None:
     """The operator that a generated wrapper asks, else the definition, else the declaration that the call names."""
     if row.struct is not None:
-        for at, character in enumerate(f"{row.struct}_"):
-            if character == "_" and at:
-                name = f"{row.struct[:at]}.{row.struct[at + 1 :]}".removesuffix(".")
-                if operators := index.symbols(f"aten::{name}", "op"):
-                    return operators[0]
+        cuts = [at for at, character in enumerate(row.struct) if character == "_" and 0 < at < len(row.struct) - 1]
+        for name in (row.struct, *(f"{row.struct[:at]}.{row.struct[at + 1 :]}" for at in cuts)):
+            if operators := index.symbols(f"aten::{name}", "op"):
+                return operators[0]
     if row.file is None:
         return None
     found = [symbol for scheme in ("cpp", "c") for symbol in index.symbols(row.qualname, scheme)]
