@@ -461,12 +461,13 @@ def _operators_first(found: list[Link]) -> list[Link]:
     return ordered[:MOST_OPERATORS]
 
 
-def _rank(link: Link) -> tuple[int, bool, int]:
-    """Main dispatch keys first, what only tests register last."""
+def _rank(link: Link) -> tuple[int, bool, bool, int]:
+    """Main dispatch keys first, what the operator's entry names before what C++ registers, what tests do last."""
     key = link.key or ""
     order = KEYS.index(key) if key in KEYS else len(KEYS)
     in_test = link.at.file.startswith("test/") or "/test/" in link.at.file
-    return (-1 if link.target.startswith("op:") else order, in_test, link.at.line)
+    registered = not link.at.file.endswith(".yaml")
+    return (-1 if link.target.startswith("op:") else order, in_test, registered, link.at.line)
 
 
 def lane_of(at: At | None) -> Lane:

@@ -117,6 +117,10 @@ def _row(index: Index, row: StoredMention, source: str, kind: LinkKind, *, sure:
     scope = index.symbol(row.scope) if row.scope is not None else None
     found, by_scope = cpp_targets(index, row.target, scope)
     found = [symbol for symbol in found if symbol.kind is not Kind.MACRO]
+    if found and not any(symbol.file == row.file for symbol in found):
+        # a template of code generation has a function of its own
+        beside = [symbol for symbol in index.symbols_named(last_part(row.target), "cpp") if symbol.file == row.file]
+        found = [s for s in beside if s.is_definition and f"::{s.qualname}".endswith(f"::{row.target}")] or found
     if not found and "::" in row.target:  # a member that the class inherits
         found, by_scope = cpp_targets(index, row.target.rpartition("::")[0], scope)
         # the getter of a tensor's property runs its class's `fn` (torch/csrc/autograd/python_variable.cpp, GetterBase)

@@ -47,8 +47,9 @@ def operators_named(index: Index, name: str) -> list[Node]:
     if found is None:
         return []
     operators = index.operators(found[1], found[2])
-    if found[3] not in (None, "default"):
-        operators = [operator for operator in operators if operator.name == f"{found[2]}.{found[3]}"]
+    if found[3] is not None:
+        wanted = found[2] if found[3] == "default" else f"{found[2]}.{found[3]}"
+        operators = [operator for operator in operators if operator.name == wanted]
     return [node(operator) for operator in operators]
 
 

@@ -20,7 +20,7 @@ _COMMENT = re.compile(rb"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _BLOCK_COMMENT = re.compile(rb"/\*(?:\\\r?\n|.)*?\*/")
 _BLANKS = bytes(byte if byte in b"\\\r\n" else 0x20 for byte in range(256))
 """Line ends and what continues a line stay."""
-_CANDIDATE = re.compile(rb"\b(?:[A-Z][A-Z0-9_]{2,}|__\w+)\b")
+_CANDIDATE = re.compile(rb"\b(?:[A-Z][A-Z0-9_]{2,}|__\w+|PyObject_(?:VAR_)?HEAD)\b")
 _SPECIFIERS = frozenset(
     b"inline static constexpr virtual noexcept extern __restrict__ __restrict restrict __host__ __device__ __global__ "
     b"__forceinline__ __forceinline __inline__ __inline __noinline__ __shared__ __constant__ __extension__".split()
@@ -29,10 +29,12 @@ _WITH_ARGUMENTS = frozenset(b"__attribute__ __declspec _Pragma alignas __launch_
 _FOREIGN = frozenset(
     {
         "CUTE_DEVICE", "CUTE_HOST", "CUTE_HOST_DEVICE", "CUTLASS_DEVICE", "CUTLASS_GLOBAL", "CUTLASS_HOST_DEVICE",
-        "CUTLASS_PRAGMA_NO_UNROLL", "CUTLASS_PRAGMA_UNROLL", "PYBIND11_EXPORT", "PYBIND11_NOINLINE",
+        "CUTLASS_PRAGMA_NO_UNROLL", "CUTLASS_PRAGMA_UNROLL", "PYBIND11_EXPORT", "PYBIND11_NOINLINE", "PyObject_HEAD",
+        "PyObject_VAR_HEAD",
     }
 )  # fmt: skip
-"""Attributes that a tree uses and a library outside it defines; one that the tree defines is judged by that."""
+"""What a tree uses and a library outside it defines: attributes, and members without a semicolon. One that the tree
+defines is judged by that."""
 _TOKEN = re.compile(rb'\s+|"C"|\[\[|[A-Za-z_]\w*')
 _BRACE_PAIR = re.compile(rb"(END_)?HANDLE_\w+|\w+_(BEGIN|END)")
 
