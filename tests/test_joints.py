@@ -1,4 +1,4 @@
-"""Where C++ meets the dispatcher, devices and Python: what minitorch's comments cannot say, and what must not be linked."""
+"""Where C++ meets the dispatcher, devices and Python: what minitorch's comments cannot say, and what is no link."""
 
 from __future__ import annotations
 
