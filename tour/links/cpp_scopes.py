@@ -5,6 +5,8 @@ Not seen: parameters and local variables that hide a name, ``using`` directives 
 
 from __future__ import annotations
 
+import re
+
 from tour.index import Index, StoredSymbol, last_part
 from tour.model import Kind
 
@@ -25,6 +27,7 @@ _TEMPLATES = ("tools/autograd/templates/", "aten/src/ATen/templates/")
 """Where code generation reads what generated files then hold as well."""
 
 
+_PYTHON = re.compile(r"_?Py[A-Z]?[A-Za-z]*_[A-Za-z_]\w*")
 _HEADERS = (".h", ".cuh", ".hpp", ".hh")
 
 
@@ -40,6 +43,9 @@ def cpp_targets(index: Index, name: str, scope: StoredSymbol | None) -> tuple[li
     if name.startswith("."):
         return _by_last_part(index, name), False
     plain = name.removeprefix("::")
+    if _PYTHON.fullmatch(plain):  # CPython's, which a tree may bring along for old versions
+        here = _functions(index.symbols(plain))
+        return [symbol for symbol in here if scope is not None and symbol.file == scope.file], True
     prefix = "" if name.startswith("::") or scope is None else scope.qualname
     while True:
         found = _visible(_functions(index.symbols(f"{prefix}::{plain}" if prefix else plain)), scope)

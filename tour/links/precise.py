@@ -25,7 +25,7 @@ def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes
             continue
         for mention in mentions_in(index, symbol, lines, Role.CALL):
             row = resolved(index, mention)
-            target = _target(index, row) if row is not None else None
+            target = target_of(index, row) if row is not None else None
             if target is not None:
                 yield Link(LinkKind.CALLS, source.id, target.id, target.at, mention.at, "precise/libclang", Grade.EXACT)
 
@@ -39,14 +39,13 @@ def resolved(index: Index, mention: StoredMention) -> PreciseRow | None:
     return None
 
 
-def _target(index: Index, row: PreciseRow) -> StoredSymbol | None:
+def target_of(index: Index, row: PreciseRow) -> StoredSymbol | None:
     """The operator that a generated wrapper asks, else the definition, else the declaration that the call names."""
     if row.struct is not None:
-        for at, character in enumerate(f"{row.struct}_"):
-            if character == "_" and at:
-                name = f"{row.struct[:at]}.{row.struct[at + 1 :]}".removesuffix(".")
-                if operators := index.symbols(f"aten::{name}", "op"):
-                    return operators[0]
+        cuts = [at for at, character in enumerate(row.struct) if character == "_" and 0 < at < len(row.struct) - 1]
+        for name in (row.struct, *(f"{row.struct[:at]}.{row.struct[at + 1 :]}" for at in cuts)):
+            if operators := index.symbols(f"aten::{name}", "op"):
+                return operators[0]
     if row.file is None:
         return None
     found = [symbol for scheme in ("cpp", "c") for symbol in index.symbols(row.qualname, scheme)]
