@@ -27,9 +27,18 @@ from tour.model import Grade, Lane, Role
 from tour.tree import Tree, index_path, open_tree
 
 LISTER = Path(__file__).with_name("torch_names.py")
+DEBIAN = "/usr/bin/python3"
+"""Debian's package `python3-torch` is for this one."""
 ENDS = {Lane.BINDING, Lane.CPP, Lane.KERNEL}
 WRITTEN = ("torch/csrc/", "tools/autograd/templates/")
 """Where bindings are written by hand."""
+
+
+def has_torch(python: str) -> bool:
+    try:
+        return subprocess.run([python, "-c", "import torch"], capture_output=True).returncode == 0
+    except OSError:
+        return False
 
 
 def names_of(python: str) -> list[str]:
@@ -136,11 +145,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tree", action="append", metavar="VERSION")
     given = parser.add_mutually_exclusive_group()
-    given.add_argument("--python", default=sys.executable, help="an interpreter that has torch")
+    given.add_argument("--python", help="an interpreter that has torch; else this one or Debian's, if one has")
     given.add_argument("--names", type=Path, help="a list made before")
     parser.add_argument("--misses", action="store_true", help="list what was not found or not counted")
     options = parser.parse_args()
-    listed = options.names.read_text().splitlines() if options.names else names_of(options.python)
+    python = options.python or next(filter(has_torch, (sys.executable, DEBIAN)), None)
+    if not options.names and not python:
+        parser.error("no interpreter with torch: give --python, or --names with a list made by scripts/torch_names.py")
+    listed = options.names.read_text().splitlines() if options.names else names_of(python)
     for version in options.tree or ("2.6.0", "1.13.1"):
         measure(version, listed, options.misses)
 

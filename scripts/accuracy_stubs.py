@@ -101,6 +101,9 @@ def measure(version: str, misses: bool) -> None:
         rows: dict[tuple[Role, Lang], Counter[str]] = defaultdict(Counter)
         for role, wanted in texts.items():
             for place, mention in paired(index, role, wanted).items():
+                if mention is not None and mention.target == "nullptr":
+                    empty[place.lang] += 1
+                    continue
                 row = rows[role, place.lang]
                 row["text"] += 1
                 if mention is None:
@@ -121,7 +124,7 @@ def measure(version: str, misses: bool) -> None:
         what = "`REGISTER_…DISPATCH`" if role is Role.REGISTER else "`<<<`"
         share = 100 * row["linked"] / row["text"]
         print(f"| {what}, {lang} | {row['text']} | {row['found']} | {row['linked']} | {row['exact']} | {share:.1f} % |")
-    print(f"\nBeside them {empty.total()} `REGISTER_NO_…DISPATCH`, which say that there is no kernel.")
+    print(f"\nBeside them {empty.total()} registrations that say that there is no kernel.")
     if misses:
         print("\n".join(["", *sorted(told)]))
 

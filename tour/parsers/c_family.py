@@ -17,6 +17,8 @@ from tour.parsers.treesitter import Captures, Dialect, Records, records, text
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 _STRUCTURED = re.compile(r"TORCH_(?:PRECOMPUTE_)?(IMPL|META)_FUNC2?\s*\(([\w\s,]+)\)")
 _STRINGS = re.compile(r'"((?:[^"\\]|\\.)*)"|R"\((.*?)\)"', re.DOTALL)
+_KERNEL_HEAD = re.compile(rb"DEFINE_\w*KERNEL")
+"""A macro that heads a kernel's body and takes its name first (``flash_attn/flash_fwd_launch_template.h``)."""
 _SLOTS = ("__len__", "__getitem__", "__setitem__")
 """What Python calls by its place in ``PyMappingMethods`` (CPython, ``object.h``)."""
 _WRAPPED = re.compile(r"(?:\w+::)*TypeError_to_NotImplemented_<([\w:]+)>")
@@ -56,6 +58,8 @@ def _defined(node: Node, captures: Captures, source: bytes) -> str | None:
     if "symbol.function" in captures and captures["symbol.function"][0].type == "lambda_expression":
         return _bound_name(node, source)
     written = text(node, source)
+    if _heads_kernel(node, source) and "signature" in captures:
+        return text(captures["signature"][0], source).strip("()").split(",")[0].strip()
     if written.startswith("TORCH_"):
         return _made_by_macro(written, captures, source)
     name = without_template_arguments(written)
@@ -237,8 +241,13 @@ def _based(node: Node, captures: Captures, source: bytes) -> str | None:
 
 
 def _function_kind(node: Node, name: Node, source: bytes) -> str:
-    """A kernel is a function that ``__global__`` stands before."""
-    return "kernel" if b"__global__" in source[node.start_byte : name.start_byte] else "function"
+    """A kernel is a function that ``__global__`` stands before, or a macro that writes it."""
+    marked = b"__global__" in source[node.start_byte : name.start_byte]
+    return "kernel" if marked or _heads_kernel(name, source) else "function"
+
+
+def _heads_kernel(name: Node, source: bytes) -> bool:
+    return _KERNEL_HEAD.fullmatch(source, name.start_byte, name.end_byte) is not None
 
 
 _DIALECT = Dialect(

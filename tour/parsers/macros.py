@@ -36,6 +36,8 @@ _FOREIGN = frozenset(
 """What a tree uses and a library outside it defines: attributes, and members without a semicolon. One that the tree
 defines is judged by that."""
 _TOKEN = re.compile(rb'\s+|"C"|\[\[|[A-Za-z_]\w*')
+_TYPE_IN_TWO = re.compile(rb"\bunsigned (char|int|long|short)\b(?=\s*[,)])")
+_TYPE_ARGUMENTS = re.compile(rb"\b[A-Z][A-Z0-9_]+\([^()\n;{}]*\bunsigned (?:char|int|long|short)\b[^()\n;{}]*\)")
 _BRACE_PAIR = re.compile(rb"(END_)?HANDLE_\w+|\w+_(BEGIN|END)")
 
 
@@ -151,7 +153,12 @@ def blank(source: bytes, mask: Mask) -> bytes:
             text = directive[0]
             if b"/*" in text and b"\\\n" in text:
                 masked[end:at] = _BLOCK_COMMENT.sub(lambda comment: comment[0].translate(_BLANKS), text)
-    return bytes(masked)
+    return _TYPE_ARGUMENTS.sub(_as_one_word, bytes(masked)) if b"unsigned " in source else bytes(masked)
+
+
+def _as_one_word(call: re.Match[bytes]) -> bytes:
+    """``F(unsigned int, 1)`` as ``F(unsigned_int, 1)``: at an argument in two words the grammar loses the function."""
+    return _TYPE_IN_TWO.sub(rb"unsigned_\1", call[0])
 
 
 @lru_cache(maxsize=8)

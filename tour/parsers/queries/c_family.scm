@@ -19,7 +19,7 @@
 (function_definition declarator: (pointer_declarator declarator: (pointer_declarator declarator: (function_declarator declarator: (_) @name parameters: (_) @signature)))) @symbol.function
 (function_definition declarator: (reference_declarator (function_declarator declarator: (_) @name parameters: (_) @signature))) @symbol.function
 ; a body of one macro call without a semicolon reads like an initializer
-(declaration declarator: (init_declarator declarator: (function_declarator declarator: (_) @name parameters: (_) @signature) value: (initializer_list))) @symbol.function
+(declaration declarator: (init_declarator declarator: (function_declarator declarator: (_) @name parameters: (_) @signature) value: (initializer_list (call_expression) .))) @symbol.function
 (function_definition declarator: (operator_cast declarator: (_) @signature) @name) @symbol.function
 
 (declaration declarator: (function_declarator declarator: (_) @name parameters: (_) @signature)) @symbol.function.declaration

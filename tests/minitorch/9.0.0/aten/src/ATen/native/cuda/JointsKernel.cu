@@ -20,6 +20,14 @@ void mini_div_kernel_cuda(TensorIteratorBase& iter) {
   });
 }
 
+void mini_indexed(int n) {  //: defines cpp:at::native::mini_indexed
+  if (n > 4) {
+    MINI_INDEX(scalar_t, unsigned int, 1);
+  } else {
+    MINI_INDEX(scalar_t, unsigned int, -1);
+  }
+}
+
 void mini_held(int n) {
   auto kernel = mini_small_kernel<float>;
   if (n > 4) {
