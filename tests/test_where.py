@@ -150,3 +150,12 @@ def test_no_way_and_no_such_end(real: tuple[Tree, Index]) -> None:
     with pytest.raises(UnknownName) as raised:
         tour.path("F.batchnorm", "torch.add", real[0])
     assert "torch.nn.functional.batch_norm" in raised.value.nearest
+
+
+def test_what_is_remembered_is_what_was_found(real: tuple[Tree, Index]) -> None:
+    from tour import layers
+
+    for query in ("F.layer_norm", "torch.Tensor.to"):
+        answer = tour.where(query, real[0])
+        assert layers.restored(query, layers.kept(answer)) == layers.told(answer, {})
+        assert tour.where(query, real[0]) == answer

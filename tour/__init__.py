@@ -82,16 +82,21 @@ def where(query: str, tree: Tree, *, backward: bool = False) -> Answer:
     """
     from tour import layers, meaning
     from tour.index import Index
-    from tour.links import Links
+    from tour.links import Links, rules
     from tour.tree import index_path
 
     with Index(index_path(tree)) as index:
+        key = f"where {rules()} {'backward' if backward else 'forward'} {query}"
+        if known := index.recall(key):
+            return layers.told(layers.restored(query, known), _passing(index))
         links = Links(index)
         meant = meaning.meaning(query, index, links)
         if not meant.nodes:
             return layers.Answer(query, (), (), tuple(meaning.nearest(query, index)))
         follow = layers.differentiated if backward else layers.implemented
-        return layers.told(follow(meant, query, index, links), _passing(index))
+        answer = follow(meant, query, index, links)
+        index.remember(key, layers.kept(answer))
+        return layers.told(answer, _passing(index))
 
 
 def _passing(index: Index) -> dict[str, list[list[str]]]:

@@ -8,10 +8,11 @@ was reached and how sure that is.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from dataclasses import astuple, dataclass, field, replace
+from typing import Any, TypeVar
 
 from tour.index import Index, StoredSymbol, last_part
 from tour.links import Links, Node, node, stored
@@ -74,6 +75,30 @@ class Answer:
     """Names like it, where nothing bears it."""
     tours: tuple[tuple[str, str], ...] = ()
     """The tours that pass one of the layers, and the step at which they do."""
+
+
+def kept(answer: Answer) -> str:
+    """An answer as text, for ``Index.remember``."""
+    return json.dumps([astuple(layer) for layer in answer.layers] + [None] + [astuple(link) for link in answer.links])
+
+
+def restored(query: str, text: str) -> Answer:
+    """The answer that ``kept`` wrote down."""
+    rows = json.loads(text)
+    at = rows.index(None)
+    layers = [
+        Layer(Lane(lane), symbol, _at(place), key, Grade(grade), depth, LinkKind(by) if by else None, candidates)
+        for lane, symbol, place, key, grade, depth, by, candidates in rows[:at]
+    ]
+    links = [
+        Link(LinkKind(kind), source, target, _at(target_at), At(*place), rule, Grade(grade), candidates, key)
+        for kind, source, target, target_at, place, rule, grade, candidates, key in rows[at + 1 :]
+    ]
+    return Answer(query, tuple(layers), tuple(links))
+
+
+def _at(place: Sequence[Any] | None) -> At | None:
+    return At(*place) if place else None
 
 
 @dataclass

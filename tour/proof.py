@@ -7,17 +7,14 @@ Where nothing shows a hop the author's reason stands in (``asserted``), and with
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Set
 from dataclasses import astuple, dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from tour.anchors import Place, Reader, locate
 from tour.index import Index
-from tour.links import LINKERS, Links, Node, node
+from tour.links import LINKERS, Links, Node, node, rules
 from tour.model import At, Grade, Link, LinkKind
 from tour.route import surest
 from tour.tours import Hop, Step, Tour
@@ -55,7 +52,7 @@ def walk(tour: Tour, index: Index, read: Reader, version: str) -> list[Passage]:
 
     The index remembers the result until its facts change, for a walk is asked for far more often than it changes.
     """
-    key = f"{tour.name} {tour.digest} {version} {_rules()}"
+    key = f"{tour.name} {tour.digest} {version} {rules()}"
     told = index.recall(key)
     if told is not None:
         return [_restored(step, fields, index) for step, fields in zip(tour.steps, json.loads(told), strict=True)]
@@ -77,18 +74,6 @@ def _walk(tour: Tour, index: Index, read: Reader, version: str) -> list[Passage]
             proof = prove(step.hop, places[step.hop.origin], places[to], index, links, under_way)
         passages.append(Passage(step, places[step.id], to, proof))
     return passages
-
-
-@cache
-def _rules() -> str:
-    """A stamp of the code that locates and proves, so that a change of the rules is felt at once."""
-    package = Path(__file__).parent
-    files = [
-        *sorted((package / "links").glob("*.py")),
-        *(package / f"{name}.py" for name in ("anchors", "route", "proof")),
-    ]
-    times = repr([(file.name, file.stat().st_mtime_ns) for file in files])
-    return hashlib.blake2b(times.encode(), digest_size=8).hexdigest()
 
 
 def _kept(passage: Passage) -> list[Any]:
