@@ -3,8 +3,9 @@
 The units are drawn with a fixed seed from ATen, c10 and torch/csrc (no tests, no vendors' backends). Counted are the
 written calls that libclang resolves to something in the tree or to an operator, at the same line and column as a call
 in the index; what libclang puts outside the tree (the standard library, pybind11, CPython) counts for precision only:
-a link there is wrong. A class counts as right where libclang names its constructor. Our own libclang links are left out of the comparison. Needs the extra `precise`, and headers of
-fmt and pybind11 (an installed torch, or `TOUR_TORCH_INCLUDE`).
+a link there is wrong. A class counts as right where libclang names its constructor. Our own libclang links are left
+out of the comparison. Needs the extra `precise`, and headers of fmt and pybind11 (an installed torch, or
+`TOUR_TORCH_INCLUDE`).
 """
 
 from __future__ import annotations

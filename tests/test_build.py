@@ -237,3 +237,12 @@ def test_reading_goes_on_while_another_writes(tree: Tree, index: Path, monkeypat
             seen.append(bool(now.symbols("big0.f1")) == bool(now.symbols("big3.f1")))
     writing.join()
     assert seen and all(seen)
+
+
+def test_other_parsers_read_everything_anew(tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = tmp_path / "index.sqlite"
+    build.update(tree, index)
+    monkeypatch.setattr(build, "_parsers", lambda: "another text")
+    report = build.update(tree, index)
+    assert report.rebuilt == "other format" and report.parsed == report.files
+    assert build.update(tree, index).parsed == 0

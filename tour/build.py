@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tour.errors import TourError
-from tour.index import FileRows, Index, StoredFile, Writer, digest_of, pack, state_of, symbol_rows
+from tour.index import FileRows, Index, StoredFile, Writer, digest_of, pack, read_by, state_of, symbol_rows
 from tour.model import Lang, Progress, silent
 from tour.tree import SourceFile, Tree, alone
 
@@ -65,17 +65,26 @@ def update(
     with alone(index.with_suffix(".lock"), waiting):
         start = time.monotonic()
         state = state_of(index)
+        if state == "ready" and read_by(index) != _parsers():
+            state = "other format"  # what is in it was read by other rules
         rebuilt = None if state in {"ready", "absent"} else state
         files = tree.files()
         with Writer(index, fresh=state != "ready") as writer:
             parsed, removed, changed = _bring_up(tree, writer, files, executor, progress)
             if changed or writer.meta("version") != tree.version or writer.meta("root") != str(tree.root):
-                writer.set_meta(version=tree.version, root=str(tree.root), kind=tree.kind.value)
+                writer.set_meta(version=tree.version, root=str(tree.root), kind=tree.kind.value, parsers=_parsers())
                 writer.commit()
         with Index(index) as done:
             problems = done.files_with_problems()
         generated = sum(file.generated for file in files)
         return Report(len(files), generated, parsed, removed, problems, time.monotonic() - start, rebuilt)
+
+
+def _parsers() -> str:
+    """What changes when files would be read otherwise: the parsers' own text."""
+    package = Path(__file__).parent / "parsers"
+    files = sorted([*package.glob("*.py"), *package.glob("queries/*.scm")])
+    return digest_of(b"\0".join(file.read_bytes() for file in files)).hex()
 
 
 def _bring_up(

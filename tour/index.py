@@ -621,6 +621,13 @@ def state_of(path: Path) -> str:
     return "ready"
 
 
+def read_by(path: Path) -> str | None:
+    """What a ready index says of the parsers that read its files."""
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        row = db.execute("SELECT value FROM meta WHERE key = 'parsers'").fetchone()
+    return row[0] if row else None
+
+
 def _is_cut(path: Path) -> bool:
     """Whether a database file is shorter than its header says by more than its write-ahead log could still add.
 
