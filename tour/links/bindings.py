@@ -4,9 +4,10 @@
 "Export Hook Name"), and functions put method tables, types and pybind11 definitions on the module under construction.
 ``binds``: a row ``{"name", function, …}`` of such a table (``PyMethodDef``, ``PyGetSetDef``, ``PyMappingMethods``), an
 object added under a name, or a ``.def("name", function)`` on a module or a class. ``generates``: a row whose function
-code generation writes (``THPVariable_add``) leads to the operators that it calls. Cannot see: other slots of types,
-attributes set through ``m.attr``, names pasted together by macros, rows that a function copies under another name
-(``torch.spmm``), and in which extension module a pybind11 module ends up; a name is then matched from its end.
+code generation writes (``THPVariable_add``), or one that is copied under another name (``torch.spmm``), leads to the
+operators that it calls. Cannot see: other slots of types,
+attributes set through ``m.attr``, names pasted together by macros, and in which extension module a pybind11 module
+ends up; a name is then matched from its end.
 """
 
 from __future__ import annotations

@@ -233,6 +233,8 @@ def _target(node: Node, captures: Captures, source: bytes) -> str | None:
         return _bound_name(node, source)
     if "mention.alias" in captures:
         return text(target, source)
+    if target.type == "string_literal":  # the row of that name, whose function is called so
+        return f"THPVariable_{_string(target, source)}"
     return _last_identifier(target, captures, source)
 
 

@@ -19,3 +19,11 @@
    type: (_) @type
    declarator: (init_declarator value: (initializer_list (identifier) @name @target @mention.entry) @slot))
  (#eq? @type "PyMappingMethods"))
+
+; a row that is copied under another name: aliases{{{"mm", "spmm"}}}
+((declaration
+   declarator: (init_declarator
+     declarator: (identifier) @callee
+     value: (initializer_list (initializer_list
+       (initializer_list . (string_literal) @target . (string_literal) @name .) @mention.entry))))
+ (#eq? @callee "aliases"))
