@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,12 @@ import pytest
 from tour import build
 from tour.index import Index
 from tour.tree import Tree, TreeKind, cache_dir, index_path, open_tree
+
+
+def hears_interrupts() -> None:
+    """For ``preexec_fn``: a shell's background job passes on that SIGINT is ignored, and a test sends one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 
 MINI = Path(__file__).parent / "minitorch"
 MINI_VERSIONS = ("9.0.0", "9.1.0")

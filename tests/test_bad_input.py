@@ -21,7 +21,7 @@ from tour.model import Lang, Role
 from tour.parsers import MOST_BYTES, parse
 from tour.tree import Tree, TreeKind
 
-from .conftest import MINI
+from .conftest import MINI, hears_interrupts
 
 
 @pytest.fixture
@@ -185,7 +185,9 @@ def test_an_interrupt_at_any_moment_leaves_the_old_index(tree: Tree, tmp_path: P
     stopped = 0
     for number in range(8):
         index = Path(shutil.copy(old, tmp_path / f"{number}.sqlite"))
-        process = subprocess.Popen([sys.executable, script, tree.root, index], stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [sys.executable, script, tree.root, index], stderr=subprocess.DEVNULL, preexec_fn=hears_interrupts
+        )
         time.sleep(choose.uniform(0.05, 0.6))
         process.send_signal(how)
         if process.wait(timeout=60) == 0:

@@ -22,7 +22,7 @@ from tour.links import Links, Node
 from tour.model import Grade, Role
 from tour.tree import Tree, TreeKind, generated_home, index_path, with_generated
 
-from .conftest import MINI, REAL_VERSIONS, real_tree
+from .conftest import MINI, REAL_VERSIONS, hears_interrupts, real_tree
 
 GENERATORS = Path(__file__).parent / "codegen"
 OPERATORS = "build/aten/src/ATen/Operators_0.cpp"
@@ -209,7 +209,9 @@ def test_an_interrupt_leaves_the_old_and_ends_the_generators(tree: Tree, how: si
     shown = generated(tree)
     mark = tree.root.parent / "running"
     edit(tree, f"import os, time\nPath({str(mark)!r}).write_text(str(os.getpid()))\ntime.sleep(60)\n")
-    process = subprocess.Popen([sys.executable, "-c", RUN, tree.root], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN, tree.root], stderr=subprocess.DEVNULL, preexec_fn=hears_interrupts
+    )
     while not (mark.exists() and mark.read_text()):
         time.sleep(0.05)
     process.send_signal(how)

@@ -24,6 +24,7 @@ from tour import origins, tree
 from tour.errors import FetchError, TourError
 from tour.tree import SOURCE_MARKS, TreeKind, alone, open_tree, trees, trees_dir
 
+from .conftest import hears_interrupts
 from .test_tree import commit, complaint, git, plant
 
 NEVER = "file:///there/is/no/such/repository"
@@ -493,7 +494,9 @@ origins.get("9.1.0", "debian", stop)
 @needs_apt
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_killed_leaves_nothing_that_looks_whole(mirror: Mirror, end: signal.Signals) -> None:
-    with subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=hears_interrupts
+    ) as run:
         assert run.stdout is not None
         assert run.stdout.readline() == b"unpacking\n"
         run.send_signal(end)
