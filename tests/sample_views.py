@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tour.model import At, Grade, Lane, Lang, Link, LinkKind
+from tour.tours import Cell, Question
 from tour.views import CodeView, HopView, MarkView, SourceView, StepView, TourView, TreeView
 
 HOSTILE = "</script></code></pre><script>alert(1)</script><img src=x onerror=alert(1)>"
@@ -53,13 +54,25 @@ def step(number: int, lane: Lane, lang: str) -> StepView:
         located=located,
         note=None if located == "exact" else f"note {HOSTILE}",
         code=code if found else None,
+        cell=Cell(f"print({HOSTILE!r})\nx = 1", "ValueError" if number == 2 else None, 1) if number < 3 else None,
         hop=hop(number, GRADES[number - 1]) if number < len(STATES) else None,
     )
 
 
 def tour(lang: str) -> TourView:
     steps = tuple(step(number, lane, lang) for number, lane in enumerate(Lane, start=1))
-    return TourView("sample", lang, f"A `sample` {lang}", "What it shows. More.", steps, "Onward", "Go on.", TREE)
+    return TourView(
+        name="sample",
+        lang=lang,
+        title=f"A `sample` {lang}",
+        intro="What it shows. More.",
+        follows=(("other", f"The `other` {lang}"),),
+        steps=steps,
+        questions=(Question("Why `s1`?", "Because of [the first](#s1)."),),
+        onward_title="Onward",
+        onward="Go on.",
+        tree=TREE,
+    )
 
 
 def source(lines: int = 500) -> SourceView:

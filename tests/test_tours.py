@@ -40,18 +40,26 @@ def test_an_unknown_tour_gets_the_nearest(tmp_path: Path) -> None:
         (("id: import-c", "id: deps"), 7, "'deps' is taken"),
         (("id: deps", "id: Deps!"), 2, "expected lower-case"),
         (("id: deps", "id: onward"), 2, "'onward' is taken"),
-        (("hop: then\n", "hop: jumps\n"), 5, "kind is 'jumps', expected one of contains"),
+        (("hop: then\n", "hop: jumps\n"), 5, "hop is 'jumps', expected one of contains"),
         (("from: import-c", "from: manager"), 25, "from is 'manager', expected an earlier step"),
         (("symbol: \"c:PyInit__C\"", "symbol: \"PyInit__C\""), 19, "expected py:, c:, cpp: or op:"),
         (("{symbol: \"c:PyInit__C\"}", "{file: x.c}"), 19, "symbol is missing"),
         (("{symbol: \"c:PyInit__C\"}", "{symbol: \"c:a\", line: 3}"), 19, "unknown key 'line'"),
         (("{symbol: \"c:PyInit__C\"}", "{symbol: \"c:a\", after: b}"), 19, "go with a statement"),
         (("versions: \">=9.1\"", "versions: \"new\""), 30, "such as \">=2.1"),
-        (("because: {en: ", "because: {eng: "), 37, "en is missing"),
+        (("because: {en: ", "because: {eng: "), 37, "unknown key 'eng'"),
         (("lane: cpp\n    anchor: {symbol: \"cpp:initModule\"}", "lane: cpp"), 22, "anchor is missing"),
         (("Module.to\"}", "Module.to\"}\n    hop: then"), 42, "is the last and cannot hop on"),
         (("    lane: cpp\n", "    lane: cpp\n    lane: cpp\n"), 24, "stands here twice"),
-        (("steps:\n", "stops:\n"), 2, "unknown key 'stops'"),
+        (("steps:\n", "stops:\n"), 1, "unknown key 'stops'"),
+        (("    anchor: {symbol: \"c:PyInit__C\"}\n", "    anchor: []\n"), 19, "anchor of 'pyinit': expected"),
+        (("steps:\n", "follows: [mini]\nsteps:\n"), 1, "follows itself"),
+        (("steps:\n", "follows: [nowhere]\nsteps:\n"), 1, "'nowhere', which is no tour here"),
+        (("steps:\n", "follows: nowhere\nsteps:\n"), 1, "follows: expected"),
+        (("    lane: cpp\n", "    lane: cpp\n    cell: {code: 'x', raise: E}\n"), 24, "unknown key 'raise'"),
+        (("    lane: cpp\n", "    lane: cpp\n    cell: ' '\n"), 24, "cell of 'init-module': expected text"),
+        (("    lane: cpp\n", "    lane: cpp\n    cell: 3\n"), 24, "cell of 'init-module': expected"),
+        (("    lane: cpp\n", "    lane: cpp\n    cell: &a [*a]\n"), 24, "nested too deep"),
         (("steps:\n", "steps: [\n"), None, "not valid YAML"),
     ],
 )  # fmt: skip
@@ -108,6 +116,37 @@ def test_headings_in_code_are_no_headings(tmp_path: Path) -> None:
     text = prose("t").replace("What happens in pyinit.", "```python\n# a comment\n## another\n```")
     tour = tours.load("mini", annotations.write(tmp_path, en=text))
     assert "## another" in tour.prose["en"].sections["pyinit"].text
+
+
+def test_cells_and_questions_are_read(tmp_path: Path) -> None:
+    yaml = YAML.replace("    lane: cpp\n", "    lane: cpp\n    cell: |\n      import torch\n      torch.add(1, 2)\n", 1)
+    yaml = yaml.replace(
+        "    lane: cpp\n    anchor", "    lane: cpp\n    cell: {code: 1/0, raises: ZeroDivisionError}\n    anchor", 1
+    )
+    asked = "## Questions {#questions}\n\n### Why `a`?\n\nFor this.\n\nAnd that.\n\n### And b?\n\nSo.\n\n## Onward"
+    text = prose("t").replace("## Onward", asked)
+    tour = tours.load("mini", annotations.write(tmp_path, yaml=yaml, en=text, zh=text))
+    first, second = [step.cell for step in tour.steps if step.cell]
+    assert (first.code, first.raises) == ("import torch\ntorch.add(1, 2)", None)
+    assert (second.code, second.raises) == ("1/0", "ZeroDivisionError")
+    assert [(asked.text, asked.answer) for asked in tour.prose["zh"].questions] == [
+        ("Why `a`?", "For this.\n\nAnd that."),
+        ("And b?", "So."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("## Questions {#questions}\n\n### Why?\n\n", "lacks its heading or its answer"),
+        ("## Questions {#questions}\n\nWhy?\n\n", "lacks its heading or its answer"),
+        ("## Questions {#questions}\n\n### Why?\n\nSo.\n\n", "en has 1, zh has 0"),
+    ],
+)
+def test_mistakes_in_questions_are_told(tmp_path: Path, asked: str, said: str) -> None:
+    annotations.write(tmp_path, en=prose("t").replace("## Onward", asked + "## Onward"))
+    with pytest.raises(AnnotationError, match=said):
+        tours.load("mini", tmp_path)
 
 
 def test_versions() -> None:

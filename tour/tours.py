@@ -14,18 +14,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from tour import resources
 from tour.errors import AnnotationError, UnknownName
+from tour.form import Form, read
 from tour.model import LANGS, Lane, LinkKind
 
 ONWARD = "onward"
 """The id of the closing section."""
 
+QUESTIONS = "questions"
+"""The id of the section before it: questions for the reader, each a third-level heading with its answer."""
+
+SCHEMA = "annotations/tour.schema.json"
+"""The form of a ``tour.yaml``."""
+
+_HINT = "annotations/README.md has the format."
+
+_RESERVED = frozenset({ONWARD, QUESTIONS})
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_SYMBOL = re.compile(r"(py|c|cpp|op):\S.*")
-_VERSIONS = re.compile(r"\s*(~=|==|!=|<=|>=|<|>)\s*\d+(\.\d+)*(\s*,\s*(~=|==|!=|<=|>=|<|>)\s*\d+(\.\d+)*)*\s*")
 _HEADING = re.compile(r"(?m)^(#{1,2}) +(.+?)(?: +\{#([\w-]+)\})? *$")
+_QUESTION = re.compile(r"(?m)^### +(.+?) *$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,17 @@ class Hop:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """A small Python program that shows what a step does; it goes on where the tour's earlier cells ended."""
+
+    code: str
+    raises: str | None
+    """Name of the exception that it is meant to end with."""
+    line: int
+    """Line in ``tour.yaml``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One stop of a tour."""
 
@@ -65,7 +84,16 @@ class Step:
     anchors: tuple[Anchor, ...]
     versions: str | None
     hop: Hop | None
+    cell: Cell | None
     line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a reader can now answer, and the answer."""
+
+    text: str
+    answer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +113,7 @@ class Prose:
     intro: str
     sections: dict[str, Section]
     """By step id, and ``onward``."""
+    questions: tuple[Question, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +122,8 @@ class Tour:
 
     name: str
     file: Path
+    follows: tuple[str, ...]
+    """Tours that it takes as known."""
     steps: tuple[Step, ...]
     prose: dict[str, Prose]
     """By language."""
@@ -131,70 +162,16 @@ def load(name: str, folder: Path) -> Tour:
         hint = f"The nearest: {', '.join(nearest)}." if nearest else f"There are: {', '.join(known) or 'none'}."
         raise UnknownName(f"there is no tour {name!r}", nearest, hint=hint)
     text = _read(file)
-    steps = _steps(file, text)
+    form = read(file, text, resources.folder(SCHEMA), _HINT)
+    steps = _steps(form)
     prose = {lang: _prose(file.with_name(f"{lang}.md"), [step.id for step in steps]) for lang in LANGS}
-    return Tour(name, file, steps, prose, hashlib.blake2b(text.encode(), digest_size=16).hexdigest())
-
-
-class _Mapping:
-    """A YAML mapping whose keys are asked for one by one, so that what is left over is what nobody knows."""
-
-    def __init__(self, node: yaml.Node, file: Path, what: str) -> None:
-        self.file, self.what, self.line = file, what, node.start_mark.line + 1
-        if not isinstance(node, yaml.MappingNode):
-            raise self.wrong(f"{what}: expected keys and values", self.line)
-        self._values: dict[str, yaml.Node] = {}
-        for key, value in node.value:
-            if key.value in self._values:
-                raise self.wrong(f"{what}: {key.value!r} stands here twice", key.start_mark.line + 1)
-            self._values[key.value] = value
-
-    def wrong(self, what: str, line: int | None = None) -> AnnotationError:
-        return AnnotationError(
-            what, at=f"{self.file}:{line or self.line}", hint="annotations/README.md has the format."
-        )
-
-    def take(self, key: str) -> yaml.Node | None:
-        return self._values.pop(key, None)
-
-    def text(self, key: str, pattern: re.Pattern[str] | None = None, expected: str = "text") -> str | None:
-        node = self.take(key)
-        if node is None:
-            return None
-        if not isinstance(node, yaml.ScalarNode) or not node.value.strip():
-            raise self.wrong(f"{self.what}: {key} expects {expected}", node.start_mark.line + 1)
-        if pattern and not pattern.fullmatch(node.value):
-            raise self.wrong(f"{self.what}: {key} is {node.value!r}, expected {expected}", node.start_mark.line + 1)
-        return str(node.value).strip()
-
-    def need(self, key: str, pattern: re.Pattern[str] | None = None, expected: str = "text") -> str:
-        value = self.text(key, pattern, expected)
-        if value is None:
-            raise self.wrong(f"{self.what}: {key} is missing")
-        return value
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        node = self.take(key)
-        if node is None:
-            return ()
-        if not isinstance(node, yaml.SequenceNode):
-            raise self.wrong(f"{self.what}: {key} expects a list", node.start_mark.line + 1)
-        return tuple(str(item.value) for item in node.value)
-
-    def choice(self, key: str, choices: type[Lane] | type[LinkKind]) -> Any:
-        value = self.need(key)
-        try:
-            return choices(value)
-        except ValueError:
-            raise self.wrong(f"{self.what}: {key} is {value!r}, expected one of {', '.join(choices)}") from None
-
-    def versions(self) -> str | None:
-        return self.text("versions", _VERSIONS, 'comparisons such as ">=2.1,<3"')
-
-    def done(self) -> None:
-        if self._values:
-            key, node = next(iter(self._values.items()))
-            raise self.wrong(f"{self.what}: unknown key {key!r}", node.start_mark.line + 1)
+    asked = {lang: len(words.questions) for lang, words in prose.items()}
+    if len(set(asked.values())) > 1:
+        counts = ", ".join(f"{lang} has {count}" for lang, count in asked.items())
+        raise AnnotationError(f"the languages ask unlike questions: {counts}", at=str(file.parent), hint=_HINT)
+    return Tour(
+        name, file, _follows(form, name), steps, prose, hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    )
 
 
 def _read(file: Path) -> str:
@@ -206,83 +183,85 @@ def _read(file: Path) -> str:
         raise AnnotationError(f"not UTF-8 at byte {error.start}", at=str(file)) from None
 
 
-def _steps(file: Path, text: str) -> tuple[Step, ...]:
-    try:
-        document = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise AnnotationError(f"not valid YAML: {error.problem}", at=f"{file}:{mark.line + 1 if mark else 1}") from None
-    if document is None:
-        raise AnnotationError("the file is empty, expected steps:", at=f"{file}:1")
-    top = _Mapping(document, file, "tour")
-    nodes = top.take("steps")
-    top.done()
-    if not isinstance(nodes, yaml.SequenceNode) or not nodes.value:
-        raise top.wrong("tour: steps expects a list with at least one step")
+def title(name: str, folder: Path, lang: str) -> str:
+    """A tour's title, without reading the tour; raises ``AnnotationError`` where its prose cannot be read."""
+    found = _HEADING.search(_read(folder / name / f"{lang}.md"))
+    return found[2] if found else name
+
+
+def _steps(form: Form) -> tuple[Step, ...]:
     steps: list[Step] = []
-    for node in nodes.value:
-        step = _step(_Mapping(node, file, "step"), {step.id for step in steps})
-        steps.append(step)
-    if (last := steps[-1].hop) is not None:
-        raise AnnotationError(
-            f"step {steps[-1].id!r} is the last and cannot hop on", at=f"{file}:{last.line}", hint="Take its hop away."
+    for number, written in enumerate(form.data["steps"]):
+        where = ("steps", number)
+        known = {step.id for step in steps}
+        if written["id"] in {*known, *_RESERVED}:
+            raise form.wrong(f"step id {written['id']!r} is taken", *where, "id")
+        several = written["anchor"] if isinstance(written["anchor"], list) else [written["anchor"]]
+        anchors = tuple(
+            _anchor(anchor, form.line(*where, "anchor", *([place] if anchor is not written["anchor"] else [])))
+            for place, anchor in enumerate(several)
+        )
+        hop, cell = None, None
+        if "hop" in written:
+            hop = _hop(written["hop"], written["id"], form.line(*where, "hop"))
+            if hop.origin not in {*known, written["id"]}:
+                raise form.wrong(
+                    f"hop of {written['id']!r}: from is {hop.origin!r}, expected an earlier step", *where, "hop", "from"
+                )
+        if "cell" in written:
+            cell = _cell(written["cell"], form.line(*where, "cell"))
+        steps.append(
+            Step(
+                written["id"],
+                Lane(written["lane"]),
+                anchors,
+                written.get("versions"),
+                hop,
+                cell,
+                form.line(*where),
+            )
+        )
+    if steps[-1].hop is not None:
+        raise form.wrong(
+            f"step {steps[-1].id!r} is the last and cannot hop on", *where, "hop", hint="Take its hop away."
         )
     return tuple(steps)
 
 
-def _step(mapping: _Mapping, earlier: set[str]) -> Step:
-    step_id = mapping.need("id", _ID, "lower-case words joined by -")
-    mapping.what = f"step {step_id!r}"
-    if step_id in earlier or step_id == ONWARD:
-        raise mapping.wrong(f"step id {step_id!r} is taken")
-    lane = mapping.choice("lane", Lane)
-    anchor = mapping.take("anchor")
-    if anchor is None:
-        raise mapping.wrong(f"{mapping.what}: anchor is missing")
-    nodes = anchor.value if isinstance(anchor, yaml.SequenceNode) else [anchor]
-    anchors = tuple(_anchor(_Mapping(node, mapping.file, f"anchor of {step_id!r}")) for node in nodes)
-    versions = mapping.versions()
-    hop_node = mapping.take("hop")
-    hop = _hop(hop_node, mapping, step_id, earlier) if hop_node is not None else None
-    mapping.done()
-    return Step(step_id, lane, anchors, versions, hop, mapping.line)
-
-
-def _anchor(mapping: _Mapping) -> Anchor:
-    anchor = Anchor(
-        symbol=mapping.need("symbol", _SYMBOL, "py:, c:, cpp: or op: and a qualified name"),
-        file=mapping.text("file"),
-        statement=mapping.text("statement"),
-        after=mapping.text("after"),
-        through=mapping.text("through"),
-        formerly=mapping.texts("formerly"),
-        versions=mapping.versions(),
-        line=mapping.line,
+def _anchor(written: dict[str, Any], line: int) -> Anchor:
+    return Anchor(
+        symbol=written["symbol"],
+        file=written.get("file"),
+        statement=written.get("statement"),
+        after=written.get("after"),
+        through=written.get("through"),
+        formerly=tuple(written.get("formerly", ())),
+        versions=written.get("versions"),
+        line=line,
     )
-    mapping.done()
-    if anchor.statement is None and (anchor.after or anchor.through):
-        raise mapping.wrong(f"{mapping.what}: after and through go with a statement")
-    return anchor
 
 
-def _hop(node: yaml.Node, step: _Mapping, step_id: str, earlier: set[str]) -> Hop:
-    line = node.start_mark.line + 1
-    if isinstance(node, yaml.ScalarNode):
-        kind = yaml.MappingNode("map", [(yaml.ScalarNode("str", "kind", node.start_mark), node)], node.start_mark)
-        node = kind
-    mapping = _Mapping(node, step.file, f"hop of {step_id!r}")
-    hop_kind = mapping.choice("kind", LinkKind)
-    origin = mapping.text("from") or step_id
-    if origin != step_id and origin not in earlier:
-        raise mapping.wrong(f"{mapping.what}: from is {origin!r}, expected an earlier step")
-    because_node = mapping.take("because")
-    because = None
-    if because_node is not None:
-        words = _Mapping(because_node, step.file, f"because of {step_id!r}")
-        because = {lang: words.need(lang) for lang in LANGS}
-        words.done()
-    mapping.done()
-    return Hop(hop_kind, origin, because, line)
+def _hop(written: str | dict[str, Any], step: str, line: int) -> Hop:
+    if isinstance(written, str):
+        written = {"kind": written}
+    return Hop(LinkKind(written["kind"]), written.get("from", step), written.get("because"), line)
+
+
+def _cell(written: str | dict[str, Any], line: int) -> Cell:
+    if isinstance(written, str):
+        written = {"code": written}
+    return Cell(written["code"].strip("\n"), written.get("raises"), line)
+
+
+def _follows(form: Form, name: str) -> tuple[str, ...]:
+    """The tours that this one takes as known."""
+    known = names(form.file.parents[1])
+    follows = tuple(form.data.get("follows", ()))
+    for number, other in enumerate(follows):
+        if other == name or other not in known:
+            what = "itself" if other == name else f"{other!r}, which is no tour here"
+            raise form.wrong(f"tour: follows {what}", "follows", number)
+    return follows
 
 
 def _prose(file: Path, step_ids: list[str]) -> Prose:
@@ -298,7 +277,7 @@ def _prose(file: Path, step_ids: list[str]) -> Prose:
             raise AnnotationError(f"heading {section.title!r} lacks its id", at=at, hint="Write `## Title {#step-id}`.")
         if section_id in found:
             raise AnnotationError(f"step {section_id!r} has its prose twice", at=at)
-        if section_id != ONWARD and section_id not in step_ids:
+        if section_id not in _RESERVED and section_id not in step_ids:
             near = difflib.get_close_matches(section_id, step_ids, n=1)
             hint = f"The nearest step is {near[0]}." if near else None
             raise AnnotationError(f"prose for a step {section_id!r} that tour.yaml lacks", at=at, hint=hint)
@@ -306,13 +285,25 @@ def _prose(file: Path, step_ids: list[str]) -> Prose:
     missing = [step for step in [*step_ids, ONWARD] if step not in found]
     if missing:
         raise AnnotationError(f"no prose for {missing[0]!r}", at=str(file), hint=f"Add `## … {{#{missing[0]}}}`.")
-    order = [section for section in found if section != ONWARD]
-    if order != step_ids or list(found)[-1] != ONWARD:
-        first = next(
-            (got for got, want in zip(found, [*step_ids, ONWARD], strict=False) if got != want), list(found)[-1]
-        )
+    order = [*step_ids, *([QUESTIONS] if QUESTIONS in found else []), ONWARD]
+    if list(found) != order:
+        first = next((got for got, want in zip(found, order, strict=True) if got != want))
         raise AnnotationError(f"{first!r} is out of order", at=f"{file}:{found[first].line}", hint="tour.yaml leads.")
-    return Prose(opening.title, opening.text, found)
+    asked = found.pop(QUESTIONS, None)
+    return Prose(opening.title, opening.text, found, _questions(asked, file) if asked else ())
+
+
+def _questions(section: Section, file: Path) -> tuple[Question, ...]:
+    """A third-level heading each, and the answer below it."""
+    before, *parts = _QUESTION.split(section.text)
+    pairs = [Question(text, answer.strip()) for text, answer in zip(parts[::2], parts[1::2], strict=True)]
+    if before.strip() or not pairs or not all(pair.answer for pair in pairs):
+        raise AnnotationError(
+            "a question lacks its heading or its answer",
+            at=f"{file}:{section.line}",
+            hint="Write `### Question` and the answer below it.",
+        )
+    return tuple(pairs)
 
 
 def _sections(text: str) -> Iterator[tuple[int, str | None, Section]]:

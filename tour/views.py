@@ -13,7 +13,7 @@ from tour.errors import StaleIndex
 from tour.index import Index, digest_of
 from tour.model import At, Lane, Lang, Link, LinkKind
 from tour.proof import Passage, walk
-from tour.tours import ONWARD, Tour
+from tour.tours import ONWARD, Cell, Question, Tour, title
 from tour.tree import Tree
 
 BEFORE, AFTER, MOST = 3, 6, 30
@@ -82,6 +82,7 @@ class StepView:
     note: str | None
     """What was found instead, where ``located`` is not ``exact``."""
     code: CodeView | None
+    cell: Cell | None
     hop: HopView | None
     """``None`` at the last step and where the walk enters anew."""
 
@@ -95,7 +96,11 @@ class TourView:
     title: str
     intro: str
     """Markdown."""
+    follows: tuple[tuple[str, str], ...]
+    """Name and title of the tours that it takes as known."""
     steps: tuple[StepView, ...]
+    questions: tuple[Question, ...]
+    """Markdown, both the question and its answer."""
     onward_title: str
     onward: str
     """Markdown: where to go from here."""
@@ -169,7 +174,18 @@ def tour_views(tour: Tour, tree: Tree, index: Index, langs: Iterable[str]) -> Ma
         steps = tuple(
             _step(number, passage, tour, lang, read, index) for number, passage in enumerate(passages, start=1)
         )
-        views[lang] = TourView(tour.name, lang, prose.title, prose.intro, steps, onward.title, onward.text, shown)
+        views[lang] = TourView(
+            name=tour.name,
+            lang=lang,
+            title=prose.title,
+            intro=prose.intro,
+            follows=tuple((other, title(other, tour.file.parents[1], lang)) for other in tour.follows),
+            steps=steps,
+            questions=prose.questions,
+            onward_title=onward.title,
+            onward=onward.text,
+            tree=shown,
+        )
     return views
 
 
@@ -190,6 +206,7 @@ def _step(number: int, passage: Passage, tour: Tour, lang: str, read: Reader, in
         located=place.located,
         note=place.note,
         code=_code(place, read, index),
+        cell=step.cell,
         hop=_hop(passage, lang),
     )
 

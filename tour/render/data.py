@@ -29,6 +29,7 @@ def trace(view: TourView, only: str | None = None) -> dict[str, Any]:
         "tour": view.name,
         "lang": view.lang,
         "title": view.title,
+        "follows": [name for name, _ in view.follows],
         "tree": asdict(view.tree),
         "steps": [_step(step) for step in view.steps if only in {None, step.id}],
     }
@@ -110,6 +111,7 @@ def _step(step: StepView) -> dict[str, Any]:
         "end_line": step.end_line,
         "located": step.located,
         "note": step.note,
+        "cell": {"code": step.cell.code, "raises": step.cell.raises} if step.cell else None,
         "hop": _hop(step.hop) if step.hop else None,
         "witness": None,
     }

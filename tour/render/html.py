@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown import Markdown
 from markupsafe import Markup
 
-from tour.model import At
+from tour.model import At, Lang
 from tour.render import lanes, source
 from tour.render.data import tour_row
 from tour.render.words import words
@@ -73,6 +73,7 @@ def tour_page(view: TourView, root: str) -> str:
             "view": step,
             "at": At(step.file, step.line) if step.file and step.line else None,
             "code": _code(step.code) if step.code else None,
+            "cell": [Markup(line) for line in source.lines(step.cell.code, Lang.PYTHON)] if step.cell else None,
             "hop": _hop(step.hop, step.id, view) if step.hop else None,
         }
         for step in view.steps

@@ -29,6 +29,7 @@ from tour.layers import KEYS, Answer, Layer
 from tour.model import Lane, Link, Progress
 from tour.render.data import tour_row
 from tour.render.words import Words, words
+from tour.tours import Cell
 from tour.views import CodeView, Finding, HopView, StepView, TourView
 
 WIDTH = 100
@@ -62,6 +63,7 @@ def show(view: TourView, *, step: str | None = None, quiet: bool = False, pager:
     for shown in steps:
         parts += _step(shown, view, said, quiet)
     if step is None and not quiet:
+        parts += _questions(view, said)
         parts += [
             Rule(style="dim"),
             Text(view.onward_title, style="bold"),
@@ -97,6 +99,9 @@ def _opening(view: TourView, said: Words, quiet: bool) -> list[RenderableType]:
     parts: list[RenderableType] = [heading, Rule(style="dim")]
     if not quiet:
         parts += [Markdown(_plain(view.intro)), Text("")]
+        if view.follows:
+            known = ", ".join(f"{_unticked(title)} ({name})" for name, title in view.follows)
+            parts += [Text(f"{said.say('takes_as_known')} {known}", style="dim"), Text("")]
     return [*parts, _lanes(view, said), Text("")]
 
 
@@ -126,10 +131,34 @@ def _step(step: StepView, view: TourView, said: Words, quiet: bool) -> list[Rend
         if step.code is not None:
             parts += [Text(""), Padding(_code(step.code), (0, 0, 0, 3))]
         parts += [Text(""), Padding(Markdown(_plain(step.prose)), (0, 0, 0, 3)), Text("")]
+        if step.cell is not None:
+            parts += _cell(step.cell, said)
     if step.hop is not None:
         numbers = {other.id: other.number for other in view.steps}
         back = None if step.hop.origin == step.id else numbers[step.hop.origin]
         parts.append(Padding(_hop(step.hop, back, said), (0, 0, 0 if quiet else 1, 3)))
+    return parts
+
+
+def _cell(cell: Cell, said: Words) -> list[RenderableType]:
+    """A step's program; its output is for ``tour run`` and for the site."""
+    heading = Text(said.say("cell"), style="dim")
+    if cell.raises:
+        heading.append("  " + said.say("cell_raises", error=cell.raises))
+    code = Syntax(cell.code, "python", theme="ansi_dark", background_color="default", word_wrap=True)
+    return [Padding(Group(heading, Padding(code, (0, 0, 0, 2))), (0, 0, 0, 3)), Text("")]
+
+
+def _questions(view: TourView, said: Words) -> list[RenderableType]:
+    """What a reader can now answer; the answers stand below all questions, out of sight of who reads on slowly."""
+    if not view.questions:
+        return []
+    parts: list[RenderableType] = [Rule(style="dim"), Text(said.say("questions"), style="bold"), Text("")]
+    for number, asked in enumerate(view.questions, start=1):
+        parts.append(Markdown(f"{number}. {_plain(asked.text)}"))
+    parts += [Text(""), Text(said.say("answers"), style="dim"), Text("")]
+    for number, asked in enumerate(view.questions, start=1):
+        parts.append(Padding(Markdown(f"*{number}.* {_plain(asked.answer)}"), (0, 0, 1, 3)))
     return parts
 
 
