@@ -51,6 +51,7 @@ LAYERS: dict[str, set[str]] = {
 }
 """For each module or folder of the package, what of ours it may import. The door and ``cli`` tie it all together."""
 
+CLI = {file.relative_to(PACKAGE).as_posix() for file in (PACKAGE / "cli").glob("*.py")}
 DOORS = {
     "tree_sitter": {"parsers/treesitter.py", "parsers/python.py", "parsers/c_family.py"},
     "sqlite3": {"index.py"},
@@ -58,7 +59,7 @@ DOORS = {
     "jinja2": {"render/html.py"},
     "pygments": {"render/source.py"},
     "mkdocs": {"site.py"},
-    "click": {"cli.py", "render/terminal.py"},
+    "click": {*CLI, "render/terminal.py"},
     "yaml": {"parsers/op_yaml.py", "form.py"},
     "fastjsonschema": {"form.py"},
     "filelock": {"tree.py"},

@@ -1,6 +1,6 @@
 """The errors a user can cause.
 
-One sentence says what is wrong and where, a second what to do next; only ``cli.py`` prints them. Anything else that
+One sentence says what is wrong and where, a second what to do next; only ``cli`` prints them. Anything else that
 is raised is a bug of ours and keeps its traceback.
 """
 

@@ -1,0 +1,107 @@
+"""Questions about the code: ``where`` and ``path``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+import tour
+from tour.cli.arguments import json_option, lang_option, tree_option
+from tour.cli.trees import ready
+from tour.errors import TourError
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  tour where F.batch_norm
+  tour where x.to                    a method of torch.Tensor
+  tour where aten::add.out --all     kernels for every dispatch key
+  tour where F.conv2d --backward     its gradient
+  tour where batch_norm_cpu --callers
+  tour where --kernel 'void at::native::(anonymous namespace)::cunn_SoftMaxForward<4, float>(float*)'
+  tour where RegisterCPU.cpp:3420    a line of generated code (`tour index --generated` first)"""
+)
+@click.argument("name")
+@tree_option()
+@lang_option
+@click.option("--backward", is_flag=True, help="The gradient: the autograd node of each operator, and what it calls.")
+@click.option("--callers", is_flag=True, help="What leads there directly.")
+@click.option("--callees", is_flag=True, help="What it leads to directly.")
+@click.option("--kernel", is_flag=True, help="NAME is a C++ name out of a profiler or a linker, mangled or not.")
+@click.option("--all", "every", is_flag=True, help="Also kernels for dispatch keys that few readers use.")
+@json_option
+def where(
+    name: str,
+    tree: str | None,
+    lang: str,
+    backward: bool,
+    callers: bool,
+    callees: bool,
+    kernel: bool,
+    every: bool,
+    as_json: bool,
+) -> None:
+    """Where is this implemented: every layer of a function, module, operator or kernel."""
+    from tour.render import data
+
+    if backward + callers + callees > 1:
+        raise click.UsageError("--backward, --callers and --callees are three questions; ask one at a time.")
+    found = ready(tree)
+    side = "callers" if callers else "callees" if callees else None
+    answer = tour.around(name, found, side) if side else tour.where(name, found, backward=backward)
+    if as_json:
+        click.echo(data.dumps(data.where(answer, found)))
+    else:
+        from tour.render import terminal
+
+        terminal.show_where(answer, found.version, lang, every=every)
+    if not answer.layers:
+        raise click.exceptions.Exit(1)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  tour path F.batch_norm batch_norm_transform_input_kernel
+  tour path torch.Tensor.backward torch::autograd::Engine::execute
+  tour path nn.Linear addmm_out_cuda_impl --all     other ways as well
+  tour path F.batch_norm batch_norm_cpu --svg way.svg"""
+)
+@click.argument("origin", metavar="A")
+@click.argument("goal", metavar="B")
+@tree_option()
+@lang_option
+@click.option("--all", "every", is_flag=True, help="Also up to four other ways.")
+@click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Draw it in lanes.")
+@json_option
+def path(origin: str, goal: str, tree: str | None, lang: str, every: bool, svg: Path | None, as_json: bool) -> None:
+    """The surest route from one name to another, each link with its place and how sure it is. Exit code 1 if none."""
+    from tour.render import data
+
+    found = ready(tree)
+    routes = tour.path(origin, goal, found, alternatives=4 if every else 0)
+    if svg is not None and routes:
+        from tour.render import lanes
+
+        _write(svg, lanes.route(routes[0], lang))
+    if as_json:
+        click.echo(data.dumps(data.path(origin, goal, routes, found)))
+    else:
+        from tour.render import terminal
+
+        terminal.show_path(origin, goal, routes, found.version, lang)
+    if not routes:
+        raise click.exceptions.Exit(1)
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a whole file or none."""
+    working = file.with_name(f".{file.name}.new")
+    try:
+        working.write_text(text)
+        working.replace(file)
+    except OSError as error:
+        working.unlink(missing_ok=True)
+        raise TourError(f"cannot write {file}: {error.strerror}", hint="Name a file in a folder of yours.") from error

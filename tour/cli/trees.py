@@ -1,0 +1,293 @@
+"""Trees and their indexes: ``get``, ``trees``, ``index``; and the tree that every other command asks for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import tour
+from tour.cli.arguments import complete_trees, json_option
+from tour.errors import TourError
+
+if TYPE_CHECKING:
+    from tour.model import Progress
+    from tour.tree import Tree
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  tour get 2.6.0                  the first of git and the Debian source package that has it
+  tour get 2.6.0 --from debian    only the Debian source package, its signature checked
+  tour get ~/src/pytorch          a folder that you already have, used where it is
+  tour get ./odd --version 2.5.1  … whose version cannot be told from the files"""
+)
+@click.argument("version", metavar="VERSION|PATH")
+@click.option(
+    "--from", "source", type=click.Choice(("git", "debian")), help="Where to get it, instead of the first that works."
+)
+@click.option("--version", "override", metavar="VERSION", help="The version of a folder, where its files do not say.")
+@json_option
+def get(version: str, source: str | None, override: str | None, as_json: bool) -> None:
+    """Bring a PyTorch source tree to your cache, or name a folder that you have."""
+    from tour import origins, tree
+    from tour.render import data, terminal
+
+    if tree.means_folder(version):
+        if source:
+            raise TourError("--from goes with a version, not with a folder")
+        found = tree.add_folder(Path(version), override)
+    else:
+        if override:
+            raise TourError("--version goes with a folder; the tree of a version has that version")
+        with terminal.progress() as progress:
+            found = origins.get(
+                version,
+                source,
+                progress,
+                waiting=lambda: click.echo("Another `tour get` is bringing this version; waiting for it.", err=True),
+            )
+    if as_json:
+        click.echo(data.dumps({"tree": data.tree_row(found)}))
+    else:
+        click.echo(f"PyTorch {found.version} ({found.kind}) is at {found.root}")
+
+
+@click.command()
+@json_option
+def trees(as_json: bool) -> None:
+    """List the trees at hand: version, kind, place, the state of their index, and of generated code in it."""
+    from tour import tree
+    from tour.render import data, terminal
+
+    rows = [{**data.tree_row(found, _index_state(found)), "generated": _generated(found)} for found in tree.trees()]
+    if as_json:
+        click.echo(data.dumps({"trees": rows}))
+    elif rows:
+        terminal.show_trees(rows)
+    else:
+        click.echo("No tree at hand yet. `tour get 2.6.0` brings one.")
+
+
+def _generated(tree: Tree) -> dict[str, Any]:
+    from tour.errors import TreeError
+    from tour.render import data
+
+    try:
+        files = sum(file.generated for file in tree.files()) if tree.generated else 0
+    except TreeError:
+        files = 0
+    return data.generated_row(_generated_state(tree), files)
+
+
+def _index_state(tree: Tree) -> str:
+    """``ready``, how many files it is behind the tree, or why there is none to use."""
+    from tour.errors import TreeError
+    from tour.index import Index, state_of
+    from tour.tree import index_path
+
+    state = state_of(index_path(tree))
+    if state != "ready":
+        return state
+    try:
+        files = tree.files()
+    except TreeError as error:
+        return f"unreadable tree ({error.what})"
+    with Index(index_path(tree)) as index:
+        behind = index.behind((file.path, file.size, file.mtime_ns) for file in files)
+    return f"{behind} files behind" if behind else "ready"
+
+
+@click.command(
+    name="index",
+    epilog="""\b
+Examples:
+  tour index                the tree of the current folder, else the newest at hand
+  tour index 1.13.1         a version at hand
+  tour index ~/src/pytorch  a folder
+  tour index --problems     also list what could not be read, as file:line
+  tour index --generated    first run the tree's own code generation, and read what it writes too
+  tour index --no-generated forget the generated code again
+  tour index --precise aten/src/ATen/native/Normalization.cpp torch/csrc/stub.c
+                            resolve the calls of these files with libclang""",
+)
+@click.argument("told", metavar="[VERSION|PATH] [FILE…]", nargs=-1, shell_complete=complete_trees)
+@click.option("--tree", "spec", metavar="VERSION|PATH", help="The same, as an option.", shell_complete=complete_trees)
+@click.option("--problems", is_flag=True, help="List what could not be read.")
+@click.option(
+    "--generated/--no-generated",
+    default=None,
+    help="Also index what the tree's own code generation writes (the real bindings and dispatcher code); this runs"
+    " Python code of the tree and keeps the result in the cache. Later updates keep it and run nothing.",
+)
+@click.option(
+    "--precise",
+    is_flag=True,
+    help="Resolve the calls of each FILE (from the tree's root) with libclang and keep that beside the rest; this runs"
+    " the tree's code generation for the headers that a build would make.",
+)
+@json_option
+def index_command(
+    told: tuple[str, ...],
+    spec: str | None,
+    problems: bool,
+    generated: bool | None,
+    precise: bool,
+    as_json: bool,
+) -> None:
+    """Build or update the index of a tree; only what changed is read again."""
+    from dataclasses import asdict
+
+    from tour import codegen, tree
+
+    files = tuple(name for name in told if precise and name.endswith(SOURCES))
+    others = [name for name in told if name not in files]
+    if precise and not files:
+        raise click.UsageError(f"--precise needs files that end in {', '.join(SOURCES)}.")
+    if len(others) + bool(spec) > 1:
+        raise click.UsageError(f"One tree at a time: {', '.join([*others, *filter(None, [spec])])}.")
+    found = tree.open_tree(others[0] if others else spec)
+    if generated:
+        found = _generate(found)
+    elif generated is False:
+        found = codegen.exclude(found)
+    report = _update(found)
+    readings = read_precisely(found, files) if precise else []
+    listed = _problems(found) if problems else []
+    state = _generated_state(found)
+    if as_json:
+        from tour.render import data
+
+        rows = [{"file": at.file, "line": at.line, "what": what} for at, what in listed]
+        report_told = {**asdict(report), "generated": data.generated_row(state, report.generated)}
+        readings_told = {"precise": [asdict(reading) for reading in readings]} if precise else {}
+        click.echo(data.dumps({"tree": found.version, **report_told, "listed": rows, **readings_told}))
+        return
+    for at, what in listed:
+        click.echo(f"{at}: {what}")
+    if report.parsed or report.removed:
+        gone = f", {report.removed} gone" if report.removed else ""
+        click.echo(
+            f"PyTorch {found.version}: {report.parsed} of {report.files} files read{gone}, {report.seconds:.1f} s."
+        )
+    else:
+        click.echo(f"PyTorch {found.version}: nothing changed in {report.files} files, {report.seconds:.1f} s.")
+    if report.generated:
+        click.echo(f"{report.generated} of them were written by the tree's own code generation, run on this machine.")
+    if state == "out of date":
+        click.echo("That was before the tree changed: `tour index --generated` runs its code generation anew.")
+    if report.problems and not problems:
+        click.echo(
+            f"{report.problems} files hold something that could not be read: `tour index --problems` lists them."
+        )
+
+
+def _generate(tree: Tree) -> Tree:
+    """The tree with its generated code; says what is about to run before it runs."""
+    from tour import codegen
+    from tour.render import terminal
+
+    if not codegen.generated_folder(tree).is_dir():
+        click.echo(
+            f"This runs Python code of the tree: the code generation of PyTorch {tree.version}"
+            f" (torchgen, tools/autograd) in {tree.root}. It writes to the cache only and takes about 15 s.",
+            err=True,
+        )
+    with terminal.progress() as progress:
+        folder = codegen.generate(
+            tree,
+            progress,
+            waiting=lambda: click.echo("Another `tour` is generating this tree's code; waiting for it.", err=True),
+        )
+    return codegen.include(tree, folder)
+
+
+def _generated_state(tree: Tree) -> str:
+    """``absent``, ``current``, or ``out of date`` where the tree has changed since."""
+    from tour import codegen
+
+    if tree.generated is None:
+        return "absent"
+    return "current" if codegen.is_current(tree) else "out of date"
+
+
+SOURCES = (".cpp", ".cc", ".cxx", ".c")
+"""What libclang can be asked to read."""
+
+
+def read_precisely(tree: Tree, files: Sequence[str]) -> list[Any]:
+    """Resolve the calls of some files with libclang, and say what came of each."""
+    from tour import precise
+    from tour.render import terminal
+
+    root = f"{tree.root}/"
+    asked = [str(Path(file).resolve()).removeprefix(root) if Path(file).is_file() else file for file in files]
+    with terminal.progress() as progress:
+        readings = precise.read(
+            tree, asked, progress, lambda: click.echo("Another `tour index` is at this tree; waiting for it.", err=True)
+        )
+    for reading in readings:
+        kept = ", known from before" if reading.kept else f", {reading.errors} errors"
+        click.echo(f"{reading.file}: {reading.calls} calls resolved by libclang{kept}", err=True)
+        if advice := precise.advice(reading):
+            click.echo(f"  {advice}", err=True)
+    return readings
+
+
+def _problems(tree: Tree) -> list[Any]:
+    from tour.index import Index
+    from tour.tree import index_path
+
+    with Index(index_path(tree)) as index:
+        return list(index.problems())
+
+
+def _update(tree: Tree) -> Any:
+    """Bring a tree's index up to date, with a progress bar, and say why an old one was thrown away."""
+    from contextlib import ExitStack
+
+    from tour import build
+    from tour.tree import index_path
+
+    with ExitStack() as shown:
+        bars: list[Progress] = []
+
+        def progress(what: str, done: int, total: int | None) -> None:
+            if not bars:  # most often nothing has changed, and nothing need be drawn
+                from tour.render import terminal
+
+                bars.append(shown.enter_context(terminal.progress()))
+            bars[0](what, done, total)
+
+        report = build.update(
+            tree,
+            index_path(tree),
+            progress=progress,
+            waiting=lambda: click.echo("Another `tour index` is at this tree; waiting for it.", err=True),
+        )
+    if report.rebuilt:
+        reason = {"damaged": "was damaged", "other format": "had another format"}[report.rebuilt]
+        click.echo(f"The old index {reason} and was made anew.", err=True)
+    return report
+
+
+def ready(spec: str | None) -> Tree:
+    """A tree that has an index; on a terminal offers to make one that is not there."""
+    from tour.errors import StaleIndex
+    from tour.index import state_of
+    from tour.tree import index_path
+
+    tree = tour.open_tree(spec)
+    state = state_of(index_path(tree))
+    if state != "ready":
+        missing = "has no index yet" if state == "absent" else f"has an index that is of no use ({state})"
+        offer = f"PyTorch {tree.version} {missing}. Make it now? It takes about half a minute."
+        asks = sys.stdin.isatty() and sys.stderr.isatty()
+        if not asks or not click.confirm(offer, default=True, err=True):
+            raise StaleIndex(f"PyTorch {tree.version} {missing}", hint=f"Run `tour index {spec or tree.version}`.")
+        _update(tree)
+    return tree

@@ -1,0 +1,112 @@
+"""The tours: ``list``, ``trace``, ``check``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+import tour
+from tour.cli.arguments import complete_tours, json_option, lang_option, tree_option
+from tour.cli.trees import SOURCES, read_precisely, ready
+
+
+@click.command(name="list")
+@tree_option()
+@lang_option
+@json_option
+def list_command(tree: str | None, lang: str, as_json: bool) -> None:
+    """List the tours with their state in a tree."""
+    from tour.render import data, terminal
+
+    found = ready(tree)
+    rows = [data.tour_row(tour.trace(name, found, lang)) for name in tour.names()]
+    if as_json:
+        click.echo(data.dumps({"tree": found.version, "tours": rows}))
+    else:
+        terminal.show_tours(rows, lang)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  tour trace import-torch
+  tour trace import-torch --step pyinit      one stop of it
+  tour trace import-torch --lang zh --tree 1.13.1
+  tour trace import-torch --quiet            places and proofs, no prose
+  tour trace import-torch --json | jq '.steps[].line'"""
+)
+@click.argument("name", shell_complete=complete_tours)
+@tree_option()
+@lang_option
+@click.option("--step", metavar="ID", help="Only this step.")
+@click.option("--quiet", "-q", is_flag=True, help="Places and proofs only.")
+@click.option("--pager/--no-pager", default=None, help="Page the output; by default on a terminal when it is long.")
+@json_option
+def trace(
+    name: str, tree: str | None, lang: str, step: str | None, quiet: bool, pager: bool | None, as_json: bool
+) -> None:
+    """Walk a tour: each step's place, code, prose, hop and proof."""
+    from tour import tours
+    from tour.errors import UnknownName
+    from tour.render import data
+    from tour.resources import folder
+
+    if step is not None or name not in tour.names():  # a wrong name is said before a tree is asked for
+        known = [found.id for found in tours.load(name, folder("annotations")).steps]
+        if step is not None and step not in known:
+            import difflib
+
+            raise UnknownName(
+                f"{name} has no step {step!r}", tuple(difflib.get_close_matches(step, known, n=3, cutoff=0.4))
+            )
+    view = tour.trace(name, ready(tree), lang)
+    if as_json:
+        click.echo(data.dumps(data.trace(view, step)))
+    else:
+        from tour.render import terminal
+
+        terminal.show(view, step=step, quiet=quiet, pager=pager)
+    broken = [s for s in view.steps if s.located == "lost" and step in {None, s.id}]
+    if broken:
+        raise click.exceptions.Exit(1)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  tour check                                          every tour, in the newest tree at hand
+  tour check import-torch --tree 2.6.0 --tree 1.13.1"""
+)
+@click.argument("names", metavar="[NAME…]", nargs=-1, shell_complete=complete_tours)
+@tree_option(multiple=True)
+@click.option("--all", "every", is_flag=True, help="Every tour; the same as naming none.")
+@click.option(
+    "--precise", is_flag=True, help="First resolve the calls of the C and C++ files on the way with libclang."
+)
+@json_option
+def check(names: tuple[str, ...], trees: tuple[str, ...], every: bool, precise: bool, as_json: bool) -> None:
+    """Is every anchor located and every hop proven, in each tree given? Exit code 1 if not."""
+    from tour import tours, views
+    from tour.render import data, terminal
+    from tour.resources import folder
+
+    asked = tour.names() if every or not names else names
+    for name in asked:
+        tours.load(name, folder("annotations"))  # a tour that cannot be read is said before a tree is asked for
+    found: list[views.Finding] = []
+    checked: list[dict[str, Any]] = []
+    for spec in trees or (None,):
+        tree = ready(spec)
+        if precise:
+            steps = [step.file for name in asked for step in tour.trace(name, tree).steps if step.file]
+            read_precisely(tree, [file for file in dict.fromkeys(steps) if file.endswith(SOURCES)])
+        for name in asked:
+            found += tour.check(name, tree)
+            checked.append(data.tour_row(tour.trace(name, tree)) | {"tree": tree.version})
+    if as_json:
+        click.echo(data.dumps(data.findings(found, checked)))
+    else:
+        terminal.show_check(found, checked)
+    if any(finding.fatal for finding in found):
+        raise click.exceptions.Exit(1)
