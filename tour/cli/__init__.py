@@ -24,6 +24,7 @@ COMMANDS = {
     "list": "walks",
     "trace": "walks",
     "check": "walks",
+    "run": "walks",
     "build": "publishing",
     "serve": "publishing",
 }

@@ -1,4 +1,4 @@
-"""The tours: ``list``, ``trace``, ``check``."""
+"""The tours: ``list``, ``trace``, ``check``, ``run``."""
 
 from __future__ import annotations
 
@@ -109,4 +109,38 @@ def check(names: tuple[str, ...], trees: tuple[str, ...], every: bool, precise: 
     else:
         terminal.show_check(found, checked)
     if any(finding.fatal for finding in found):
+        raise click.exceptions.Exit(1)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  tour run import-torch                            its cells, in this Python
+  tour run --all --python /usr/bin/python3         every tour's, in another Python that has torch and ipykernel"""
+)
+@click.argument("names", metavar="[NAME…]", nargs=-1, shell_complete=complete_tours)
+@click.option("--all", "every", is_flag=True, help="Every tour; the same as naming none.")
+@click.option("--python", metavar="PATH", help="The Python that runs the cells; by default this one.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="Seconds for one cell."
+)
+@json_option
+def run(names: tuple[str, ...], every: bool, python: str | None, timeout: float, as_json: bool) -> None:
+    """Run the cells of tours, in one real kernel a tour. Exit code 1 if a cell does not end as it is meant to."""
+    from tour import cells, tours
+    from tour.render import data, terminal
+    from tour.resources import folder
+
+    told = [tours.load(name, folder("annotations")) for name in (tour.names() if every or not names else names)]
+    where = cells.runner(python)
+    ran: list[tuple[str, list[cells.Outcome]]] = []
+    for walk in told:
+        with terminal.progress() as progress:
+            outcomes = cells.run(walk, where, seconds=timeout, progress=progress)
+        ran.append((walk.name, outcomes))
+        if not as_json:
+            terminal.show_run(walk.name, outcomes)
+    if as_json:
+        click.echo(data.dumps(data.ran(where, ran)))
+    if any(outcome.state != "ran" for _, outcomes in ran for outcome in outcomes):
         raise click.exceptions.Exit(1)

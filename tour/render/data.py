@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # a question from an editor waits for nothing that it does not need
+    from tour.cells import Outcome, Runner
     from tour.layers import Answer
     from tour.model import At, Link
     from tour.views import Finding, HopView, StepView, TourView
@@ -32,6 +33,25 @@ def trace(view: TourView, only: str | None = None) -> dict[str, Any]:
         "follows": [name for name, _ in view.follows],
         "tree": asdict(view.tree),
         "steps": [_step(step) for step in view.steps if only in {None, step.id}],
+    }
+
+
+def ran(where: Runner, ran: Iterable[tuple[str, Sequence[Outcome]]]) -> dict[str, Any]:
+    """``tour run --json``."""
+    return {
+        **asdict(where),
+        "cells": [
+            {
+                "tour": tour,
+                "step": outcome.step,
+                "state": outcome.state,
+                "seconds": round(outcome.seconds, 3),
+                "why": outcome.why,
+                "outputs": list(outcome.outputs),
+            }
+            for tour, outcomes in ran
+            for outcome in outcomes
+        ],
     }
 
 

@@ -25,6 +25,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from tour.cells import Outcome
 from tour.layers import KEYS, Answer, Layer
 from tour.model import Lane, Link, Progress
 from tour.render.data import tour_row
@@ -160,6 +161,17 @@ def _questions(view: TourView, said: Words) -> list[RenderableType]:
     for number, asked in enumerate(view.questions, start=1):
         parts.append(Padding(Markdown(f"*{number}.* {_plain(asked.answer)}"), (0, 0, 1, 3)))
     return parts
+
+
+def show_run(name: str, outcomes: Sequence[Outcome]) -> None:
+    """Print what each cell of a tour showed, how long it took, and what went wrong."""
+    lines: list[Text] = []
+    for outcome in outcomes:
+        heading = Text.assemble((f"{name} ", "dim"), (outcome.step, "bold"), (f"  {outcome.seconds:.1f} s", "dim"))
+        if outcome.why:
+            heading.append(f"  {outcome.why}", "bold red")
+        lines += [heading, *(Text(f"  {line}") for line in outcome.text.splitlines())]
+    _lines(_console(), lines)
 
 
 def _where(step: StepView, said: Words) -> Text:

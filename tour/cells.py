@@ -1,0 +1,149 @@
+"""Run a tour's cells, in order, in one real kernel.
+
+The kernel is Jupyter's, in the reader's own Python: nothing of ours is installed there, only ``ipykernel``. What a cell
+shows comes back as Jupyter's own outputs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tour.errors import TourError
+from tour.model import Progress, silent
+from tour.tours import Cell, Tour
+
+SECONDS = 60.0
+"""How long one cell may take before it is ended."""
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+Output = Mapping[str, Any]
+"""One of Jupyter's outputs (nbformat 4): ``stream``, ``display_data``, ``execute_result`` or ``error``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one cell."""
+
+    step: str
+    cell: Cell
+    state: str
+    """``ran``; ``failed`` with an exception, or without the one it is meant to end with; ``endless``; ``died``."""
+    seconds: float
+    outputs: tuple[Output, ...]
+    why: str | None
+    """What went wrong, in a line."""
+
+    @property
+    def text(self) -> str:
+        """What it printed, showed or raised, as plain text."""
+        return "".join(_text(output) for output in self.outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """The Python that runs cells."""
+
+    python: str
+    torch: str
+    """torch's version there."""
+    version: str
+    """Python's."""
+
+
+def runner(python: str | None = None) -> Runner:
+    """The Python at ``python``, or this one; raises ``TourError`` where it lacks torch or a kernel."""
+    program = python or sys.executable
+    asked = "import json, sys, ipykernel, torch; print(json.dumps([sys.version.split()[0], str(torch.__version__)]))"
+    try:
+        said = subprocess.run([program, "-c", asked], capture_output=True, text=True, timeout=120)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise TourError(f"cannot start {program}: {error}", hint="Give a Python with `--python PATH`.") from None
+    if said.returncode:
+        last = (said.stderr.strip().splitlines() or ["no word of why"])[-1]
+        missing = re.search(r"No module named '(\w+)'", last)
+        hint = f"`{program} -m pip install {missing[1]}`, or another Python with `--python PATH`." if missing else None
+        raise TourError(f"{program} cannot run cells: {last}", hint=hint)
+    version, torch = json.loads(said.stdout.strip().splitlines()[-1])
+    return Runner(program, torch, version)
+
+
+def run(
+    tour: Tour,
+    where: Runner,
+    *,
+    seconds: float = SECONDS,
+    folder: Path | None = None,
+    progress: Progress = silent,
+) -> list[Outcome]:
+    """Run all cells of a tour; one that fails does not stop those after it, a kernel that died or hangs does.
+
+    ``folder`` is where the cells run. Raises ``TourError`` where no kernel can be started.
+    """
+    try:
+        import nbformat
+        from jupyter_client.manager import AsyncKernelManager
+        from nbclient import NotebookClient
+        from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    except ImportError as error:
+        raise TourError(f"cells need nbclient: {error}", hint="`pip install 'tour-pytorch[cells]'`.") from None
+
+    cells = [(step.id, step.cell) for step in tour.steps if step.cell is not None]
+    v4: Any = nbformat.v4
+    notebook = v4.new_notebook(cells=[v4.new_code_cell(cell.code) for _, cell in cells])
+    manager = AsyncKernelManager(transport="ipc")  # no other user of the machine can reach it
+    assert manager.kernel_spec is not None
+    manager.kernel_spec.argv = [where.python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    client = NotebookClient(notebook, km=manager, timeout=seconds, allow_errors=True, store_widget_state=False)
+    outcomes: list[Outcome] = []
+    quiet = {"env": os.environ | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}, "stderr": subprocess.DEVNULL}
+    keywords: dict[str, Any] = quiet | ({"cwd": str(folder)} if folder else {})
+    try:
+        with client.setup_kernel(**keywords):
+            for number, (step, cell) in enumerate(cells):
+                progress(f"{tour.name}: {step}", number, len(cells))
+                start, state, why = time.perf_counter(), "ran", None
+                try:
+                    client.execute_cell(notebook.cells[number], number)
+                except CellTimeoutError:
+                    state, why = "endless", f"it did not end within {seconds:g} s"
+                except DeadKernelError:
+                    state, why = "died", "the kernel died"
+                outputs = tuple(notebook.cells[number].outputs)
+                if state == "ran":
+                    why = _wrong(cell, outputs)
+                    state = "failed" if why else "ran"
+                outcomes.append(Outcome(step, cell, state, time.perf_counter() - start, outputs, why))
+                if state in {"endless", "died"}:
+                    break
+    except RuntimeError as error:
+        raise TourError(f"the kernel of {where.python} did not start: {error}") from error
+    return outcomes
+
+
+def _wrong(cell: Cell, outputs: tuple[Output, ...]) -> str | None:
+    """What is wrong with how a cell ended."""
+    raised = next((output for output in outputs if output["output_type"] == "error"), None)
+    if raised is None:
+        return f"it is meant to end with {cell.raises}, and did not" if cell.raises else None
+    if raised["ename"] == cell.raises:
+        return None
+    return f"{raised['ename']}: {raised['evalue'].splitlines()[0] if raised['evalue'] else ''}"
+
+
+def _text(output: Output) -> str:
+    kind = output["output_type"]
+    if kind == "stream":
+        return str(output["text"])
+    if kind == "error":
+        return f"{output['ename']}: {output['evalue']}\n"
+    return str(output.get("data", {}).get("text/plain", "")) + "\n"
