@@ -11,15 +11,19 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tour.errors import TourError
 from tour.model import Progress, silent
 from tour.tours import Cell, Tour
+
+if TYPE_CHECKING:
+    from nbclient import NotebookClient
 
 SECONDS = 60.0
 """How long one cell may take before it is ended."""
@@ -77,57 +81,58 @@ def runner(python: str | None = None) -> Runner:
     return Runner(program, torch, version)
 
 
-def run(
-    tour: Tour,
-    where: Runner,
-    *,
-    seconds: float = SECONDS,
-    folder: Path | None = None,
-    progress: Progress = silent,
-) -> list[Outcome]:
-    """Run all cells of a tour; one that fails does not stop those after it, a kernel that died or hangs does.
+def run(tour: Tour, where: Runner, *, seconds: float = SECONDS, progress: Progress = silent) -> list[Outcome]:
+    """Run all cells of a tour, in an empty folder that goes away afterwards; none may take longer than ``seconds``.
 
-    ``folder`` is where the cells run. Raises ``TourError`` where no kernel can be started.
+    A cell that fails does not stop those after it; one that does not end, or ends its kernel, does. Raises
+    ``TourError`` where no kernel can be started.
     """
     try:
         import nbformat
         from jupyter_client.manager import AsyncKernelManager
         from nbclient import NotebookClient
-        from nbclient.exceptions import CellTimeoutError, DeadKernelError
     except ImportError as error:
         raise TourError(f"cells need nbclient: {error}", hint="`pip install 'tour-pytorch[cells]'`.") from None
 
     cells = [(step.id, step.cell) for step in tour.steps if step.cell is not None]
     v4: Any = nbformat.v4
     notebook = v4.new_notebook(cells=[v4.new_code_cell(cell.code) for _, cell in cells])
-    manager = AsyncKernelManager(transport="ipc")  # no other user of the machine can reach it
-    assert manager.kernel_spec is not None
-    manager.kernel_spec.argv = [where.python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    client = NotebookClient(notebook, km=manager, timeout=seconds, allow_errors=True, store_widget_state=False)
-    outcomes: list[Outcome] = []
-    quiet = {"env": os.environ | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}, "stderr": subprocess.DEVNULL}
-    keywords: dict[str, Any] = quiet | ({"cwd": str(folder)} if folder else {})
-    try:
-        with client.setup_kernel(**keywords):
-            for number, (step, cell) in enumerate(cells):
-                progress(f"{tour.name}: {step}", number, len(cells))
-                start, state, why = time.perf_counter(), "ran", None
-                try:
-                    client.execute_cell(notebook.cells[number], number)
-                except CellTimeoutError:
-                    state, why = "endless", f"it did not end within {seconds:g} s"
-                except DeadKernelError:
-                    state, why = "died", "the kernel died"
-                outputs = tuple(notebook.cells[number].outputs)
-                if state == "ran":
-                    why = _wrong(cell, outputs)
-                    state = "failed" if why else "ran"
-                outcomes.append(Outcome(step, cell, state, time.perf_counter() - start, outputs, why))
-                if state in {"endless", "died"}:
-                    break
-    except RuntimeError as error:
-        raise TourError(f"the kernel of {where.python} did not start: {error}") from error
+    with tempfile.TemporaryDirectory(prefix="tour-") as made:
+        # sockets in a folder of ours: no other user of the machine reaches the kernel
+        manager = AsyncKernelManager(transport="ipc", ip=f"{made}/kernel", connection_file=f"{made}/kernel.json")
+        assert manager.kernel_spec is not None
+        manager.kernel_spec.argv = [where.python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        client = NotebookClient(notebook, km=manager, timeout=seconds, allow_errors=True, store_widget_state=False)
+        quiet = os.environ | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+        outcomes: list[Outcome] = []
+        empty = Path(made) / "cells"
+        empty.mkdir()
+        try:
+            with client.setup_kernel(cwd=str(empty), env=quiet, stderr=subprocess.DEVNULL):
+                for number, (step, cell) in enumerate(cells):
+                    progress(f"{tour.name}: {step}", number, len(cells))
+                    outcomes.append(_run(client, notebook.cells[number], number, step, cell))
+                    if outcomes[-1].state in {"endless", "died"}:
+                        break
+        except RuntimeError as error:
+            raise TourError(f"the kernel of {where.python} did not start: {error}") from error
     return outcomes
+
+
+def _run(client: NotebookClient, written: Any, number: int, step: str, cell: Cell) -> Outcome:
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+    start, state, why = time.perf_counter(), "ran", None
+    try:
+        client.execute_cell(written, number)
+    except CellTimeoutError:
+        state, why = "endless", f"it did not end within {client.timeout:g} s"
+    except DeadKernelError:
+        state, why = "died", "the kernel died"
+    outputs = tuple(written.outputs)
+    if state == "ran" and (why := _wrong(cell, outputs)):
+        state = "failed"
+    return Outcome(step, cell, state, time.perf_counter() - start, outputs, why)
 
 
 def _wrong(cell: Cell, outputs: tuple[Output, ...]) -> str | None:
