@@ -22,7 +22,19 @@ if TYPE_CHECKING:
     from tour.views import Finding, TourView
 
 __version__ = "0.1.0"
-__all__ = ["check", "fetch", "generate", "names", "open_tree", "path", "publish", "trace", "update", "where"]
+__all__ = [
+    "check",
+    "check_prose",
+    "fetch",
+    "generate",
+    "names",
+    "open_tree",
+    "path",
+    "publish",
+    "trace",
+    "update",
+    "where",
+]
 
 
 def open_tree(spec: str | Path | None = None) -> Tree:
@@ -171,6 +183,29 @@ def check(name: str, tree: Tree) -> list[Finding]:
     told = tours.load(name, folder("annotations"))
     with Index(index_path(tree)) as index:
         return views.check(told, tree, index)
+
+
+def check_prose(names: Iterable[str], trees: Iterable[Tree], progress: Progress = silent) -> list[Finding]:
+    """What the prose of tours names and none of the trees has."""
+    from tour import prose, tours, views
+    from tour.index import Index
+    from tour.resources import folder
+    from tour.tree import index_path
+
+    told = [tours.load(name, folder("annotations")) for name in names]
+    asked = {(tour.name, named): None for tour in told for named in prose.named(tour)}
+    left = [named for _, named in asked]
+    versions = []
+    for tree in trees:
+        versions.append(tree.version)
+        with Index(index_path(tree)) as index:
+            left = prose.missing(left, tree, index, progress)
+    missing = set(left)
+    return [
+        views.Finding(name, named.step, ", ".join(versions), named.file, named.line, f"nothing is {named.text!r}", True)
+        for name, named in asked
+        if named in missing
+    ]
 
 
 def publish(tree: Tree, out: Path, only: Iterable[str] = (), progress: Progress = silent) -> Path:

@@ -86,7 +86,10 @@ Examples:
 )
 @json_option
 def check(names: tuple[str, ...], trees: tuple[str, ...], every: bool, precise: bool, as_json: bool) -> None:
-    """Is every anchor located and every hop proven, in each tree given? Exit code 1 if not."""
+    """Is every anchor located and every hop proven, in each tree given? Exit code 1 if not.
+
+    What the prose names in backticks must be in one of the trees.
+    """
     from tour import tours, views
     from tour.render import data, terminal
     from tour.resources import folder
@@ -96,14 +99,16 @@ def check(names: tuple[str, ...], trees: tuple[str, ...], every: bool, precise: 
         tours.load(name, folder("annotations"))  # a tour that cannot be read is said before a tree is asked for
     found: list[views.Finding] = []
     checked: list[dict[str, Any]] = []
-    for spec in trees or (None,):
-        tree = ready(spec)
+    opened = [ready(spec) for spec in trees or (None,)]
+    for tree in opened:
         if precise:
             steps = [step.file for name in asked for step in tour.trace(name, tree).steps if step.file]
             read_precisely(tree, [file for file in dict.fromkeys(steps) if file.endswith(SOURCES)])
         for name in asked:
             found += tour.check(name, tree)
             checked.append(data.tour_row(tour.trace(name, tree)) | {"tree": tree.version})
+    with terminal.progress() as progress:
+        found += tour.check_prose(asked, opened, progress)
     if as_json:
         click.echo(data.dumps(data.findings(found, checked)))
     else:
