@@ -25,8 +25,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tour.index import Index, StoredMention, StoredSymbol
-from tour.links import Links, node
-from tour.model import Grade, Kind, Role
+from tour.links import Links, node, python_implicit
+from tour.model import Grade, Kind, Link, Role
 from tour.tree import index_path, open_tree
 
 TREE = "1.13.1"
@@ -86,6 +86,7 @@ class Said:
         self.links = Links(index)
         self._symbols: dict[str, list[StoredSymbol]] = {}
         self._calls: dict[str, list[StoredMention]] = {}
+        self._places: dict[int, dict[tuple[int, int, int, int], list[python_implicit.Place]]] = {}
 
     def function(self, file: str, line: int, name: str) -> StoredSymbol | None:
         """The function that starts on a line; decorators count."""
@@ -127,16 +128,29 @@ class Said:
             return False
         return any(pair.where[0] in stretch for stretch in lines)
 
-    def targets(self, mention: StoredMention) -> tuple[set[tuple[str, int]], set[tuple[str, int]]]:
-        """Where the links of a mention lead: those that are exact, and the guesses."""
-        if mention.scope is None:
-            return set(), set()
+    def targets(
+        self, pair: Pair, mention: StoredMention | None, caller: StoredSymbol
+    ) -> tuple[set[tuple[str, int]], set[tuple[str, int]]]:
+        """Where the links of a place lead: those that are exact, and the guesses."""
+        found = []
+        if mention is not None and mention.scope is not None:
+            found += self.links.of(node(self.index.symbol(mention.scope)), mention)
+        found += self.implicit(pair, caller)
         exact, guessed = set(), set()
-        source = node(self.index.symbol(mention.scope))
-        for link in self.links.of(source, mention):
+        for link in found:
             if link.target_at is not None:
                 (exact if link.grade is Grade.EXACT else guessed).add((link.target_at.file, link.target_at.line))
-        return exact, guessed
+        return exact, guessed - exact
+
+    def implicit(self, pair: Pair, caller: StoredSymbol) -> Iterator[Link]:
+        """What a place runs that is no written call."""
+        scopes = self.links.scopes
+        if caller.row not in self._places:
+            placed = self._places.setdefault(caller.row, defaultdict(list))
+            for place in python_implicit.places(self.index, caller, scopes):
+                placed[place.line, place.end_line, place.column, place.end_column].append(place)
+        for place in self._places[caller.row].get(pair.where, ()):
+            yield from python_implicit.links_at(self.index, node(caller), place, scopes)
 
 
 def cause(pair: Pair, mention: StoredMention | None, exact: bool, callee: StoredSymbol, said: Said) -> str:
@@ -159,7 +173,7 @@ def cause(pair: Pair, mention: StoredMention | None, exact: bool, callee: Stored
 def compare(pairs: set[Pair], said: Said, missed: int) -> Iterator[str]:
     counted, found, sure = Counter[str](), Counter[str](), Counter[str]()
     causes: dict[str, list[str]] = defaultdict(list)
-    sites: dict[StoredMention, list[tuple[bool, bool, str]]] = defaultdict(list)
+    sites: dict[tuple[str, tuple[int, int, int, int], str], list[tuple[bool, bool, str]]] = defaultdict(list)
     for pair in sorted(pairs, key=lambda pair: (pair.file, pair.where, pair.callee_file, pair.callee_line)):
         callee = said.function(pair.callee_file, pair.callee_line, pair.callee)
         caller = said.around(pair.file, pair.where[0], pair.caller)
@@ -168,7 +182,7 @@ def compare(pairs: set[Pair], said: Said, missed: int) -> Iterator[str]:
         if said.is_decorator(pair):
             pair = replace(pair, decorates=True)
         mention = said.mention(pair) if pair.op.startswith("CALL") else None
-        exact, guessed = said.targets(mention) if mention else (set(), set())
+        exact, guessed = said.targets(pair, mention, caller)
         here = (callee.file, callee.line)
         counted[pair.how] += 1
         found[pair.how] += here in exact or here in guessed
@@ -176,18 +190,22 @@ def compare(pairs: set[Pair], said: Said, missed: int) -> Iterator[str]:
         told = f"{pair.file}:{pair.where[0]} {mention.name if mention else '?'} → {callee.qualname}"
         if here not in exact and here not in guessed:
             causes[cause(pair, mention, bool(exact), callee, said)].append(told)
-        if mention and exact and pair.how == "a call is written":
+        if exact:
             wrapped = callee.parent is not None and said.index.symbol(callee.parent).kind in FUNCTIONS
-            sites[mention].append((here in exact, wrapped or here in guessed, told))
+            sites[pair.file, pair.where, pair.how].append((here in exact, wrapped or here in guessed, told))
     yield "| place | pairs | found | share | of these exact |"
     yield "| --- | ---: | ---: | ---: | ---: |"
     for how, number in [*counted.most_common(), ("all", counted.total())]:
         one, two = (found.total(), sure.total()) if how == "all" else (found[how], sure[how])
         yield f"| {how} | {number} | {one} | {one / number:.1%} | {two} |"
+    written = [all(row[0] for row in rows) for (*_, how), rows in sites.items() if how == "a call is written"]
+    yield ""
+    yield f"Sites with a written call that we call exact and that ran a Python function: {len(written)}."
+    yield f"Right: {sum(written)} ({sum(written) / len(written):.1%})."
     right = [all(row[0] for row in rows) for rows in sites.values()]
     lenient = [all(row[0] or row[1] for row in rows) for rows in sites.values()]
     yield ""
-    yield f"Sites that we call exact and that ran a Python function: {len(right)}."
+    yield f"Sites of every kind that we call exact and that ran a Python function: {len(right)}."
     yield f"Right: {sum(right)} ({sum(right) / len(right):.1%}); counting also sites that ran a decorator's wrapper,"
     yield f"or an override that we list as a guess: {sum(lenient)} ({sum(lenient) / len(right):.1%})."
     yield ""

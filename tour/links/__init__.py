@@ -27,6 +27,7 @@ from tour.links import (
     operators,
     precise,
     python_calls,
+    python_implicit,
     stubs,
     threads,
 )
@@ -52,6 +53,7 @@ LINKERS: dict[str, Linker] = {
     "functions": functions.links_from,
     "threads": threads.links_from,
     "python_calls": python_calls.links_from,
+    "python_implicit": python_implicit.links_from,
     "cpp_calls": cpp_calls.links_from,
 }
 """Every linker, those that read declarations before those that read code."""
@@ -80,7 +82,8 @@ class Links:
 
     def __init__(self, index: Index) -> None:
         self._index = index
-        self._scopes = PythonScopes(index)
+        self.scopes = PythonScopes(index)
+        """What Python names mean where they stand."""
         self._known: dict[tuple[Node, tuple[int, int] | None, tuple[str, ...]], list[Link]] = {}
 
     def leaving(
@@ -90,27 +93,27 @@ class Links:
         key = (source, lines, linkers)
         if key not in self._known:
             self._known[key] = [
-                link for name in linkers for link in LINKERS[name](self._index, source, lines, self._scopes)
+                link for name in linkers for link in LINKERS[name](self._index, source, lines, self.scopes)
             ]
         return self._known[key]
 
     def of(self, source: Node, mention: StoredMention) -> Iterator[Link]:
         """The links that one place in Python makes, without reading all the body around it."""
         for links_of in _OF_MENTION:
-            yield from links_of(self._index, source, mention, self._scopes)
+            yield from links_of(self._index, source, mention, self.scopes)
 
     def python(self, name: str) -> list[Node]:
         """What an absolute dotted Python name stands for, as far as Python's own files say."""
-        return self._scopes.dotted(name)
+        return self.scopes.dotted(name)
 
     def arriving(self, target: Node) -> list[Link]:
         """The links that lead to a symbol, from the innermost symbol around each place, surest first."""
         found: list[Link] = []
         if target.scheme == "py":
-            for mention in arriving.in_python(self._index, target, self._scopes):
+            for mention in arriving.in_python(self._index, target, self.scopes):
                 if mention.scope is not None:
                     found += self.of(node(self._index.symbol(mention.scope)), mention)
-            for source in arriving.sources(self._index, target, self._scopes):
+            for source in arriving.sources(self._index, target, self.scopes):
                 found += self.leaving(source)
         for symbol in stored(self._index, target) if target.scheme != "py" else ():
             for source, lines in dict.fromkeys(arriving.elsewhere(self._index, symbol)):
@@ -145,7 +148,7 @@ class Links:
 
     def member(self, owner: StoredSymbol, name: str) -> list[Node]:
         """A class's attribute of that name, its own or inherited."""
-        return [value.node for value in self._scopes.members(owner, name) if not value.is_foreign]
+        return [value.node for value in self.scopes.members(owner, name) if not value.is_foreign]
 
     def same_as(self, variable: StoredSymbol) -> list[Node]:
         """What a Python variable only stands for: ``conv1d = _add_docstr(torch.conv1d, …)``."""

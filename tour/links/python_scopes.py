@@ -23,6 +23,8 @@ _FUNCTIONS = frozenset({Kind.FUNCTION, Kind.METHOD})
 _BUILTINS = frozenset(dir(builtins))
 _SAY_NOTHING = frozenset({"object", "Generic", "Protocol", "ABC", "typing.Generic", "abc.ABC"})
 """Bases that bring no members worth a name: what such a class does not bind was set on the object."""
+MOST_NAMED = 180
+"""Methods of one name whose bases are looked at."""
 _DEEPEST = 12
 """Re-exports are followed this far; deeper chains are loops."""
 
@@ -180,6 +182,24 @@ class PythonScopes:
     def class_of(self, method: StoredSymbol) -> StoredSymbol | None:
         """The class whose method it is, or whose method it lies in."""
         return owner_of(self.names(method.file).rows, method.row)
+
+    def overriding(self, member: StoredSymbol, within: StoredSymbol | None = None) -> list[StoredSymbol]:
+        """The same method of subclasses of the class that has it, or of the class ``within``.
+
+        Of what very many override those in the same folder: of ``Module.forward`` those of ``torch.nn.modules``.
+        """
+        owner = within or (self.names(member.file).rows[member.parent] if member.parent is not None else member)
+        if owner.kind is not Kind.CLASS:
+            return []
+        named = self.methods_named(member.name, member.file)
+        if len(named) > MOST_NAMED:
+            folder = member.file.rpartition("/")[0]
+            named = [other for other in named if other.file.rpartition("/")[0] == folder]
+        return [
+            other
+            for other in named
+            if (of := self.class_of(other)) and of.row != owner.row and owner in self.ancestry(of)
+        ]
 
     def returned(self, value: Value) -> list[Value]:
         """What calling a value gives, as far as a class or an annotation says."""

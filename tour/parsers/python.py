@@ -63,6 +63,7 @@ def parse(path: str, source: bytes) -> Records:
             Role.SKIP: _plain,
             Role.ALIAS: _element,
             Role.INSTANCE: _class,
+            Role.DECORATOR: _plain,
             Role.START: _plain,
             Role.ARGUMENT: _element,
         },

@@ -1,0 +1,464 @@
+"""What runs where no call is written: attributes, indices, loops, ``with``, operators, and builtins that call back.
+
+``self.x = 1`` runs ``__setattr__``, ``self.x`` a property or ``__getattr__``, ``a[i]`` ``__getitem__``, ``for`` over a
+generator's call the generator, ``len(x)`` ``__len__``. Exact where the class is known and the attribute is certain to
+be looked up so; by name where the class is a guess, for methods of subclasses, and for what ``__setattr__`` may have
+kept elsewhere. Cannot see: objects of which nothing tells the class, descriptors set at run time, and what modules and
+class bodies run by themselves.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from tour.index import Index, StoredMention, StoredSymbol
+from tour.links import python_calls
+from tour.links.nodes import Node, node, stored
+from tour.links.python_receivers import Receiver, Receivers
+from tour.links.python_scopes import PythonScopes
+from tour.links.python_syntax import Place, shape, yields
+from tour.model import At, Grade, Kind, Link, LinkKind, Role
+
+MOST_CANDIDATES = 12
+"""A special method that more classes near by define says too little."""
+
+_FUNCTIONS = frozenset({Kind.FUNCTION, Kind.METHOD})
+_HELD_APART = frozenset({"torch.nn.parameter.Parameter", "torch.nn.modules.module.Module"})
+"""What ``Module.__setattr__`` keeps in tables of its own, where only ``__getattr__`` finds it."""
+_ITERATING = frozenset({
+    "list", "tuple", "set", "frozenset", "sorted", "sum", "any", "all", "min", "max", "enumerate", "zip", "iter",
+    "next", "reversed", "dict", "map", "filter",
+})  # fmt: skip
+_SPECIAL = {
+    "len": ("__len__",), "repr": ("__repr__",), "str": ("__str__", "__repr__"), "dir": ("__dir__",),
+    "hash": ("__hash__",), "bool": ("__bool__", "__len__"), "format": ("__format__",), "int": ("__int__",),
+    "float": ("__float__",), "abs": ("__abs__",), "print": ("__str__", "__repr__"),
+}  # fmt: skip
+"""What a builtin runs of its first argument: the first of them that the class has."""
+_OPERATORS = {
+    ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "truediv", ast.FloorDiv: "floordiv", ast.Mod: "mod",
+    ast.Pow: "pow", ast.MatMult: "matmul", ast.BitAnd: "and", ast.BitOr: "or", ast.BitXor: "xor",
+    ast.LShift: "lshift", ast.RShift: "rshift",
+}  # fmt: skip
+_COMPARED = {ast.Eq: "eq", ast.NotEq: "ne", ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge"}
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one place may run."""
+
+    symbol: StoredSymbol
+    rule: str
+    is_sure: bool
+    candidates: int = 1
+
+
+def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes: PythonScopes) -> Iterator[Link]:
+    """What a function's body runs without a written call, in its order."""
+    if source.scheme != "py":
+        return
+    for symbol in stored(index, source):
+        for place in places(index, symbol, scopes):
+            if lines is None or lines[0] <= place.line <= lines[1]:
+                yield from links_at(index, source, place, scopes)
+
+
+def places(index: Index, function: StoredSymbol, scopes: PythonScopes) -> list[Place]:
+    """The expressions and statements of a function."""
+    return _reader(index, scopes).receivers.body(function).places if function.kind in _FUNCTIONS else []
+
+
+def links_at(index: Index, source: Node, place: Place, scopes: PythonScopes) -> Iterator[Link]:
+    """What one place runs, the surest first, each once."""
+    best: dict[int, Run] = {}
+    for run in sorted(_reader(index, scopes).runs(place), key=lambda run: not run.is_sure):
+        best.setdefault(run.symbol.row, run)
+    for run in best.values():
+        yield Link(
+            LinkKind.CALLS, source.id, run.symbol.id, run.symbol.at, At(place.scope.file, place.line),
+            f"python_implicit/{run.rule}", Grade.EXACT if run.is_sure else Grade.NAME,
+            1 if run.is_sure else run.candidates,
+        )  # fmt: skip
+
+
+_READERS: WeakKeyDictionary[PythonScopes, _Reader] = WeakKeyDictionary()
+
+
+def _reader(index: Index, scopes: PythonScopes) -> _Reader:
+    if scopes not in _READERS:
+        _READERS[scopes] = _Reader(index, scopes)
+    return _READERS[scopes]
+
+
+class _Reader:
+    def __init__(self, index: Index, scopes: PythonScopes) -> None:
+        self._index = index
+        self._scopes = scopes
+        self.receivers = Receivers(index, scopes)
+        self._set: dict[tuple[int, str], bool] = {}
+
+    def runs(self, place: Place) -> Iterator[Run]:
+        at, scope = place.node, place.scope
+        if isinstance(at, ast.Attribute):
+            yield from self._attribute(at, scope)
+        elif isinstance(at, ast.Subscript):
+            special = {ast.Load: "__getitem__", ast.Store: "__setitem__"}.get(type(at.ctx), "__delitem__")
+            yield from self._special(at.value, scope, (special, "__missing__"), "item")
+        elif isinstance(at, ast.For | ast.AsyncFor):
+            yield from self._iterated(at.iter, scope)
+        elif isinstance(at, _COMPREHENSIONS):
+            for part in at.generators:
+                yield from self._iterated(part.iter, scope)
+        elif isinstance(at, ast.With | ast.AsyncWith):
+            for item in at.items:
+                for special in ("__enter__", "__exit__"):
+                    yield from self._special(item.context_expr, scope, (special,), "with", near=True)
+        elif isinstance(at, ast.Call):
+            yield from self._builtin(at, scope)
+        elif isinstance(at, ast.YieldFrom):
+            yield from self._iterated(at.value, scope)
+        elif isinstance(at, ast.Starred):
+            yield from self._iterated(at.value, scope)
+        else:
+            yield from self._operator(at, scope)
+
+    # Attributes
+
+    def _attribute(self, at: ast.Attribute, scope: StoredSymbol) -> Iterator[Run]:
+        name = at.attr
+        if name.startswith("__") and name.endswith("__"):
+            return
+        if isinstance(at.ctx, ast.Load):
+            yield from self._read(at.value, name, scope)
+        else:
+            how = ("__setattr__", "setter", "__set__") if isinstance(at.ctx, ast.Store) else (
+                "__delattr__", "deleter", "__delete__")
+            yield from self._written(at.value, name, how, scope)
+
+    def _read(self, base: ast.AST, name: str, scope: StoredSymbol) -> Iterator[Run]:
+        values = self.receivers.value(base, scope)
+        for value in values:
+            if value.symbol is not None and value.symbol.kind is Kind.MODULE:
+                yield from self._of_module(value.symbol, name)
+        found = self.receivers.of(base, scope)
+        for receiver in found:
+            if receiver.is_instance:
+                yield from self._looked_up(receiver, name)
+        if not values and not found:
+            yield from self._properties(name, scope)
+
+    def _properties(self, name: str, scope: StoredSymbol) -> Iterator[Run]:
+        """Every property of that name, on an object of unknown type."""
+        named = [symbol for symbol in self._scopes.methods_named(name, scope.file)]
+        if not named or len(named) > 4 * MOST_CANDIDATES:
+            return
+        found = [symbol for symbol in named if self.receivers.is_property(symbol)]
+        if len(found) <= MOST_CANDIDATES:
+            yield from (Run(symbol, "property", False, len(found)) for symbol in found)
+
+    def _looked_up(self, receiver: Receiver, name: str) -> Iterator[Run]:
+        """What reading an attribute of an object runs."""
+        for special in self._members(receiver.owner, "__getattribute__"):
+            yield Run(special, "attribute", receiver.is_sure, receiver.candidates)
+        for owner in self._scopes.ancestry(receiver.owner):
+            getter = self.receivers.accessor(owner, name, "getter")
+            if getter is not None:
+                yield from self._with_overrides(getter, receiver, "property")
+                return
+            described = self._descriptor(owner, name, "__get__")
+            if described is not None:
+                yield from described_runs(described, receiver)
+                return
+            if (owner.row, name) in self._scopes.names(owner.file).members:
+                return
+        if self._scopes.members(receiver.owner, name) and not self._is_set(receiver.owner, name):
+            return  # an alias, or from a base outside the tree
+        yield from self._not_found(receiver, name)
+
+    def _not_found(self, receiver: Receiver, name: str) -> Iterator[Run]:
+        """``__getattr__``, for what no class binds."""
+        fallback = list(self._members(receiver.owner, "__getattr__"))
+        if not fallback:
+            if not self._is_set(receiver.owner, name):
+                yield from self._properties(name, receiver.owner)
+            return
+        if self._is_set(receiver.owner, name):
+            sure = self._is_held_apart(receiver.owner, name)
+            if sure is None:
+                return
+        else:
+            sure = True
+        for special in fallback:
+            for run in self._with_overrides(special, receiver, "getattr"):
+                yield run if sure else Run(run.symbol, run.rule, False, run.candidates)
+
+    def _is_set(self, owner: StoredSymbol, name: str) -> bool:
+        """Whether a class or one of its bases sets the attribute on ``self`` somewhere."""
+        key = (owner.row, name)
+        if key not in self._set:
+            pattern = re.compile(rb"\bself\.%s\s*(?:=(?!=)|:[^=\n]+=(?!=)|,[^=\n]*=(?!=))" % re.escape(name.encode()))
+            self._set[key] = any(
+                pattern.search(self._index.text(at.file, at.start_line, at.end_line))
+                for at in self._scopes.ancestry(owner)
+            )
+        return self._set[key]
+
+    def _is_held_apart(self, owner: StoredSymbol, name: str) -> bool | None:
+        """Whether ``__setattr__`` puts the attribute where only ``__getattr__`` finds it; ``None`` where not."""
+        if not any(True for _ in self._members(owner, "__setattr__")):
+            return None
+        parts = []
+        for at in self._scopes.ancestry(owner):
+            for tie in self._scopes.names(at.file).ties.get((at.row, f"self.{name}"), ()):
+                made = self._scopes.values(tie.name, self._index.symbol(tie.scope)) if tie.scope is not None else []
+                parts.append(made)
+        if not parts:
+            return None
+        apart = [
+            any(
+                value.symbol is not None
+                and value.symbol.kind is Kind.CLASS
+                and any(base.qualname in _HELD_APART for base in self._scopes.ancestry(value.symbol))
+                for value in made
+            )
+            for made in parts
+        ]
+        unknown = [not made for made in parts]
+        if all(apart):
+            return True
+        return False if any(apart) or any(unknown) else None
+
+    def _descriptor(self, owner: StoredSymbol, name: str, special: str) -> list[StoredSymbol] | None:
+        """The ``__get__`` of what a class body binds a name to; ``None`` where it is no descriptor of the tree."""
+        bound = self._scopes.names(owner.file).members.get((owner.row, name), ())
+        found: list[StoredSymbol] = []
+        for symbol in bound:
+            if symbol.kind is Kind.METHOD:
+                for decorator in self.receivers.decorators(symbol):
+                    for value in self._scopes.values(decorator, owner):
+                        if value.symbol is not None and value.symbol.kind is Kind.CLASS:
+                            found += self._members(value.symbol, special)
+            elif symbol.kind is Kind.VARIABLE:
+                for value in self._scopes.members(owner, name):
+                    if value.is_instance and value.symbol is not None and value.symbol.kind is Kind.CLASS:
+                        found += self._members(value.symbol, special)
+        return found or None
+
+    def _of_module(self, module: StoredSymbol, name: str) -> Iterator[Run]:
+        """An attribute of a module that has put an object in its own place, or defines ``__getattr__``."""
+        text = self._index.text(module.file, 1, module.end_line)
+        replaced = re.search(rb"^sys\.modules\[__name__\] *= *([\w.]+)\(", text, re.MULTILINE)
+        if replaced is not None:
+            for value in self._scopes.values(replaced[1].decode(), module):
+                if value.symbol is not None and value.symbol.kind is Kind.CLASS:
+                    yield from self._looked_up(Receiver(value.symbol, True), name)
+
+    def _written(self, base: ast.AST, name: str, how: tuple[str, str, str], scope: StoredSymbol) -> Iterator[Run]:
+        special, accessor, descriptor = how
+        for value in self.receivers.value(base, scope):
+            if value.symbol is not None and value.symbol.kind is Kind.MODULE:
+                yield from self._written_to_module(value.symbol, name, how)
+        for receiver in self.receivers.of(base, scope):
+            if receiver.is_instance:
+                yield from self._set_on(receiver, name, how)
+
+    def _written_to_module(self, module: StoredSymbol, name: str, how: tuple[str, str, str]) -> Iterator[Run]:
+        text = self._index.text(module.file, 1, module.end_line)
+        replaced = re.search(rb"^sys\.modules\[__name__\] *= *([\w.]+)\(", text, re.MULTILINE)
+        for value in self._scopes.values(replaced[1].decode(), module) if replaced else ():
+            if value.symbol is not None and value.symbol.kind is Kind.CLASS:
+                yield from self._set_on(Receiver(value.symbol, True), name, how)
+
+    def _set_on(self, receiver: Receiver, name: str, how: tuple[str, str, str]) -> Iterator[Run]:
+        special, accessor, descriptor = how
+        found = list(self._members(receiver.owner, special))
+        for symbol in found:
+            yield from self._with_overrides(symbol, receiver, special.strip("_"))
+        for owner in self._scopes.ancestry(receiver.owner):
+            if (setter := self.receivers.accessor(owner, name, accessor)) is not None:
+                yield Run(setter, "property", receiver.is_sure and not found, receiver.candidates)
+                return
+            for symbol in self._descriptor(owner, name, descriptor) or ():
+                yield Run(symbol, "descriptor", receiver.is_sure and not found, receiver.candidates)
+
+    # Special methods
+
+    def _members(self, owner: StoredSymbol, name: str) -> Iterator[StoredSymbol]:
+        """A class's special method, where the tree defines it."""
+        for value in self._scopes.members(owner, name):
+            if value.symbol is not None and value.symbol.kind in _FUNCTIONS:
+                yield value.symbol
+
+    def _with_overrides(self, member: StoredSymbol, receiver: Receiver, rule: str) -> Iterator[Run]:
+        over = self._scopes.overriding(member, receiver.owner)
+        yield Run(member, rule, receiver.is_sure, receiver.candidates + len(over))
+        for other in over:
+            yield Run(other, rule, False, receiver.candidates + len(over))
+
+    def _special(
+        self, at: ast.AST, scope: StoredSymbol, names: tuple[str, ...], rule: str, *, near: bool = False
+    ) -> Iterator[Run]:
+        """The first of some special methods that the object has."""
+        found = self.receivers.of(at, scope)
+        for receiver in found:
+            if not receiver.is_instance:
+                continue
+            for name in names:
+                runs = [
+                    run
+                    for member in self._members(receiver.owner, name)
+                    for run in self._with_overrides(member, receiver, rule)
+                ]
+                yield from runs
+                if runs:
+                    break
+        if not found and near and not self.receivers.value(at, scope):
+            yield from self._nearest(names[0], scope, rule)
+
+    def _nearest(self, name: str, scope: StoredSymbol, rule: str) -> Iterator[Run]:
+        """The special methods of the classes in the same file, else in the same folder."""
+        named = self._scopes.methods_named(name, scope.file)
+        folder = scope.file.rpartition("/")[0]
+        for found in (
+            [symbol for symbol in named if symbol.file == scope.file],
+            [symbol for symbol in named if symbol.file.rpartition("/")[0] == folder],
+            named,
+        ):
+            if found:
+                if len(found) <= MOST_CANDIDATES:
+                    yield from (Run(symbol, rule, False, len(found)) for symbol in found)
+                return
+
+    def _iterated(self, at: ast.AST, scope: StoredSymbol) -> Iterator[Run]:
+        """What a loop over an expression runs: the generator that it calls, or ``__iter__`` of the object."""
+        reverse = False
+        while isinstance(at, ast.Call) and isinstance(at.func, ast.Name) and at.func.id in _ITERATING and at.args:
+            reverse = reverse or at.func.id == "reversed"
+            at = at.args[-1] if at.func.id in {"map", "filter"} else at.args[0]
+        if isinstance(at, ast.Starred):
+            at = at.value
+        if isinstance(at, ast.Call):
+            yield from self._generator(at, scope)
+        elif isinstance(at, ast.Name):
+            for value in self._assigned(at.id, scope):
+                if isinstance(value, ast.Call):
+                    yield from self._generator(value, scope)
+        for names in (("__reversed__",) if reverse else (), ("__iter__", "__getitem__"), ("__next__",)):
+            if names:
+                yield from self._special(at, scope, names, "loop")
+
+    def _generator(self, call: ast.Call, scope: StoredSymbol) -> Iterator[Run]:
+        for target in self._called(call, scope):
+            for symbol in stored(self._index, target.node):
+                if symbol.kind in _FUNCTIONS:
+                    body = self.receivers.body(symbol)
+                    if body.node is not None and yields(body.node):
+                        yield Run(symbol, "generator", target.grade is Grade.EXACT, target.candidates)
+
+    def _called(self, call: ast.Call, scope: StoredSymbol) -> list[python_calls.Target]:
+        name = shape(call.func)
+        if name is None:
+            return []
+        line, column = call.func.lineno, call.func.col_offset
+        mention = StoredMention(Role.CALL, name, None, scope.file, line, column, line, column, scope.row)
+        return python_calls.targets(self._index, mention, self._scopes)
+
+    def _assigned(self, name: str, scope: StoredSymbol) -> list[ast.expr]:
+        """What the function's statements bind a local to."""
+        if scope.kind not in _FUNCTIONS:
+            return []
+        found: list[ast.expr] = []
+        for place in self.receivers.body(scope).places:
+            at = place.node
+            if isinstance(at, ast.Assign) and any(isinstance(to, ast.Name) and to.id == name for to in at.targets):
+                found += [at.value.body, at.value.orelse] if isinstance(at.value, ast.IfExp) else [at.value]
+        return found
+
+    # Builtins and operators
+
+    def _builtin(self, at: ast.Call, scope: StoredSymbol) -> Iterator[Run]:
+        if not isinstance(at.func, ast.Name) or not at.args:
+            return
+        name, first = at.func.id, at.args[0]
+        if not all(value.is_foreign for value in self._scopes.values(name, scope)):
+            return
+        if name in _ITERATING:
+            yield from self._iterated(at, scope)
+        elif name in _SPECIAL:
+            yield from self._special(first, scope, _SPECIAL[name], "builtin", near=name == "len")
+        elif name in {"getattr", "hasattr", "setattr", "delattr"} and len(at.args) > 1:
+            yield from self._attribute_named(name, first, at.args[1], scope)
+        elif name == "isinstance" and len(at.args) > 1:
+            kinds = at.args[1].elts if isinstance(at.args[1], ast.Tuple) else [at.args[1]]
+            for kind in kinds:
+                for receiver in self.receivers.of(kind, scope):
+                    if not receiver.is_instance:
+                        for metaclass in self._metaclasses(receiver.owner):
+                            for member in self._members(metaclass, "__instancecheck__"):
+                                yield Run(member, "builtin", receiver.is_sure)
+
+    def _metaclasses(self, owner: StoredSymbol) -> Iterator[StoredSymbol]:
+        for at in self._scopes.ancestry(owner):
+            text = self._index.text(at.file, at.line, at.line + 3).decode("utf-8", "replace")
+            header = re.match(r"\s*class\s+\w+\s*\((.*?)\)\s*:", text, re.DOTALL)
+            named = re.search(r"metaclass\s*=\s*([\w.]+)", header[1]) if header else None
+            around = self._index.symbol(at.parent) if at.parent is not None else at
+            for value in self._scopes.values(named[1], around) if named else ():
+                if value.symbol is not None and value.symbol.kind is Kind.CLASS:
+                    yield value.symbol
+                    return
+
+    def _attribute_named(self, how: str, base: ast.AST, name: ast.AST, scope: StoredSymbol) -> Iterator[Run]:
+        known = name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else None
+        if how in {"setattr", "delattr"}:
+            ways = ("__setattr__", "setter", "__set__") if how == "setattr" else ("__delattr__", "deleter", "__delete__")
+            for receiver in self.receivers.of(base, scope):
+                if receiver.is_instance:
+                    yield from self._set_on(receiver, known or "", ways)
+        elif known is not None:
+            yield from self._read(base, known, scope)
+        else:
+            for receiver in self.receivers.of(base, scope):
+                if receiver.is_instance:
+                    for member in self._members(receiver.owner, "__getattr__"):
+                        for run in self._with_overrides(member, receiver, "getattr"):
+                            yield Run(run.symbol, run.rule, False, run.candidates)
+
+    def _operator(self, at: ast.AST, scope: StoredSymbol) -> Iterator[Run]:
+        if isinstance(at, ast.BinOp | ast.AugAssign):
+            name = _OPERATORS[type(at.op)]
+            left, right = (at.left, at.right) if isinstance(at, ast.BinOp) else (at.target, at.value)
+            own = (f"__{name}__",) if isinstance(at, ast.BinOp) else (f"__i{name}__", f"__{name}__")
+            yield from self._special(left, scope, own, "operator")
+            for run in self._special(right, scope, (f"__r{name}__",), "operator"):
+                yield Run(run.symbol, run.rule, False, run.candidates + 1)
+        elif isinstance(at, ast.Compare):
+            left = at.left
+            for op, right in zip(at.ops, at.comparators, strict=True):
+                if isinstance(op, ast.In | ast.NotIn):
+                    yield from self._special(right, scope, ("__contains__", "__iter__"), "operator")
+                elif type(op) in _COMPARED:
+                    yield from self._special(left, scope, (f"__{_COMPARED[type(op)]}__",), "operator")
+                left = right
+        elif isinstance(at, ast.If | ast.While | ast.IfExp | ast.Assert):
+            yield from self._special(at.test, scope, ("__bool__", "__len__"), "truth")
+        elif isinstance(at, ast.BoolOp):
+            for value in at.values:
+                yield from self._special(value, scope, ("__bool__", "__len__"), "truth")
+        elif isinstance(at, ast.UnaryOp):
+            unary = {ast.Not: ("__bool__", "__len__"), ast.USub: ("__neg__",), ast.Invert: ("__invert__",)}
+            yield from self._special(at.operand, scope, unary.get(type(at.op), ("__pos__",)), "operator")
+        elif isinstance(at, ast.FormattedValue):
+            names = ("__repr__",) if at.conversion == ord("r") else ("__format__", "__str__", "__repr__")
+            yield from self._special(at.value, scope, names, "operator")
+
+
+def described_runs(found: list[StoredSymbol], receiver: Receiver) -> Iterator[Run]:
+    """The ``__get__`` of a descriptor."""
+    for symbol in found:
+        yield Run(symbol, "descriptor", receiver.is_sure, receiver.candidates)

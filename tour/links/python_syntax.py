@@ -1,0 +1,117 @@
+"""What a function's body does besides calling, read from its text when somebody asks.
+
+The index keeps the places that name something; what only touches it (an attribute, an index, a loop, an operator) is a
+hundred times as much, and is read anew from the one function's text, with Python's own parser. Cannot see: functions
+whose text this Python does not follow, and what stands outside functions.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tour.index import Index, StoredSymbol
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One expression or statement of a body, and the symbol around it."""
+
+    node: ast.AST
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    scope: StoredSymbol
+    """The innermost function or class around it."""
+
+
+@dataclass(slots=True)
+class Body:
+    """A function as Python's parser reads it."""
+
+    node: Function | None
+    """None where the text cannot be read."""
+    places: list[Place] = field(default_factory=list)
+    """Every expression, and every statement that runs something implicitly, from the outside in."""
+
+
+_KEPT = (
+    ast.Attribute, ast.Subscript, ast.Call, ast.For, ast.AsyncFor, ast.With, ast.AsyncWith, ast.ListComp, ast.SetComp,
+    ast.DictComp, ast.GeneratorExp, ast.Compare, ast.UnaryOp, ast.BinOp, ast.AugAssign, ast.If, ast.IfExp, ast.While,
+    ast.BoolOp, ast.FormattedValue, ast.YieldFrom, ast.Starred, ast.Delete, ast.Assign, ast.AnnAssign, ast.Assert,
+)  # fmt: skip
+
+
+def read(index: Index, function: StoredSymbol, inside: dict[tuple[str, int], StoredSymbol]) -> Body:
+    """The body of a function; ``inside`` holds the functions and classes of its file by name and line."""
+    text = index.text(function.file, function.start_line, function.end_line)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of another program's text
+            # An indented function is a statement of an `if`, whose line is the one before.
+            module = ast.parse(b"if 1:\n" + text if text[:1].isspace() else b"\n" + text)
+    except (SyntaxError, ValueError, RecursionError):
+        return Body(None)
+    found = next((node for node in _functions(module) if node.name == function.name), None)
+    if found is None:
+        return Body(None)
+    body = Body(found)
+    body.places = list(_places(found, function.start_line - 2, function, inside))
+    return body
+
+
+def _functions(module: ast.Module) -> Iterator[Function]:
+    for statement in module.body:
+        for node in statement.body if isinstance(statement, ast.If) else (statement,):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield node
+
+
+def _places(
+    function: Function, before: int, symbol: StoredSymbol, inside: dict[tuple[str, int], StoredSymbol]
+) -> Iterator[Place]:
+    waiting: list[tuple[ast.AST, StoredSymbol]] = [(node, symbol) for node in reversed(function.body)]
+    while waiting:
+        node, scope = waiting.pop()
+        if isinstance(node, _SCOPES):
+            scope = inside.get((node.name, node.lineno + before), scope)
+        if isinstance(node, _KEPT):
+            end_line, end_column = node.end_lineno or node.lineno, node.end_col_offset or 0
+            yield Place(node, node.lineno + before, node.col_offset, end_line + before, end_column, scope)
+        waiting += [(child, scope) for child in reversed(list(ast.iter_child_nodes(node)))]
+
+
+def shape(node: ast.AST | None) -> str | None:
+    """An expression as names are written in the index: ``a.b``, ``a().b``, ``a[].b``; ``None`` for any other."""
+    marks: list[str] = []
+    while not isinstance(node, ast.Name):
+        if isinstance(node, ast.Attribute):
+            marks.append(f".{node.attr}")
+            node = node.value
+        elif isinstance(node, ast.Call):
+            marks.append("()")
+            node = node.func
+        elif isinstance(node, ast.Subscript):
+            marks.append("[]")
+            node = node.value
+        else:
+            return None
+    return node.id + "".join(reversed(marks))
+
+
+def yields(function: Function) -> bool:
+    """Whether a function is a generator."""
+    waiting: list[ast.AST] = list(function.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Yield | ast.YieldFrom):
+            return True
+        if not isinstance(node, (*_SCOPES, ast.Lambda)):
+            waiting += ast.iter_child_nodes(node)
+    return False
