@@ -89,14 +89,15 @@ def targets(index: Index, mention: StoredMention, scopes: PythonScopes) -> list[
         return []
     scope = index.symbol(mention.scope)
     values = scopes.values(mention.name, scope)
-    found = list(_called(values, scopes)) if values else list(_by_name(mention, scopes))
+    found = list(called(values, scopes)) if values else list(_by_name(mention, scopes))
     best: dict[Node, Target] = {}
     for target in sorted(found, key=lambda target: target.grade is Grade.NAME):
         best.setdefault(target.node, target)
     return list(best.values())
 
 
-def _called(values: list[Value], scopes: PythonScopes) -> Iterator[Target]:
+def called(values: list[Value], scopes: PythonScopes) -> Iterator[Target]:
+    """What the call of any of some values runs."""
     for value in values:
         if value.is_foreign:
             continue

@@ -12,14 +12,14 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 from tour.index import Index, StoredMention, StoredSymbol
 from tour.links import python_calls
 from tour.links.nodes import Node, node, stored
 from tour.links.python_receivers import Receiver, Receivers
-from tour.links.python_scopes import PythonScopes
+from tour.links.python_scopes import PythonScopes, Value
 from tour.links.python_syntax import Place, shape, yields
 from tour.model import At, Grade, Kind, Link, LinkKind, Role
 
@@ -45,6 +45,7 @@ _OPERATORS = {
     ast.LShift: "lshift", ast.RShift: "rshift",
 }  # fmt: skip
 _COMPARED = {ast.Eq: "eq", ast.NotEq: "ne", ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge"}
+_ONLY_ANNOTATED = re.compile(rb"\s*\w+\s*:[^=]*$")
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
@@ -100,7 +101,6 @@ class _Reader:
         self._index = index
         self._scopes = scopes
         self.receivers = Receivers(index, scopes)
-        self._set: dict[tuple[int, str], bool] = {}
 
     def runs(self, place: Place) -> Iterator[Run]:
         at, scope = place.node, place.scope
@@ -174,20 +174,29 @@ class _Reader:
             if described is not None:
                 yield from described_runs(described, receiver)
                 return
-            if (owner.row, name) in self._scopes.names(owner.file).members:
+            if self._binds(owner, name):
                 return
-        if self._scopes.members(receiver.owner, name) and not self._is_set(receiver.owner, name):
-            return  # an alias, or from a base outside the tree
+        inherited = self._scopes.members(receiver.owner, name)
+        if any(value.is_foreign for value in inherited):
+            receiver = replace(receiver, is_sure=False)  # a base outside the tree may have it
         yield from self._not_found(receiver, name)
+
+    def _binds(self, owner: StoredSymbol, name: str) -> bool:
+        """Whether a class body binds a name; ``name: int`` does not."""
+        for symbol in self._scopes.names(owner.file).members.get((owner.row, name), ()):
+            line = self._index.text(owner.file, symbol.line, symbol.line)
+            if symbol.kind is not Kind.VARIABLE or not _ONLY_ANNOTATED.match(line):
+                return True
+        return False
 
     def _not_found(self, receiver: Receiver, name: str) -> Iterator[Run]:
         """``__getattr__``, for what no class binds."""
         fallback = list(self._members(receiver.owner, "__getattr__"))
         if not fallback:
-            if not self._is_set(receiver.owner, name):
+            if not self.receivers.set_on(receiver.owner, name):
                 yield from self._properties(name, receiver.owner)
             return
-        if self._is_set(receiver.owner, name):
+        if self.receivers.set_on(receiver.owner, name):
             sure = self._is_held_apart(receiver.owner, name)
             if sure is None:
                 return
@@ -197,41 +206,27 @@ class _Reader:
             for run in self._with_overrides(special, receiver, "getattr"):
                 yield run if sure else Run(run.symbol, run.rule, False, run.candidates)
 
-    def _is_set(self, owner: StoredSymbol, name: str) -> bool:
-        """Whether a class or one of its bases sets the attribute on ``self`` somewhere."""
-        key = (owner.row, name)
-        if key not in self._set:
-            pattern = re.compile(rb"\bself\.%s\s*(?:=(?!=)|:[^=\n]+=(?!=)|,[^=\n]*=(?!=))" % re.escape(name.encode()))
-            self._set[key] = any(
-                pattern.search(self._index.text(at.file, at.start_line, at.end_line))
-                for at in self._scopes.ancestry(owner)
-            )
-        return self._set[key]
-
     def _is_held_apart(self, owner: StoredSymbol, name: str) -> bool | None:
         """Whether ``__setattr__`` puts the attribute where only ``__getattr__`` finds it; ``None`` where not."""
         if not any(True for _ in self._members(owner, "__setattr__")):
             return None
-        parts = []
-        for at in self._scopes.ancestry(owner):
-            for tie in self._scopes.names(at.file).ties.get((at.row, f"self.{name}"), ()):
-                made = self._scopes.values(tie.name, self._index.symbol(tie.scope)) if tie.scope is not None else []
-                parts.append(made)
-        if not parts:
-            return None
-        apart = [
-            any(
-                value.symbol is not None
+        apart, plain = [], []
+        for expression, where in self.receivers.set_on(owner, name):
+            if isinstance(expression, ast.Constant) and expression.value is None:
+                continue
+            made = self.receivers.value(expression, where) or self.receivers.inferred(expression, where)
+            held = [
+                value
+                for value in made
+                if value.symbol is not None
                 and value.symbol.kind is Kind.CLASS
                 and any(base.qualname in _HELD_APART for base in self._scopes.ancestry(value.symbol))
-                for value in made
-            )
-            for made in parts
-        ]
-        unknown = [not made for made in parts]
-        if all(apart):
-            return True
-        return False if any(apart) or any(unknown) else None
+            ]
+            apart.append(bool(held))
+            plain.append(bool(made) and not held)
+        if all(plain):
+            return None
+        return all(apart)
 
     def _descriptor(self, owner: StoredSymbol, name: str, special: str) -> list[StoredSymbol] | None:
         """The ``__get__`` of what a class body binds a name to; ``None`` where it is no descriptor of the tree."""
@@ -345,7 +340,7 @@ class _Reader:
         if isinstance(at, ast.Call):
             yield from self._generator(at, scope)
         elif isinstance(at, ast.Name):
-            for value in self._assigned(at.id, scope):
+            for value in self.receivers.assigned(at.id, scope) if scope.kind in _FUNCTIONS else ():
                 if isinstance(value, ast.Call):
                     yield from self._generator(value, scope)
         for names in (("__reversed__",) if reverse else (), ("__iter__", "__getitem__"), ("__next__",)):
@@ -368,20 +363,26 @@ class _Reader:
         mention = StoredMention(Role.CALL, name, None, scope.file, line, column, line, column, scope.row)
         return python_calls.targets(self._index, mention, self._scopes)
 
-    def _assigned(self, name: str, scope: StoredSymbol) -> list[ast.expr]:
-        """What the function's statements bind a local to."""
-        if scope.kind not in _FUNCTIONS:
-            return []
-        found: list[ast.expr] = []
-        for place in self.receivers.body(scope).places:
-            at = place.node
-            if isinstance(at, ast.Assign) and any(isinstance(to, ast.Name) and to.id == name for to in at.targets):
-                found += [at.value.body, at.value.orelse] if isinstance(at.value, ast.IfExp) else [at.value]
-        return found
-
     # Builtins and operators
 
+    def _passed(self, at: ast.Call, scope: StoredSymbol) -> Iterator[Run]:
+        """What a call runs whose callee was assigned, handed over, or is an object that a guess knows."""
+        written = self._called(at, scope)
+        if any(target.grade is Grade.EXACT for target in written):
+            return
+        values = self.receivers.inferred(at.func, scope, passed=True)
+        if not values and not written:
+            values = [
+                Value(receiver.owner.qualname, receiver.owner, receiver.is_instance, is_sure=False)
+                for receiver in self.receivers.of(at.func, scope)
+            ]
+        for target in python_calls.called(values, self._scopes):
+            for symbol in stored(self._index, target.node):
+                if symbol.kind in _FUNCTIONS:
+                    yield Run(symbol, "passed", False, max(target.candidates, len(values)))
+
     def _builtin(self, at: ast.Call, scope: StoredSymbol) -> Iterator[Run]:
+        yield from self._passed(at, scope)
         if not isinstance(at.func, ast.Name) or not at.args:
             return
         name, first = at.func.id, at.args[0]

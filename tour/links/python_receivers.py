@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from tour.index import Index, StoredSymbol
 from tour.links.nodes import mentions_in
-from tour.links.python_scopes import PythonScopes, Value
-from tour.links.python_syntax import Body, read, shape
+from tour.links.python_callers import Callers
+from tour.links.python_scopes import FOREIGN, PythonScopes, Value
+from tour.links.python_syntax import Body, arguments, defaults, is_plain, read, returns, shape
 from tour.model import Kind, Role
 
 MOST_CLASSES = 12
@@ -23,6 +25,13 @@ MOST_CLASSES = 12
 _OF_BUILTINS = frozenset(name for kind in (str, bytes, list, dict, set, tuple, int, float) for name in dir(kind))
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _FUNCTIONS = frozenset({Kind.FUNCTION, Kind.METHOD})
+_PLAIN = (
+    ast.Constant, ast.JoinedStr, ast.List, ast.Dict, ast.Set, ast.Tuple, ast.ListComp, ast.DictComp, ast.SetComp,
+    ast.Compare, ast.Lambda,
+)  # fmt: skip
+"""Expressions whose value is Python's own."""
+DEEPEST = 5
+"""Assignments, returns and calls that one guess follows."""
 _PROPERTY = re.compile(r"(?:^|\.|_)(?:cached_|abstract)?property$")
 
 
@@ -45,6 +54,9 @@ class Receivers:
         self._bodies: dict[int, Body] = {}
         self._guessed: dict[tuple[int, str], list[StoredSymbol]] = {}
         self._decorators: dict[int, list[str]] = {}
+        self._inferred: dict[tuple[int, str, bool], list[Value]] = {}
+        self._set: dict[tuple[int, str], list[tuple[ast.expr, StoredSymbol]]] = {}
+        self._callers = Callers(index, scopes, self)
         self._inside: dict[str, dict[tuple[str, int], StoredSymbol]] = {}
 
     def body(self, function: StoredSymbol) -> Body:
@@ -61,22 +73,160 @@ class Receivers:
     def of(self, node: ast.AST, scope: StoredSymbol) -> list[Receiver]:
         """The classes of what an expression stands for; none where nothing says so."""
         name = shape(node)
-        if name is None:
-            return []
-        values = self._scopes.values(name, scope)
-        if values:
+        values = self._scopes.values(name, scope) if name is not None else []
+        found = values or self.inferred(node, scope)
+        if found:
             return [
-                Receiver(value.symbol, value.is_sure and len(values) == 1, len(values), value.is_instance)
-                for value in values
+                Receiver(value.symbol, value.is_sure and len(found) == 1, len(found), value.is_instance)
+                for value in found
                 if value.symbol is not None and value.symbol.kind is Kind.CLASS
             ]
-        guessed = self._guess(name, scope)
+        guessed = self._guess(name, scope) if name is not None else []
         return [Receiver(owner, False, len(guessed)) for owner in guessed]
 
     def value(self, node: ast.AST, scope: StoredSymbol) -> list[Value]:
         """What an expression stands for, as far as scope says."""
         name = shape(node)
         return self._scopes.values(name, scope) if name is not None else []
+
+    def inferred(self, node: ast.AST, scope: StoredSymbol, depth: int = DEEPEST, *, passed: bool = False) -> list[Value]:
+        """What an expression may stand for by what is assigned to it, returned and, if ``passed``, handed over."""
+        key = (scope.row, ast.dump(node), passed)
+        if key in self._inferred:
+            return self._inferred[key]
+        if depth == 0:
+            return []
+        self._inferred[key] = []  # what a question that leads back to itself gets to hear
+        found = {}
+        for value in self._infer(node, scope, depth, passed):
+            found[value.qualname, value.symbol and value.symbol.row, value.is_instance] = replace(value, is_sure=False)
+        self._inferred[key] = list(found.values())
+        return self._inferred[key]
+
+    def _infer(self, node: ast.AST, scope: StoredSymbol, depth: int, passed: bool) -> Iterator[Value]:
+        if isinstance(node, _PLAIN):
+            yield FOREIGN
+            return
+        if isinstance(node, ast.IfExp | ast.BoolOp):
+            for part in [node.body, node.orelse] if isinstance(node, ast.IfExp) else node.values:
+                yield from self.inferred(part, scope, depth, passed=passed)
+            return
+        if values := self.value(node, scope):
+            yield from values
+            return
+        further = depth - 1
+        if isinstance(node, ast.Name):
+            for expression, where in self._bound(node.id, scope):
+                yield from self.inferred(expression, where, further, passed=passed)
+            if passed:
+                for expression, where in self._handed(node.id, scope):
+                    if isinstance(expression, StoredSymbol):
+                        yield Value(expression.qualname, expression)
+                    else:
+                        yield from self.inferred(expression, where, further, passed=passed)
+        elif isinstance(node, ast.Call):
+            yield from self._given(node, scope, further, passed)
+        elif isinstance(node, ast.Attribute):
+            for value in self.inferred(node.value, scope, further, passed=passed):
+                yield from self._attribute_of(value, node.attr, further, passed)
+
+    def _attribute_of(self, value: Value, name: str, depth: int, passed: bool) -> Iterator[Value]:
+        found = self._scopes.attribute(value, name)
+        if found and not all(given.is_foreign for given in found):
+            yield from found
+        elif value.symbol is not None and value.symbol.kind is Kind.CLASS:
+            for expression, where in self.set_on(value.symbol, name):
+                yield from self.inferred(expression, where, depth, passed=passed)
+
+    def _given(self, call: ast.Call, scope: StoredSymbol, depth: int, passed: bool) -> Iterator[Value]:
+        """What a call gives back: by its annotation, else by its ``return`` statements."""
+        if isinstance(call.func, ast.Name) and call.func.id == "type" and len(call.args) == 1:
+            for value in self.inferred(call.args[0], scope, depth, passed=passed):
+                yield replace(value, is_instance=False)
+            return
+        if shape(call.func) in {"partial", "functools.partial", "deepcopy", "copy.deepcopy"} and call.args:
+            yield from self.inferred(call.args[0], scope, depth, passed=passed)
+            return
+        for value in self.inferred(call.func, scope, depth, passed=passed):
+            if given := self._scopes.returned(value):
+                yield from given
+            elif value.symbol is not None and value.symbol.kind in _FUNCTIONS:
+                body = self.body(value.symbol)
+                for expression in returns(body.node) if body.node is not None else ():
+                    yield from self.inferred(expression, value.symbol, depth, passed=passed)
+
+    def _bound(self, name: str, scope: StoredSymbol) -> Iterator[tuple[ast.expr, StoredSymbol]]:
+        """What the statements of the functions around bind a local to, and a default value."""
+        at: StoredSymbol | None = scope
+        rows = self._scopes.names(scope.file).rows
+        while at is not None:
+            if at.kind in _FUNCTIONS and (node := self.body(at).node) is not None:
+                found = [(expression, at) for expression in self.assigned(name, at)]
+                yield from found
+                if is_plain(node, name):
+                    yield ast.Constant(0), at
+                default = defaults(node).get(name)
+                if default is not None and not (isinstance(default, ast.Constant) and default.value is None):
+                    yield default, at
+                if found or name in arguments(node):
+                    return
+            at = rows[at.parent] if at.parent is not None else None
+
+    def assigned(self, name: str, function: StoredSymbol) -> list[ast.expr]:
+        """What a function's statements bind a local to."""
+        found: list[ast.expr] = []
+        for place in self.body(function).places:
+            at = place.node
+            if isinstance(at, ast.Assign) and any(isinstance(to, ast.Name) and to.id == name for to in at.targets):
+                found.append(at.value)
+            elif isinstance(at, ast.With):
+                found += [
+                    item.context_expr
+                    for item in at.items
+                    if isinstance(item.optional_vars, ast.Name) and item.optional_vars.id == name
+                ]
+        return found
+
+    def set_on(self, owner: StoredSymbol, name: str) -> list[tuple[ast.expr, StoredSymbol]]:
+        """What the methods of a class and its bases set an attribute of ``self`` to."""
+        key = (owner.row, name)
+        if key not in self._set:
+            pattern = re.compile(rb"\bself\.%s\b\s*[^\w\s.(\[]" % re.escape(name.encode()))
+            self._set[key] = [
+                found
+                for at in self._scopes.ancestry(owner)
+                if pattern.search(self._index.text(at.file, at.start_line, at.end_line))
+                for method in self._scopes.names(at.file).rows.values()
+                if method.parent == at.row and method.kind is Kind.METHOD
+                if pattern.search(self._index.text(method.file, method.start_line, method.end_line))
+                for found in self._set_in(method, name)
+            ]
+        return self._set[key]
+
+    def _set_in(self, method: StoredSymbol, name: str) -> Iterator[tuple[ast.expr, StoredSymbol]]:
+        for place in self.body(method).places:
+            at = place.node
+            if isinstance(at, ast.Assign):
+                targets, value = at.targets, at.value
+            elif isinstance(at, ast.AnnAssign | ast.AugAssign) and at.value is not None:
+                targets, value = [at.target], at.value
+            else:
+                continue
+            for target in targets:
+                for part in target.elts if isinstance(target, ast.Tuple | ast.List) else [target]:
+                    if shape(part) == f"self.{name}":
+                        yield value if part is target else ast.Name("", ast.Load()), place.scope
+
+    def _handed(self, name: str, scope: StoredSymbol) -> Iterator[tuple[ast.expr | StoredSymbol, StoredSymbol]]:
+        """What callers hand a parameter of one of the functions around, and what it decorates."""
+        at: StoredSymbol | None = scope
+        rows = self._scopes.names(scope.file).rows
+        while at is not None:
+            node = self.body(at).node if at.kind in _FUNCTIONS else None
+            if node is not None and name in arguments(node):
+                yield from self._callers.handed(at, node, name)
+                return
+            at = rows[at.parent] if at.parent is not None else None
 
     def decorators(self, symbol: StoredSymbol) -> list[str]:
         """The decorators of a function, as written, without arguments."""

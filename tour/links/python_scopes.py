@@ -51,7 +51,8 @@ class Value:
         return node(self.symbol) if self.symbol else Node(f"py:{self.qualname}")
 
 
-_FOREIGN = Value("", is_foreign=True)
+FOREIGN = Value("", is_foreign=True)
+"""What the tree has no part in: a number, a string, NumPy."""
 
 
 def _of(symbol: StoredSymbol, *, is_instance: bool = False) -> Value:
@@ -250,7 +251,7 @@ class PythonScopes:
         else:
             found = self._marked(self._looked_up(_bare(head), scope), head)
         for part in rest:
-            found = self._marked([further for value in found for further in self._attribute(value, _bare(part))], part)
+            found = self._marked([further for value in found for further in self.attribute(value, _bare(part))], part)
         return _distinct(found)
 
     def _marked(self, found: list[Value], part: str) -> list[Value]:
@@ -273,7 +274,7 @@ class PythonScopes:
                 if found is not None:
                     return found
             around = self._index.symbol(around.parent) if around.parent is not None else None
-        return [_FOREIGN] if head in _BUILTINS else []
+        return [FOREIGN] if head in _BUILTINS else []
 
     def _bound(self, scope: StoredSymbol, head: str) -> list[Value] | None:
         """What one scope binds a plain name to; ``None`` where it does not bind it."""
@@ -332,11 +333,11 @@ class PythonScopes:
             return [replace(value, is_instance=True)]
         return self.returned(value)
 
-    def _attribute(self, value: Value, name: str) -> list[Value]:
+    def attribute(self, value: Value, name: str) -> list[Value]:
         """An attribute of a value."""
         symbol = value.symbol
         if value.is_foreign:
-            return [_FOREIGN]
+            return [FOREIGN]
         if symbol is None:
             return [Value(f"{value.qualname}.{name}", is_sure=value.is_sure)]
         found: list[Value] = []
@@ -347,7 +348,7 @@ class PythonScopes:
             found = [replace(value, is_instance=False)] if made else self._member(symbol, name)
         elif symbol.kind is Kind.METHOD and not value.is_instance:
             # Only of a property does one ask for attributes.
-            found = [further for given in self.returned(value) for further in self._attribute(given, name)]
+            found = [further for given in self.returned(value) for further in self.attribute(given, name)]
         return found if value.is_sure else [replace(further, is_sure=False) for further in found]
 
     def _member(self, owner: StoredSymbol, name: str, *, own: bool = True) -> list[Value]:
@@ -361,7 +362,7 @@ class PythonScopes:
             if found is not None:
                 return found
         return [
-            _FOREIGN if base.is_foreign else Value(f"{base.qualname}.{name}")
+            FOREIGN if base.is_foreign else Value(f"{base.qualname}.{name}")
             for base in sorted(outside, key=lambda base: base.is_foreign)[:1]
         ]
 
@@ -393,7 +394,7 @@ class PythonScopes:
                 # A class may be named like its base; the base was bound before it.
                 if mention.name in _SAY_NOTHING:
                     continue
-                for value in self.values(mention.name, around) or [_FOREIGN]:
+                for value in self.values(mention.name, around) or [FOREIGN]:
                     if _is_class(value) and value.symbol and value.symbol.row != owner.row:
                         bases.append(value.symbol)
                     elif not _is_class(value):
@@ -457,7 +458,7 @@ class PythonScopes:
                 self._passing.add((scope.row, name))
                 stars = self._module_attribute(star, name, depth - 1)
                 self._passing.discard((scope.row, name))
-        return stars if stars or not bound else [_FOREIGN]
+        return stars if stars or not bound else [FOREIGN]
 
     def _absolute(self, name: str, depth: int) -> list[Value] | None:
         parts = name.split(".")
@@ -471,7 +472,7 @@ class PythonScopes:
             if found is None:
                 found = self._brought(module, parts[length])
             for part in parts[length + 1 :]:
-                found = [further for value in found or () for further in self._attribute(value, part)]
+                found = [further for value in found or () for further in self.attribute(value, part)]
             return found
         return None
 

@@ -115,3 +115,59 @@ def yields(function: Function) -> bool:
         if not isinstance(node, (*_SCOPES, ast.Lambda)):
             waiting += ast.iter_child_nodes(node)
     return False
+
+
+def returns(function: Function) -> list[ast.expr]:
+    """What a function's ``return`` statements give."""
+    found: list[ast.expr] = []
+    waiting: list[ast.AST] = list(function.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Return) and node.value is not None:
+            found.append(node.value)
+        if not isinstance(node, (*_SCOPES, ast.Lambda)):
+            waiting += ast.iter_child_nodes(node)
+    return found
+
+
+def arguments(function: Function) -> list[str]:
+    """The names of a function's parameters, in their order; ``*args`` and ``**kwargs`` left out."""
+    given = function.args
+    return [argument.arg for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+
+
+def defaults(function: Function) -> dict[str, ast.expr]:
+    """The default values of a function's parameters."""
+    given = function.args
+    plain = [*given.posonlyargs, *given.args]
+    found = {
+        argument.arg: default for argument, default in zip(reversed(plain), reversed(given.defaults), strict=False)
+    }
+    keyword = zip(given.kwonlyargs, given.kw_defaults, strict=True)
+    return found | {argument.arg: default for argument, default in keyword if default is not None}
+
+
+def argument_of(call: ast.Call, takes: list[str], name: str, skipped: int) -> ast.expr | None:
+    """What a call hands to the parameter ``name``; the first ``skipped`` parameters are bound already."""
+    for keyword in call.keywords:
+        if keyword.arg == name:
+            return keyword.value
+    at = takes.index(name) - skipped
+    before = call.args[: at + 1]
+    if not 0 <= at < len(call.args) or any(isinstance(argument, ast.Starred) for argument in before):
+        return None
+    return call.args[at]
+
+
+def is_plain(function: Function, name: str) -> bool:
+    """Whether a parameter's annotation says that it is one of Python's own: ``int``, ``Tuple[int, int]``."""
+    given = function.args
+    for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs):
+        if argument.arg == name and argument.annotation is not None:
+            outer = argument.annotation
+            return (shape(outer) or "").rstrip("[]").rpartition(".")[2] in _PLAIN
+    return False
+
+
+_PLAIN = frozenset({"int", "float", "bool", "str", "bytes", "complex", "Tuple", "List", "Dict", "Sequence", "tuple",
+                    "list", "dict"})
