@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from tour.index import Index, StoredMention, StoredSymbol
 from tour.links import python_calls
-from tour.links.inheritance import subclasses
 from tour.links.nodes import node as node_of
 from tour.links.python_scopes import PythonScopes
 from tour.links.python_syntax import Function, argument_of, arguments
@@ -108,35 +107,24 @@ class Callers:
         roles: tuple[Role, ...] = (Role.DECORATOR, Role.CALL)
         if owner is not None:
             makers = {owner.row: owner}
-            for other in self._heirs(owner):
+            for other in self._receivers.heirs(owner):
                 makers[other.row] = other
         else:
             makers = {function.row: function}
             around = self._scopes.names(function.file).rows[function.parent] if function.parent is not None else None
             if around is not None and around.kind in _FUNCTIONS:
                 makers[around.row] = around
+        top = f"{function.file.partition('/')[0]}/"
         found: list[tuple[StoredSymbol, StoredSymbol]] = []
         for maker in makers.values():
             for mention in self._index.mentions_of(maker.name, *roles):
-                below = self._decorated(mention)
+                below = self._decorated(mention) if mention.file.startswith(top) else None
                 if below is not None and mention.scope is not None:
                     scope = self._index.symbol(mention.scope)
                     if any(at == node_of(maker) for at in self._scopes.resolve(mention.name, scope)):
                         found.append((below, scope))
         if len(found) <= MOST_DECORATED:
             yield from found
-
-    def _heirs(self, owner: StoredSymbol) -> list[StoredSymbol]:
-        """The classes that inherit from one, at any distance."""
-        found: dict[int, StoredSymbol] = {}
-        waiting = [owner]
-        while waiting and len(found) < MOST_CALLERS:
-            for link in subclasses(self._index, node_of(waiting.pop()), self._scopes):
-                for symbol in self._index.symbols(link.source.partition(":")[2], "py"):
-                    if symbol.file == link.at.file and symbol.row not in found:
-                        found[symbol.row] = symbol
-                        waiting.append(symbol)
-        return list(found.values())
 
     def _decorated(self, mention: StoredMention) -> StoredSymbol | None:
         """The function on whose decorators' lines a mention stands."""

@@ -23,6 +23,8 @@ from tour.links.python_scopes import PythonScopes, Value
 from tour.links.python_syntax import Place, shape, yields
 from tour.model import At, Grade, Kind, Link, LinkKind, Role
 
+MOST_BELOW = 40
+"""A method that more subclasses of a guessed class define is none of theirs in particular."""
 MOST_CANDIDATES = 12
 """A special method that more classes near by define says too little."""
 
@@ -309,6 +311,9 @@ class _Reader:
                     for member in self._members(receiver.owner, name)
                     for run in self._with_overrides(member, receiver, rule)
                 ]
+                if not runs and name == names[0]:
+                    below = self._below(receiver.owner, name)
+                    runs = [Run(symbol, rule, False, len(below) * receiver.candidates) for symbol in below]
                 yield from runs
                 if runs:
                     break
@@ -368,18 +373,59 @@ class _Reader:
     def _passed(self, at: ast.Call, scope: StoredSymbol) -> Iterator[Run]:
         """What a call runs whose callee was assigned, handed over, or is an object that a guess knows."""
         written = self._called(at, scope)
-        if any(target.grade is Grade.EXACT for target in written):
+        yield from self._wrappers(written)
+        yield from self._made(at, scope)
+        if any(target.grade is Grade.EXACT and target.node.scheme == "py" for target in written):
             return
         values = self.receivers.inferred(at.func, scope, passed=True)
-        if not values and not written:
-            values = [
-                Value(receiver.owner.qualname, receiver.owner, receiver.is_instance, is_sure=False)
-                for receiver in self.receivers.of(at.func, scope)
-            ]
+        if all(value.is_foreign for value in values):
+            values = self._guessed(at.func, scope)
         for target in python_calls.called(values, self._scopes):
             for symbol in stored(self._index, target.node):
                 if symbol.kind in _FUNCTIONS:
                     yield Run(symbol, "passed", False, max(target.candidates, len(values)))
+
+    def _guessed(self, at: ast.AST, scope: StoredSymbol) -> list[Value]:
+        """A callee by the class that its object, or the object it is an attribute of, is guessed to have."""
+        if isinstance(at, ast.Attribute):
+            found = [
+                replace(value, is_sure=False)
+                for receiver in self.receivers.of(at.value, scope)
+                for value in self._scopes.members(receiver.owner, at.attr)
+            ]
+            if found:
+                return found
+        return [
+            Value(receiver.owner.qualname, receiver.owner, receiver.is_instance, is_sure=False)
+            for receiver in self.receivers.of(at, scope)
+        ]
+
+    def _wrappers(self, written: list[python_calls.Target]) -> Iterator[Run]:
+        """What a decorator has put in the place of a function that is called."""
+        for target in written:
+            for symbol in stored(self._index, target.node):
+                for wrapper in self.receivers.wrappers(symbol) if symbol.kind in _FUNCTIONS else ():
+                    yield Run(wrapper, "decorator", target.grade is Grade.EXACT, target.candidates)
+
+    def _made(self, at: ast.Call, scope: StoredSymbol) -> Iterator[Run]:
+        """``cls()`` and ``type(self)()`` make objects of subclasses too."""
+        if shape(at.func) not in {"cls", "self.__class__", "type()"}:
+            return
+        for receiver in self.receivers.of(at.func, scope):
+            if not receiver.is_instance:
+                for name in ("__init__", "__new__"):
+                    over = self._below(receiver.owner, name)
+                    yield from (Run(symbol, "heir", False, len(over) + 1) for symbol in over)
+
+    def _below(self, owner: StoredSymbol, name: str) -> list[StoredSymbol]:
+        """A method that subclasses of a class define; none where very many do."""
+        found = [
+            symbol
+            for heir in self.receivers.heirs(owner)
+            for symbol in self._scopes.names(heir.file).members.get((heir.row, name), ())
+            if symbol.kind is Kind.METHOD
+        ]
+        return found if len(found) <= MOST_BELOW else []
 
     def _builtin(self, at: ast.Call, scope: StoredSymbol) -> Iterator[Run]:
         yield from self._passed(at, scope)
@@ -393,7 +439,7 @@ class _Reader:
         elif name in _SPECIAL:
             yield from self._special(first, scope, _SPECIAL[name], "builtin", near=name == "len")
         elif name in {"getattr", "hasattr", "setattr", "delattr"} and len(at.args) > 1:
-            yield from self._attribute_named(name, first, at.args[1], scope)
+            yield from self._attribute_named(name, first, at.args[1], len(at.args) > 2, scope)
         elif name == "isinstance" and len(at.args) > 1:
             kinds = at.args[1].elts if isinstance(at.args[1], ast.Tuple) else [at.args[1]]
             for kind in kinds:
@@ -414,19 +460,25 @@ class _Reader:
                     yield value.symbol
                     return
 
-    def _attribute_named(self, how: str, base: ast.AST, name: ast.AST, scope: StoredSymbol) -> Iterator[Run]:
+    def _attribute_named(
+        self, how: str, base: ast.AST, name: ast.AST, has_default: bool, scope: StoredSymbol
+    ) -> Iterator[Run]:
         known = name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else None
         if how in {"setattr", "delattr"}:
             ways = ("__setattr__", "setter", "__set__") if how == "setattr" else ("__delattr__", "deleter", "__delete__")
             for receiver in self.receivers.of(base, scope):
                 if receiver.is_instance:
                     yield from self._set_on(receiver, known or "", ways)
-        elif known is not None:
+        elif known is not None and how == "getattr" and not has_default:
             yield from self._read(base, known, scope)
         else:
+            # Whether it is there is the question: what is not found otherwise goes to `__getattr__`.
+            if known is not None:
+                yield from self._read(base, known, scope)
             for receiver in self.receivers.of(base, scope):
                 if receiver.is_instance:
-                    for member in self._members(receiver.owner, "__getattr__"):
+                    bound = known and any(self._binds(o, known) for o in self._scopes.ancestry(receiver.owner))
+                    for member in () if bound else self._members(receiver.owner, "__getattr__"):
                         for run in self._with_overrides(member, receiver, "getattr"):
                             yield Run(run.symbol, run.rule, False, run.candidates)
 
@@ -447,7 +499,10 @@ class _Reader:
                     yield from self._special(left, scope, (f"__{_COMPARED[type(op)]}__",), "operator")
                 left = right
         elif isinstance(at, ast.If | ast.While | ast.IfExp | ast.Assert):
-            yield from self._special(at.test, scope, ("__bool__", "__len__"), "truth")
+            test = at.test
+            while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+                test = test.operand
+            yield from self._special(test, scope, ("__bool__", "__len__"), "truth")
         elif isinstance(at, ast.BoolOp):
             for value in at.values:
                 yield from self._special(value, scope, ("__bool__", "__len__"), "truth")

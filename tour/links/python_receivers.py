@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tour.index import Index, StoredSymbol
+from tour.links.inheritance import subclasses
 from tour.links.nodes import mentions_in
+from tour.links.nodes import node as node_of
 from tour.links.python_callers import Callers
 from tour.links.python_scopes import FOREIGN, PythonScopes, Value
-from tour.links.python_syntax import Body, arguments, defaults, is_plain, read, returns, shape
+from tour.links.python_syntax import Body, arguments, assignments, defaults, is_plain, read, returns, shape
 from tour.model import Kind, Role
 
 MOST_CLASSES = 12
@@ -30,6 +32,11 @@ _PLAIN = (
     ast.Compare, ast.Lambda,
 )  # fmt: skip
 """Expressions whose value is Python's own."""
+_HANDING_ON = {"partial": 0, "deepcopy": 0, "cast": 1, "wraps": 0, "update_wrapper": 0}
+"""Functions of the standard library that give back the argument at a position, or what behaves like it."""
+_SAME_ELEMENTS = frozenset({"list", "tuple", "set", "sorted", "reversed", "iter"})
+MOST_HEIRS = 400
+_NO_WRAPPERS = frozenset({"property", "staticmethod", "classmethod", "abstractmethod", "abc.abstractmethod"})
 DEEPEST = 5
 """Assignments, returns and calls that one guess follows."""
 _PROPERTY = re.compile(r"(?:^|\.|_)(?:cached_|abstract)?property$")
@@ -57,6 +64,8 @@ class Receivers:
         self._inferred: dict[tuple[int, str, bool], list[Value]] = {}
         self._set: dict[tuple[int, str], list[tuple[ast.expr, StoredSymbol]]] = {}
         self._callers = Callers(index, scopes, self)
+        self._heirs: dict[int, list[StoredSymbol]] = {}
+        self._assignments: dict[int, list[tuple[ast.expr, ast.expr]]] = {}
         self._inside: dict[str, dict[tuple[str, int], StoredSymbol]] = {}
 
     def body(self, function: StoredSymbol) -> Body:
@@ -74,7 +83,8 @@ class Receivers:
         """The classes of what an expression stands for; none where nothing says so."""
         name = shape(node)
         values = self._scopes.values(name, scope) if name is not None else []
-        found = values or self.inferred(node, scope)
+        found = values if any(not value.is_foreign for value in values) else self.inferred(node, scope) or values
+        found = [given for value in found for given in self._opened(value)]
         if found:
             return [
                 Receiver(value.symbol, value.is_sure and len(found) == 1, len(found), value.is_instance)
@@ -83,6 +93,26 @@ class Receivers:
             ]
         guessed = self._guess(name, scope) if name is not None else []
         return [Receiver(owner, False, len(guessed)) for owner in guessed]
+
+    def _opened(self, value: Value) -> list[Value]:
+        """What a property gives; any other value as it is."""
+        if value.symbol is None or value.is_instance or not self.is_property(value.symbol):
+            return [value]
+        return [replace(given, is_sure=False) for given in self._results(value, DEEPEST - 1, False)]
+
+    def heirs(self, owner: StoredSymbol) -> list[StoredSymbol]:
+        """The classes that inherit from one, at any distance."""
+        if owner.row not in self._heirs:
+            found: dict[int, StoredSymbol] = {}
+            waiting = [owner]
+            while waiting and len(found) < MOST_HEIRS:
+                for link in subclasses(self._index, node_of(waiting.pop()), self._scopes):
+                    for symbol in self._index.symbols(link.source.partition(":")[2], "py"):
+                        if symbol.file == link.at.file and symbol.row not in found:
+                            found[symbol.row] = symbol
+                            waiting.append(symbol)
+            self._heirs[owner.row] = list(found.values())
+        return self._heirs[owner.row]
 
     def value(self, node: ast.AST, scope: StoredSymbol) -> list[Value]:
         """What an expression stands for, as far as scope says."""
@@ -111,8 +141,10 @@ class Receivers:
             for part in [node.body, node.orelse] if isinstance(node, ast.IfExp) else node.values:
                 yield from self.inferred(part, scope, depth, passed=passed)
             return
-        if values := self.value(node, scope):
-            yield from values
+        values = self.value(node, scope)
+        if any(not value.is_foreign for value in values) or (values and not isinstance(node, ast.Attribute)):
+            for value in values:
+                yield from self._opened(value)
             return
         further = depth - 1
         if isinstance(node, ast.Name):
@@ -129,31 +161,100 @@ class Receivers:
         elif isinstance(node, ast.Attribute):
             for value in self.inferred(node.value, scope, further, passed=passed):
                 yield from self._attribute_of(value, node.attr, further, passed)
+        elif isinstance(node, ast.Subscript):
+            for expression, where in self._elements(node.value, scope, further, passed):
+                yield from self.inferred(expression, where, further, passed=passed)
 
     def _attribute_of(self, value: Value, name: str, depth: int, passed: bool) -> Iterator[Value]:
         found = self._scopes.attribute(value, name)
         if found and not all(given.is_foreign for given in found):
-            yield from found
+            for given in found:
+                yield from self._opened(given)
         elif value.symbol is not None and value.symbol.kind is Kind.CLASS:
-            for expression, where in self.set_on(value.symbol, name):
+            set_here = self.set_on(value.symbol, name)
+            for expression, where in set_here:
                 yield from self.inferred(expression, where, depth, passed=passed)
+            for special in self._scopes.members(value.symbol, "__getattr__") if value.is_instance else ():
+                if not set_here and special.symbol is not None and special.symbol.kind in _FUNCTIONS:
+                    yield from self._results(special, depth, passed)
 
     def _given(self, call: ast.Call, scope: StoredSymbol, depth: int, passed: bool) -> Iterator[Value]:
         """What a call gives back: by its annotation, else by its ``return`` statements."""
-        if isinstance(call.func, ast.Name) and call.func.id == "type" and len(call.args) == 1:
+        name = (shape(call.func) or "").rpartition(".")[2]
+        if name == "type" and len(call.args) == 1:
             for value in self.inferred(call.args[0], scope, depth, passed=passed):
                 yield replace(value, is_instance=False)
+        elif name == "getattr" and len(call.args) > 1:
+            yield from self._named_by_prefix(call, scope)
+        elif name in _HANDING_ON and len(call.args) > _HANDING_ON[name]:
+            yield from self.inferred(call.args[_HANDING_ON[name]], scope, depth, passed=passed)
+        else:
+            for value in self.inferred(call.func, scope, depth, passed=passed):
+                yield from self._results(value, depth, passed)
+
+    def _results(self, value: Value, depth: int, passed: bool) -> Iterator[Value]:
+        """What calling a value gives."""
+        given = self._scopes.returned(value)
+        yield from given
+        if not given and value.symbol is not None and value.symbol.kind in _FUNCTIONS:
+            body = self.body(value.symbol)
+            for expression in returns(body.node) if body.node is not None else ():
+                yield from self.inferred(expression, value.symbol, depth, passed=passed)
+
+    def _named_by_prefix(self, call: ast.Call, scope: StoredSymbol) -> Iterator[Value]:
+        """``getattr(self, "visit_" + name)``: every method whose name begins so, of the class and its heirs."""
+        named = call.args[1]
+        prefix = named.left if isinstance(named, ast.BinOp) and isinstance(named.op, ast.Add) else None
+        if isinstance(named, ast.JoinedStr) and named.values:
+            prefix = named.values[0]
+        if not isinstance(prefix, ast.Constant) or not isinstance(prefix.value, str) or len(prefix.value) < 2:
             return
-        if shape(call.func) in {"partial", "functools.partial", "deepcopy", "copy.deepcopy"} and call.args:
-            yield from self.inferred(call.args[0], scope, depth, passed=passed)
-            return
-        for value in self.inferred(call.func, scope, depth, passed=passed):
-            if given := self._scopes.returned(value):
-                yield from given
-            elif value.symbol is not None and value.symbol.kind in _FUNCTIONS:
-                body = self.body(value.symbol)
-                for expression in returns(body.node) if body.node is not None else ():
-                    yield from self.inferred(expression, value.symbol, depth, passed=passed)
+        for receiver in self.of(call.args[0], scope):
+            for owner in [*self._scopes.ancestry(receiver.owner), *self.heirs(receiver.owner)]:
+                for symbol in self._index.members(owner.row):
+                    if symbol.kind is Kind.METHOD and symbol.name.startswith(prefix.value):
+                        yield Value(symbol.qualname, symbol)
+
+    def _elements(
+        self, node: ast.AST, scope: StoredSymbol, depth: int, passed: bool
+    ) -> Iterator[tuple[ast.expr, StoredSymbol]]:
+        """The expressions in a list, tuple or dictionary, also where it was assigned or handed over before."""
+        while isinstance(node, ast.Call) and shape(node.func) in _SAME_ELEMENTS and node.args:
+            node = node.args[0]
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in {"values", "get"}:
+            node = node.func.value
+        if isinstance(node, ast.List | ast.Tuple | ast.Set):
+            yield from ((element, scope) for element in node.elts)
+        elif isinstance(node, ast.Dict):
+            yield from ((element, scope) for element in node.values)
+        elif isinstance(node, ast.Name) and depth:
+            found = [(expression, where) for expression, where in self._bound(node.id, scope)]
+            if passed:
+                handed = self._handed(node.id, scope)
+                found += [(given, where) for given, where in handed if not isinstance(given, StoredSymbol)]
+            if not found and (module := self._scopes.module_of(scope)) is not None:
+                found = [(expression, module) for expression in self._at_top(module, node.id)]
+                yield from ((expression, module) for expression in self._put_at_top(module, node.id))
+            for expression, where in found:
+                yield from self._elements(expression, where, depth - 1, passed)
+        elif isinstance(node, ast.Attribute) and depth:
+            for value in self.inferred(node.value, scope, depth - 1, passed=passed):
+                if value.symbol is not None and value.symbol.kind is Kind.CLASS:
+                    for expression, where in self.set_on(value.symbol, node.attr):
+                        yield from self._elements(expression, where, depth - 1, passed)
+
+    def _at_top(self, module: StoredSymbol, name: str) -> list[ast.expr]:
+        """What a module's own statements bind a name to."""
+        return [value for target, value in self._statements(module) if shape(target) == name]
+
+    def _put_at_top(self, module: StoredSymbol, name: str) -> list[ast.expr]:
+        """What a module's own statements put into a dictionary."""
+        return [value for target, value in self._statements(module) if shape(target) == f"{name}[]"]
+
+    def _statements(self, module: StoredSymbol) -> list[tuple[ast.expr, ast.expr]]:
+        if module.row not in self._assignments:
+            self._assignments[module.row] = assignments(self._index, module)
+        return self._assignments[module.row]
 
     def _bound(self, name: str, scope: StoredSymbol) -> Iterator[tuple[ast.expr, StoredSymbol]]:
         """What the statements of the functions around bind a local to, and a default value."""
@@ -179,6 +280,9 @@ class Receivers:
             at = place.node
             if isinstance(at, ast.Assign) and any(isinstance(to, ast.Name) and to.id == name for to in at.targets):
                 found.append(at.value)
+            elif isinstance(at, ast.For | ast.comprehension) and isinstance(at.target, ast.Name):
+                if at.target.id == name:
+                    found.append(ast.Subscript(at.iter, ast.Constant(0), ast.Load()))
             elif isinstance(at, ast.With):
                 found += [
                     item.context_expr
@@ -234,6 +338,23 @@ class Receivers:
             text = self._index.text(symbol.file, symbol.start_line, symbol.line - 1) if symbol.start_line < symbol.line else b""
             self._decorators[symbol.row] = re.findall(r"^\s*@([\w.]+)", text.decode("utf-8", "replace"), re.MULTILINE)
         return self._decorators[symbol.row]
+
+    def wrappers(self, function: StoredSymbol) -> list[StoredSymbol]:
+        """What decorators of the tree give back in a function's place, the outermost one's."""
+        rows = self._scopes.names(function.file).rows
+        around = rows[function.parent] if function.parent is not None else function
+        for line in self._decorated_by(function):
+            if shape(line) in _NO_WRAPPERS:
+                continue
+            call = ast.Call(line, [ast.Name(function.name, ast.Load())], [])
+            found = [value.symbol for value in self.inferred(call, around) if value.symbol is not None]
+            return [symbol for symbol in found if symbol.kind in _FUNCTIONS and symbol.row != function.row]
+        return []
+
+    def _decorated_by(self, function: StoredSymbol) -> list[ast.expr]:
+        """The decorators of a function, the outermost first."""
+        node = self.body(function).node if function.start_line < function.line else None
+        return node.decorator_list if node is not None else []
 
     def is_property(self, symbol: StoredSymbol) -> bool:
         """Whether reading an attribute runs this method."""

@@ -103,6 +103,14 @@ class PythonScopes:
         found = self._modules[name]
         return found[0] if found else None
 
+    def module_of(self, symbol: StoredSymbol) -> StoredSymbol | None:
+        """The module whose file a symbol stands in."""
+        rows = self.names(symbol.file).rows
+        at = symbol
+        while at.parent is not None:
+            at = rows[at.parent]
+        return at if at.kind is Kind.MODULE else None
+
     def is_extension(self, module: StoredSymbol) -> bool:
         """Whether the module is declared in a ``setup.py`` and has no Python source."""
         return module.parent is not None

@@ -66,6 +66,23 @@ def read(index: Index, function: StoredSymbol, inside: dict[tuple[str, int], Sto
     return body
 
 
+def assignments(index: Index, module: StoredSymbol) -> list[tuple[ast.expr, ast.expr]]:
+    """Targets and values of what a module's own statements assign."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(index.text(module.file, 1, module.end_line))
+    except (SyntaxError, ValueError, RecursionError):
+        return []
+    found: list[tuple[ast.expr, ast.expr]] = []
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign):
+            found += [(target, statement.value) for target in statement.targets]
+        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+            found.append((statement.target, statement.value))
+    return found
+
+
 def _functions(module: ast.Module) -> Iterator[Function]:
     for statement in module.body:
         for node in statement.body if isinstance(statement, ast.If) else (statement,):
