@@ -142,28 +142,35 @@ class Receivers:
                 yield from self.inferred(part, scope, depth, passed=passed)
             return
         values = self.value(node, scope)
-        if any(not value.is_foreign for value in values) or (values and not isinstance(node, ast.Attribute)):
+        if any(not value.is_foreign for value in values):
             for value in values:
                 yield from self._opened(value)
             return
-        further = depth - 1
+        seen = False
+        for value in self._followed(node, scope, depth - 1, passed):
+            seen = True
+            yield value
+        if not seen:
+            yield from values
+
+    def _followed(self, node: ast.AST, scope: StoredSymbol, depth: int, passed: bool) -> Iterator[Value]:
+        """What scope alone does not tell, or what an annotation calls by a name from outside the tree."""
         if isinstance(node, ast.Name):
             for expression, where in self._bound(node.id, scope):
-                yield from self.inferred(expression, where, further, passed=passed)
-            if passed:
-                for expression, where in self._handed(node.id, scope):
-                    if isinstance(expression, StoredSymbol):
-                        yield Value(expression.qualname, expression)
-                    else:
-                        yield from self.inferred(expression, where, further, passed=passed)
+                yield from self.inferred(expression, where, depth, passed=passed)
+            for given, where in self._handed(node.id, scope) if passed else ():
+                if isinstance(given, StoredSymbol):
+                    yield Value(given.qualname, given)
+                else:
+                    yield from self.inferred(given, where, depth, passed=passed)
         elif isinstance(node, ast.Call):
-            yield from self._given(node, scope, further, passed)
+            yield from self._given(node, scope, depth, passed)
         elif isinstance(node, ast.Attribute):
-            for value in self.inferred(node.value, scope, further, passed=passed):
-                yield from self._attribute_of(value, node.attr, further, passed)
+            for value in self.inferred(node.value, scope, depth, passed=passed):
+                yield from self._attribute_of(value, node.attr, depth, passed)
         elif isinstance(node, ast.Subscript):
-            for expression, where in self._elements(node.value, scope, further, passed):
-                yield from self.inferred(expression, where, further, passed=passed)
+            for expression, where in self._elements(node.value, scope, depth, passed):
+                yield from self.inferred(expression, where, depth, passed=passed)
 
     def _attribute_of(self, value: Value, name: str, depth: int, passed: bool) -> Iterator[Value]:
         found = self._scopes.attribute(value, name)
@@ -195,11 +202,18 @@ class Receivers:
     def _results(self, value: Value, depth: int, passed: bool) -> Iterator[Value]:
         """What calling a value gives."""
         given = self._scopes.returned(value)
-        yield from given
-        if not given and value.symbol is not None and value.symbol.kind in _FUNCTIONS:
-            body = self.body(value.symbol)
-            for expression in returns(body.node) if body.node is not None else ():
-                yield from self.inferred(expression, value.symbol, depth, passed=passed)
+        if any(not found.is_foreign for found in given) or value.symbol is None:
+            yield from given
+            return
+        functions = [value.symbol] if value.symbol.kind in _FUNCTIONS else []
+        if value.is_instance:
+            functions = [of.symbol for of in self._scopes.members(value.symbol, "__call__") if of.symbol is not None]
+        for function in functions:
+            body = self.body(function) if function.kind in _FUNCTIONS else None
+            for expression in returns(body.node) if body is not None and body.node is not None else ():
+                yield from self.inferred(expression, function, depth, passed=passed)
+        if not functions:
+            yield from given
 
     def _named_by_prefix(self, call: ast.Call, scope: StoredSymbol) -> Iterator[Value]:
         """``getattr(self, "visit_" + name)``: every method whose name begins so, of the class and its heirs."""
