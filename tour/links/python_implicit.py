@@ -133,9 +133,9 @@ class _Reader:
 
     def _attribute(self, at: ast.Attribute, scope: StoredSymbol) -> Iterator[Run]:
         name = at.attr
-        if name.startswith("__") and name.endswith("__"):
-            return
         if isinstance(at.ctx, ast.Load):
+            if name.startswith("__") and name.endswith("__"):
+                return
             yield from self._read(at.value, name, scope)
         else:
             how = ("__setattr__", "setter", "__set__") if isinstance(at.ctx, ast.Store) else (
@@ -198,7 +198,9 @@ class _Reader:
             if not self.receivers.set_on(receiver.owner, name):
                 yield from self._properties(name, receiver.owner)
             return
-        if self.receivers.set_on(receiver.owner, name):
+        if self.receivers.is_registered(receiver.owner, name):
+            sure = True
+        elif self.receivers.set_on(receiver.owner, name):
             sure = self._is_held_apart(receiver.owner, name)
             if sure is None:
                 return
@@ -294,6 +296,8 @@ class _Reader:
     def _with_overrides(self, member: StoredSymbol, receiver: Receiver, rule: str) -> Iterator[Run]:
         over = self._scopes.overriding(member, receiver.owner)
         yield Run(member, rule, receiver.is_sure, receiver.candidates + len(over))
+        for wrapper in self.receivers.wrappers(member):
+            yield Run(wrapper, "decorator", receiver.is_sure, receiver.candidates + len(over))
         for other in over:
             yield Run(other, rule, False, receiver.candidates + len(over))
 
@@ -375,6 +379,7 @@ class _Reader:
         written = self._called(at, scope)
         yield from self._wrappers(written)
         yield from self._made(at, scope)
+        yield from self._called_back(at, scope)
         if any(target.grade is Grade.EXACT and target.node.scheme == "py" for target in written):
             return
         values = self.receivers.inferred(at.func, scope, passed=True)
@@ -385,6 +390,33 @@ class _Reader:
                 if symbol.kind in _FUNCTIONS:
                     yield Run(symbol, "passed", False, max(target.candidates, len(values)))
 
+    def _called_back(self, at: ast.Call, scope: StoredSymbol) -> Iterator[Run]:
+        """What a method from outside the tree may call of the object: what its class overrides, what was put on it."""
+        if not isinstance(at.func, ast.Attribute):
+            return
+        values = [*self.receivers.value(at.func.value, scope), *self.receivers.inferred(at.func.value, scope)]
+        own = [
+            symbol
+            for value in values
+            if value.is_instance and value.symbol is not None and value.symbol.kind is Kind.CLASS
+            if any(of.is_foreign for of in self._scopes.members(value.symbol, at.func.attr))
+            for symbol in self._index.members(value.symbol.row)
+            if symbol.kind is Kind.METHOD and not symbol.name.startswith("__")
+        ]
+        base = shape(at.func.value)
+        put = [
+            value.symbol
+            for place in (self.receivers.body(scope).places if scope.kind in _FUNCTIONS and base else ())
+            if isinstance(place.node, ast.Assign)
+            if any(isinstance(to, ast.Attribute) and shape(to.value) == base for to in place.node.targets)
+            if values and all(value.is_foreign or value.symbol is not None for value in values)
+            for value in self.receivers.value(place.node.value, place.scope)
+            if value.symbol is not None and value.symbol.kind in _FUNCTIONS
+        ]
+        found = {symbol.row: symbol for symbol in [*own, *put]}
+        if len(found) <= MOST_CANDIDATES:
+            yield from (Run(symbol, "callback", False, len(found)) for symbol in found.values())
+
     def _guessed(self, at: ast.AST, scope: StoredSymbol) -> list[Value]:
         """A callee by the class that its object, or the object it is an attribute of, is guessed to have."""
         if isinstance(at, ast.Attribute):
@@ -393,7 +425,7 @@ class _Reader:
                 for receiver in self.receivers.of(at.value, scope)
                 for value in self._scopes.members(receiver.owner, at.attr)
             ]
-            if found:
+            if any(not value.is_foreign for value in found):
                 return found
         return [
             Value(receiver.owner.qualname, receiver.owner, receiver.is_instance, is_sure=False)

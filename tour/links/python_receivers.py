@@ -14,11 +14,21 @@ from dataclasses import dataclass, replace
 
 from tour.index import Index, StoredSymbol
 from tour.links.inheritance import subclasses
-from tour.links.nodes import mentions_in
 from tour.links.nodes import node as node_of
 from tour.links.python_callers import Callers
 from tour.links.python_scopes import FOREIGN, PythonScopes, Value
-from tour.links.python_syntax import Body, arguments, assignments, defaults, is_plain, read, returns, shape
+from tour.links.python_syntax import (
+    Body,
+    arguments,
+    assignments,
+    defaults,
+    element_of,
+    held_by,
+    is_plain,
+    read,
+    returns,
+    shape,
+)
 from tour.model import Kind, Role
 
 MOST_CLASSES = 12
@@ -35,6 +45,7 @@ _PLAIN = (
 _HANDING_ON = {"partial": 0, "deepcopy": 0, "cast": 1, "wraps": 0, "update_wrapper": 0}
 """Functions of the standard library that give back the argument at a position, or what behaves like it."""
 _SAME_ELEMENTS = frozenset({"list", "tuple", "set", "sorted", "reversed", "iter"})
+_TENSOR = "torch._tensor.Tensor"
 MOST_HEIRS = 400
 _NO_WRAPPERS = frozenset({"property", "staticmethod", "classmethod", "abstractmethod", "abc.abstractmethod"})
 DEEPEST = 5
@@ -171,6 +182,37 @@ class Receivers:
         elif isinstance(node, ast.Subscript):
             for expression, where in self._elements(node.value, scope, depth, passed):
                 yield from self.inferred(expression, where, depth, passed=passed)
+            yield from self._held(node, scope, depth, passed)
+        elif isinstance(node, ast.BinOp):
+            for part in (node.left, node.right):
+                yield from (value for value in self.inferred(part, scope, depth) if value.is_instance)
+
+    def _held(self, node: ast.Subscript, scope: StoredSymbol, depth: int, passed: bool) -> Iterator[Value]:
+        """An element of an object, or of what a call gives, by an annotation such as ``Iterator[Module]``."""
+        at, part = node.value, node.slice.value if isinstance(node.slice, ast.Constant) else None
+        makers: list[Value] = []
+        if isinstance(at, ast.Call) and shape(at.func) in _SAME_ELEMENTS and at.args:
+            at = at.args[0]
+        if isinstance(at, ast.Call):
+            makers = self.inferred(at.func, scope, depth, passed=passed)
+            if not makers and isinstance(at.func, ast.Attribute):
+                makers = [
+                    value
+                    for receiver in self.of(at.func.value, scope)
+                    for value in self._scopes.members(receiver.owner, at.func.attr)
+                ]
+        for receiver in self.of(at, scope) if not makers else ():
+            if receiver.is_instance:
+                for special in ("__iter__", "__getitem__"):
+                    makers += self._scopes.members(receiver.owner, special)
+        for maker in makers:
+            if maker.symbol is not None and maker.symbol.kind in _FUNCTIONS:
+                body = self.body(maker.symbol)
+                names = held_by(body.node.returns, part) if body.node is not None else []
+                for name in names:
+                    for value in self._scopes.values(name, maker.symbol):
+                        if value.symbol is not None and value.symbol.kind is Kind.CLASS:
+                            yield replace(value, is_instance=True)
 
     def _attribute_of(self, value: Value, name: str, depth: int, passed: bool) -> Iterator[Value]:
         found = self._scopes.attribute(value, name)
@@ -202,6 +244,9 @@ class Receivers:
     def _results(self, value: Value, depth: int, passed: bool) -> Iterator[Value]:
         """What calling a value gives."""
         given = self._scopes.returned(value)
+        if value.symbol is None and not value.is_foreign and (tensor := self._tensor(value.qualname)) is not None:
+            yield tensor
+            return
         if any(not found.is_foreign for found in given) or value.symbol is None:
             yield from given
             return
@@ -214,6 +259,14 @@ class Receivers:
                 yield from self.inferred(expression, function, depth, passed=passed)
         if not functions:
             yield from given
+
+    def _tensor(self, binding: str) -> Value | None:
+        """What most functions give that code generation binds to operators."""
+        name = binding.rpartition(".")[2]
+        if not any(mention.name == binding for mention in self._index.mentions_of(name, Role.GENERATE)):
+            return None
+        found = [symbol for symbol in self._index.symbols(_TENSOR, "py") if symbol.kind is Kind.CLASS]
+        return Value(_TENSOR, found[0], is_instance=True, is_sure=False) if found else None
 
     def _named_by_prefix(self, call: ast.Call, scope: StoredSymbol) -> Iterator[Value]:
         """``getattr(self, "visit_" + name)``: every method whose name begins so, of the class and its heirs."""
@@ -294,9 +347,11 @@ class Receivers:
             at = place.node
             if isinstance(at, ast.Assign) and any(isinstance(to, ast.Name) and to.id == name for to in at.targets):
                 found.append(at.value)
-            elif isinstance(at, ast.For | ast.comprehension) and isinstance(at.target, ast.Name):
-                if at.target.id == name:
-                    found.append(ast.Subscript(at.iter, ast.Constant(0), ast.Load()))
+            elif isinstance(at, ast.For | ast.AsyncFor | ast.comprehension):
+                found += element_of(at.target, at.iter, name)
+            elif isinstance(at, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+                for part in at.generators:
+                    found += element_of(part.target, part.iter, name)
             elif isinstance(at, ast.With):
                 found += [
                     item.context_expr
@@ -320,6 +375,13 @@ class Receivers:
                 for found in self._set_in(method, name)
             ]
         return self._set[key]
+
+    def is_registered(self, owner: StoredSymbol, name: str) -> bool:
+        """Whether a method of a class or its bases registers an attribute by its name: ``register_buffer("x", …)``."""
+        pattern = re.compile(rb"self\.(?:register_\w+|add_module)\(\s*[\"']%s[\"']" % re.escape(name.encode()))
+        return any(
+            pattern.search(self._index.text(at.file, at.start_line, at.end_line)) for at in self._scopes.ancestry(owner)
+        )
 
     def _set_in(self, method: StoredSymbol, name: str) -> Iterator[tuple[ast.expr, StoredSymbol]]:
         for place in self.body(method).places:
@@ -386,7 +448,8 @@ class Receivers:
 
     def _guess(self, name: str, scope: StoredSymbol) -> list[StoredSymbol]:
         function = self._function(scope)
-        key = (function.row, name)
+        owner = self._scopes.class_of(function) if name.startswith("self.") else None
+        key = (owner.row if owner else function.row, name)
         if key not in self._guessed:
             self._guessed[key] = []  # what a question that leads back to itself gets to hear
             found = self._by_use(name, function) or self._by_word(name, function)
@@ -405,9 +468,12 @@ class Receivers:
 
     def _by_use(self, name: str, function: StoredSymbol) -> list[StoredSymbol]:
         """The classes that have all that the function calls on a name."""
+        owner = self._scopes.class_of(function) if name.startswith("self.") else None
+        where = owner or function
         called = {
             mention.name[len(name) + 1 :].partition(".")[0]
-            for mention in mentions_in(self._index, function, None, Role.CALL)
+            for mention in self._index.mentions_between(where.file, where.start_line, where.end_line)
+            if mention.role is Role.CALL
             if mention.name.startswith(f"{name}.")
         }
         methods = {part.rstrip("()[]") for part in called} - _OF_BUILTINS

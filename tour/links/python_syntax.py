@@ -188,3 +188,35 @@ def is_plain(function: Function, name: str) -> bool:
 
 _PLAIN = frozenset({"int", "float", "bool", "str", "bytes", "complex", "Tuple", "List", "Dict", "Sequence", "tuple",
                     "list", "dict"})
+
+
+def element_of(target: ast.expr, container: ast.expr, name: str) -> list[ast.expr]:
+    """What a loop binds a name to, as an index into what it runs over: ``x[0]`` for the first of a pair."""
+    if isinstance(target, ast.Name):
+        return [ast.Subscript(container, ast.Name("", ast.Load()), ast.Load())] if target.id == name else []
+    if isinstance(target, ast.Tuple):
+        if isinstance(container, ast.Call) and shape(container.func) == "enumerate" and container.args:
+            return element_of(target.elts[-1], container.args[0], name)
+        for at, part in enumerate(target.elts):
+            if isinstance(part, ast.Name) and part.id == name:
+                return [ast.Subscript(container, ast.Constant(at), ast.Load())]
+    return []
+
+
+def held_by(annotation: ast.expr | None, part: object) -> list[str]:
+    """The classes that an annotation says a container holds; of pairs those in the place ``part``."""
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        try:
+            annotation = ast.parse(annotation.value, mode="eval").body
+        except SyntaxError:
+            return []
+    if not isinstance(annotation, ast.Subscript):
+        name = shape(annotation)
+        return [name] if name is not None else []
+    outer = (shape(annotation.value) or "").rpartition(".")[2]
+    inner = annotation.slice.elts if isinstance(annotation.slice, ast.Tuple) else [annotation.slice]
+    if outer in {"Tuple", "tuple"} and isinstance(part, int) and part < len(inner):
+        return held_by(inner[part], None)
+    if outer in {"Dict", "dict", "Mapping", "OrderedDict"}:
+        return held_by(inner[-1], None)
+    return [name for item in inner for name in held_by(item, part)]
