@@ -118,8 +118,11 @@ def called(values: list[Value], scopes: PythonScopes) -> Iterator[Target]:
             if value.is_instance:
                 yield from _forward(symbol, grade, len(values), scopes)
         elif symbol.kind is not Kind.MODULE:
-            yield Target(value.node, "scope", grade, len(values))
-            yield from _overriding(value.via or symbol, scopes)
+            over = list(_overriding(value.via or symbol, scopes))
+            if over and scopes.is_abstract(symbol):
+                grade = Grade.NAME  # somebody else's runs
+            yield Target(value.node, "scope", grade, max(len(values), len(over) + 1))
+            yield from over
 
 
 def _special(made: Value, grade: Grade, candidates: int) -> Iterator[Target]:

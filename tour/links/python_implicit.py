@@ -169,12 +169,13 @@ class _Reader:
             yield Run(special, "attribute", receiver.is_sure, receiver.candidates)
         for owner in self._scopes.ancestry(receiver.owner):
             getter = self.receivers.accessor(owner, name, "getter")
-            if getter is not None:
-                yield from self._with_overrides(getter, receiver, "property")
-                return
             described = self._descriptor(owner, name, "__get__")
-            if described is not None:
-                yield from described_runs(described, receiver)
+            for symbol in described:
+                yield Run(symbol, "descriptor", receiver.is_sure, receiver.candidates)
+            if getter is not None:
+                sure = receiver.is_sure and not described and not self._scopes.is_abstract(getter)
+                yield from self._with_overrides(getter, replace(receiver, is_sure=sure), "property")
+            if described or getter is not None:
                 return
             if self._binds(owner, name):
                 return
@@ -232,8 +233,8 @@ class _Reader:
             return None
         return all(apart)
 
-    def _descriptor(self, owner: StoredSymbol, name: str, special: str) -> list[StoredSymbol] | None:
-        """The ``__get__`` of what a class body binds a name to; ``None`` where it is no descriptor of the tree."""
+    def _descriptor(self, owner: StoredSymbol, name: str, special: str) -> list[StoredSymbol]:
+        """The ``__get__`` of what a class body binds a name to, where it is a descriptor of the tree."""
         bound = self._scopes.names(owner.file).members.get((owner.row, name), ())
         found: list[StoredSymbol] = []
         for symbol in bound:
@@ -246,7 +247,7 @@ class _Reader:
                 for value in self._scopes.members(owner, name):
                     if value.is_instance and value.symbol is not None and value.symbol.kind is Kind.CLASS:
                         found += self._members(value.symbol, special)
-        return found or None
+        return found
 
     def _of_module(self, module: StoredSymbol, name: str) -> Iterator[Run]:
         """An attribute of a module that has put an object in its own place, or defines ``__getattr__``."""
@@ -282,7 +283,7 @@ class _Reader:
             if (setter := self.receivers.accessor(owner, name, accessor)) is not None:
                 yield Run(setter, "property", receiver.is_sure and not found, receiver.candidates)
                 return
-            for symbol in self._descriptor(owner, name, descriptor) or ():
+            for symbol in self._descriptor(owner, name, descriptor):
                 yield Run(symbol, "descriptor", receiver.is_sure and not found, receiver.candidates)
 
     # Special methods
@@ -545,8 +546,3 @@ class _Reader:
             names = ("__repr__",) if at.conversion == ord("r") else ("__format__", "__str__", "__repr__")
             yield from self._special(at.value, scope, names, "operator")
 
-
-def described_runs(found: list[StoredSymbol], receiver: Receiver) -> Iterator[Run]:
-    """The ``__get__`` of a descriptor."""
-    for symbol in found:
-        yield Run(symbol, "descriptor", receiver.is_sure, receiver.candidates)

@@ -210,6 +210,11 @@ class PythonScopes:
             if (of := self.class_of(other)) and of.row != owner.row and owner in self.ancestry(of)
         ]
 
+    def is_abstract(self, method: StoredSymbol) -> bool:
+        """Whether a method is there to be overridden: all that it does is to raise ``NotImplementedError``."""
+        text = self._index.text(method.file, method.line, method.end_line)
+        return b"raise NotImplementedError" in text and b"return " not in text and b"if " not in text
+
     def returned(self, value: Value) -> list[Value]:
         """What calling a value gives, as far as a class or an annotation says."""
         if value.is_foreign:
