@@ -1,16 +1,16 @@
 """Python's links held against a run: who called whom in Debian's torch 1.13.1, whose code is the 1.13.1 tree's.
 
 `scripts/workload.py` runs under `/usr/bin/python3` (package `python3-torch`) and writes down each Python function of
-torch that started, with the place of its caller to the column. Each such pair belongs to a mention in the index, or to
-none where no call is written (an attribute that is a property, an operator, a loop, C++ that calls back).
+torch that started, with the place of its caller to the column. Each such pair belongs to a mention in the index, or
+to a place in the function's text (an attribute that is a property, an operator, a loop, a builtin that calls back).
 
 Counted: pairs of a place in a function's body (comprehensions count for the function around them) and a function,
 both in the tree's files, each pair once however often it ran. Not counted: lambdas, comprehensions, class and module
-bodies as callees, and module bodies as callers. A pair is found when a link of the mention leads to the callee, and a
+bodies as callees, and module bodies as callers. A pair is found when a link of the place leads to the callee, and a
 site that we call exact is right when every callee seen there is among its exact targets. Where the callee is what a
 decorator put in the function's place, the pair is counted like any other, and the share of those is told.
 
-    python scripts/accuracy_python.py [--pairs FILE] [--missed N]
+    python scripts/accuracy_python.py [--other] [--pairs FILE] [--missed N]
 """
 
 from __future__ import annotations
@@ -223,12 +223,14 @@ def compare(pairs: set[Pair], said: Said, missed: int) -> Iterator[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--pairs", type=Path, help="what an earlier run of the workload wrote")
+    parser.add_argument("--other", action="store_true", help="run the second program")
     parser.add_argument("--missed", type=int, default=0, help="list so many of each cause")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Index(index_path(open_tree(TREE))) as index:
         path = options.pairs or Path(folder) / "pairs"
         if options.pairs is None:
-            subprocess.run(["/usr/bin/python3", "-I", Path(__file__).with_name("workload.py"), path], check=True)
+            program = [Path(__file__).with_name("workload.py"), path, *(["other"] if options.other else [])]
+            subprocess.run(["/usr/bin/python3", "-I", *program], check=True)
         print("\n".join(compare(observed(path), Said(index), options.missed)))
 
 

@@ -2,11 +2,13 @@
 
 Needs nothing of ours. Every event is a Python function that starts: where the caller stood (file and the stretch of
 the expression under way, to the column), by which instruction, through which C function if any, and what started.
-`scripts/accuracy_python.py` reads the file that is named as the only argument; workers of a data loader add to it.
+`scripts/accuracy_python.py` reads the file that is named as the first argument; workers of a data loader add to it.
+``other`` as second argument runs a second program, which the linkers' rules were not made for.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dis
 import functools
 import json
@@ -354,7 +356,8 @@ def other_modules(torch: Any) -> None:
             return self.inner(x)
 
     net = Extra()
-    net.load_state_dict(net.state_dict()), net.to_empty(device="cpu"), net.bfloat16(), net.double(), net.type(torch.float)
+    net.load_state_dict(net.state_dict()), net.to_empty(device="cpu"), net.bfloat16(), net.double()
+    net.type(torch.float)
     __import__("copy").deepcopy(net), dir(net), net.extra_repr(), del_attribute(net)
 
 
@@ -368,7 +371,8 @@ def other_training(torch: Any) -> None:
     optimizer = optim.AdamW(net.parameters(), lr=0.1, amsgrad=True, foreach=True)
     for schedule in (
         schedules.MultiStepLR(optimizer, [1]), schedules.CosineAnnealingWarmRestarts(optimizer, 2),
-        schedules.PolynomialLR(optimizer), schedules.ConstantLR(optimizer), schedules.MultiplicativeLR(optimizer, lambda at: 0.9),
+        schedules.PolynomialLR(optimizer), schedules.ConstantLR(optimizer),
+        schedules.MultiplicativeLR(optimizer, lambda at: 0.9),
         schedules.ChainedScheduler([schedules.ConstantLR(optimizer)]),
         schedules.SequentialLR(optimizer, [schedules.ConstantLR(optimizer), schedules.LinearLR(optimizer)], [1]),
     ):  # fmt: skip
@@ -389,8 +393,17 @@ def other_training(torch: Any) -> None:
 
 
 def other_data(torch: Any) -> None:
-    from torch.utils.data import BatchSampler, ChainDataset, DataLoader, IterableDataset, SubsetRandomSampler
-    from torch.utils.data import DistributedSampler, RandomSampler, SequentialSampler, TensorDataset
+    from torch.utils.data import (
+        BatchSampler,
+        ChainDataset,
+        DataLoader,
+        DistributedSampler,
+        IterableDataset,
+        RandomSampler,
+        SequentialSampler,
+        SubsetRandomSampler,
+        TensorDataset,
+    )
     from torch.utils.data.datapipes.iter import IterableWrapper
     from torch.utils.data.datapipes.map import SequenceWrapper
 
@@ -407,7 +420,8 @@ def other_data(torch: Any) -> None:
     list(ChainDataset([Stream(), Stream()]))
     pipe = IterableWrapper(range(6))
     one, two = pipe.fork(2)
-    list(one.zip(two)), list(pipe.concat(IterableWrapper([1])).shuffle()), list(pipe.sharding_filter().batch(2).collate())
+    list(one.zip(two)), list(pipe.concat(IterableWrapper([1])).shuffle())
+    list(pipe.sharding_filter().batch(2).collate())
     odd, even = IterableWrapper(range(4)).demux(2, lambda at: at % 2)
     list(odd.mux(even)), list(SequenceWrapper([1, 2]).map(str).shuffle()), list(IterableWrapper([[1], [2]]).unbatch())
     list(IterableWrapper(range(4)).groupby(lambda at: at % 2))
@@ -451,8 +465,9 @@ def other_autograd(torch: Any) -> None:
 def other_tensors(torch: Any) -> None:
     for shape in (
         torch.distributions.Beta(1.0, 2.0), torch.distributions.Gamma(1.0, 1.0), torch.distributions.Poisson(2.0),
-        torch.distributions.Bernoulli(0.3), torch.distributions.Laplace(0.0, 1.0), torch.distributions.Uniform(0.0, 1.0),
-        torch.distributions.MultivariateNormal(torch.zeros(2), torch.eye(2)), torch.distributions.Exponential(1.0),
+        torch.distributions.Bernoulli(0.3), torch.distributions.Laplace(0.0, 1.0),
+        torch.distributions.Uniform(0.0, 1.0), torch.distributions.Exponential(1.0),
+        torch.distributions.MultivariateNormal(torch.zeros(2), torch.eye(2)),
         torch.distributions.LogNormal(0.0, 1.0), torch.distributions.Dirichlet(torch.ones(3)),
         torch.distributions.Independent(torch.distributions.Normal(torch.zeros(2), torch.ones(2)), 1),
         torch.distributions.Gumbel(0.0, 1.0), torch.distributions.OneHotCategorical(torch.ones(3)),
@@ -467,19 +482,19 @@ def other_tensors(torch: Any) -> None:
             return super().__torch_function__(function, types, given, keywords or {})
 
     named = torch.ones(2, 2).as_subclass(Named)
-    named + 1, torch.cat([named, named]), torch.nn.functional.relu(named), named.sum(), named.split(1), torch.norm(named)
+    named + 1, torch.cat([named, named]), torch.nn.functional.relu(named), named.sum(), named.split(1)
+    torch.norm(named)
     x = torch.randn(3, 3)
     x in x, len(x), x.T, x.mT, x.__array__(), abs(x), reversed(x), x // 2, 2**x, 5 % x, x.align_to, x.is_shared()
     torch.atleast_2d(x), torch.chain_matmul(x, x), torch.unique_consecutive(x), torch.istft, torch.pca_lowrank(x, 2)
-    torch.svd_lowrank(x, 2), torch.lobpcg(x @ x.T + torch.eye(3) * 9, 1), torch.sparse_coo_tensor([[0], [1]], [1.0], (2, 2))
+    torch.svd_lowrank(x, 2), torch.lobpcg(x @ x.T + torch.eye(3) * 9, 1)
+    torch.sparse_coo_tensor([[0], [1]], [1.0], (2, 2))
     x.to_sparse().coalesce(), torch.save(x.to_sparse(), "/dev/null"), x.storage().data_ptr(), x.storage()[0]
     torch.set_printoptions(precision=3), repr(torch.randn(20, 100)), repr(x.to_sparse()), repr(torch.tensor([1 + 2j]))
     torch.testing.make_tensor((2, 2), device="cpu", dtype=torch.float), torch.random.get_rng_state(), torch.typename(x)
     torch.is_storage(x), torch.result_type(x, 1), torch.promote_types(torch.int, torch.float), torch.get_num_threads()
-    try:
+    with contextlib.suppress(AssertionError):
         torch.testing.assert_close(x, x + 1)
-    except AssertionError:
-        pass
     future = torch.futures.Future()  # type: ignore[var-annotated]
     future.then(lambda done: done.value()), future.set_result(1), torch.futures.wait_all([future])
 
@@ -496,7 +511,8 @@ def other_compiling(torch: Any) -> None:
         if at.op == "call_module":
             with graph.graph.inserting_after(at):
                 at.replace_all_uses_with(graph.graph.call_function(torch.neg, (at,)), lambda user: user.op == "output")
-    graph.recompile(), graph.graph.lint(), graph.graph.eliminate_dead_code(), fx.replace_pattern(graph, lambda y: torch.neg(y), lambda y: torch.abs(y))
+    graph.recompile(), graph.graph.lint(), graph.graph.eliminate_dead_code()
+    fx.replace_pattern(graph, lambda y: torch.neg(y), lambda y: torch.abs(y))
     graph.print_readable(), __import__("copy").deepcopy(graph), __import__("pickle").dumps(graph)
 
     scripted = torch.jit.script(torch.nn.Linear(2, 2))
@@ -515,7 +531,6 @@ FIRST: list[Callable[[Any], None]] = [modules, module_interface, training, data,
 OTHER: list[Callable[[Any], None]] = [
     other_modules, other_training, other_data, other_autograd, other_tensors, other_compiling,
 ]  # fmt: skip
-"""Written when the rules of the linkers were done, and never looked at for them."""
 
 
 def main() -> None:

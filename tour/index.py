@@ -379,7 +379,7 @@ class Index:
 
     def _look_up_paths(self, numbers: set[int]) -> None:
         """Have the paths of some files at hand; one question for all of them."""
-        if unknown := numbers - self._paths.keys():
+        if unknown := [number for number in numbers if number not in self._paths]:
             listed = ", ".join(map(str, unknown))
             self._paths.update(self._db.execute(f"SELECT id, path FROM file WHERE id IN ({listed})"))
 

@@ -13,7 +13,7 @@ from itertools import count
 from math import inf, log2
 
 from tour.index import Index, last_part
-from tour.links import LINKERS, Links, Node
+from tour.links import LINKERS, WRITTEN, Links, Node
 from tour.model import Grade, Link, LinkKind
 
 MOST_EXPANDED = 3000
@@ -90,16 +90,21 @@ def between(
 ) -> list[list[Link]]:
     """The surest route from any of ``starts`` to any of ``goals``, then up to ``alternatives`` others.
 
-    Each alternative avoids a place that the routes before it pass through. Empty where there is no route.
+    What runs without a written call is a way only where no other is. Each alternative avoids a place that the
+    routes before it pass through. Empty where there is no route.
     """
-    routes = [_Meeting(index, links, starts, goals, frozenset()).route()]
+    linkers = WRITTEN
+    routes = [_Meeting(index, links, starts, goals, frozenset(), linkers).route()]
+    if not routes[0]:
+        linkers = tuple(LINKERS)
+        routes = [_Meeting(index, links, starts, goals, frozenset(), linkers).route()]
     avoided: set[Node] = set()
     while routes[-1] and len(routes) <= alternatives:
         middle = [Node(link.target, link.target_at) for link in routes[-1][:-1]]
         if not middle:
             break
         avoided.add(middle[-1])
-        routes.append(_Meeting(index, links, starts, goals, avoided).route())
+        routes.append(_Meeting(index, links, starts, goals, avoided, linkers).route())
     return [found for found in routes if found]
 
 
@@ -107,9 +112,16 @@ class _Meeting:
     """A search from both ends (Pohl 1971): each step goes on where fewer places wait, until no better way can meet."""
 
     def __init__(
-        self, index: Index, links: Links, starts: Sequence[Node], goals: Sequence[Node], avoid: Set[Node]
+        self,
+        index: Index,
+        links: Links,
+        starts: Sequence[Node],
+        goals: Sequence[Node],
+        avoid: Set[Node],
+        linkers: tuple[str, ...],
     ) -> None:
         self._index = index
+        self._linkers = linkers
         self._links = links
         self._avoid = avoid
         self._order = count()
@@ -150,8 +162,9 @@ class _Meeting:
         other = self._behind if side is self._ahead else self._ahead
         if side is self._behind and self._index.files_mentioning(last_part(here.qualname)) > _MOST_FILES:
             return
-        for link in self._links.leaving(here) if side is self._ahead else self._links.arriving(here):
-            further = Node(link.target, link.target_at) if side is self._ahead else self._links.placed(link)
+        ahead = side is self._ahead
+        for link in self._links.leaving(here, None, self._linkers) if ahead else self._links.arriving(here):
+            further = Node(link.target, link.target_at) if ahead else self._links.placed(link)
             total = spent + cost(link)
             if further in self._avoid or total >= side.cost.get(further, inf):
                 continue

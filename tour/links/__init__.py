@@ -35,7 +35,7 @@ from tour.links.nodes import Node, mentions_of_symbol, node, operators_named, st
 from tour.links.python_scopes import PythonScopes
 from tour.model import Grade, Link, LinkKind, Role
 
-__all__ = ["LINKERS", "Links", "Node", "node", "operators_named", "stored"]
+__all__ = ["LINKERS", "WRITTEN", "Links", "Node", "node", "operators_named", "stored"]
 
 Linker = Callable[[Index, Node, "tuple[int, int] | None", PythonScopes], Iterator[Link]]
 
@@ -57,6 +57,9 @@ LINKERS: dict[str, Linker] = {
     "cpp_calls": cpp_calls.links_from,
 }
 """Every linker, those that read declarations before those that read code."""
+
+WRITTEN = tuple(name for name in LINKERS if name != "python_implicit")
+"""Those whose links are written where they are: an import, a call, a registration."""
 
 _OF_MENTION: tuple[Callable[[Index, Node, StoredMention, PythonScopes], Iterator[Link]], ...] = (
     imports.links_of,
@@ -114,10 +117,10 @@ class Links:
                 if mention.scope is not None:
                     found += self.of(node(self._index.symbol(mention.scope)), mention)
             for source in arriving.sources(self._index, target, self.scopes):
-                found += self.leaving(source)
+                found += self.leaving(source, None, WRITTEN)
         for symbol in stored(self._index, target) if target.scheme != "py" else ():
             for source, lines in dict.fromkeys(arriving.elsewhere(self._index, symbol)):
-                found += self.leaving(source, lines)
+                found += self.leaving(source, lines, WRITTEN)
         ours = dict.fromkeys(link for link in found if link.target == target.id and target.at in (None, link.target_at))
         bound = {link.at for link in ours if link.kind is LinkKind.BINDS and link.grade is Grade.EXACT}
         kept = [link for link in ours if link.grade is Grade.EXACT or link.at not in bound]

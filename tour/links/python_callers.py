@@ -46,9 +46,7 @@ class Callers:
             self._handed[key] = [*self._by_call(function, node, name), *self._by_decorator(function, node, name)]
         return self._handed[key]
 
-    def _by_call(
-        self, function: StoredSymbol, node: Function, name: str
-    ) -> Iterator[tuple[ast.expr, StoredSymbol]]:
+    def _by_call(self, function: StoredSymbol, node: Function, name: str) -> Iterator[tuple[ast.expr, StoredSymbol]]:
         takes = arguments(node)
         is_bound = function.kind is Kind.METHOD and "staticmethod" not in self._receivers.decorators(function)
         for mention in self._calls(function):

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 from tour.index import Index, StoredMention, StoredSymbol
 from tour.links import python_calls
-from tour.links.nodes import Node, node, stored
+from tour.links.nodes import Node, stored
 from tour.links.python_receivers import Receiver, Receivers
 from tour.links.python_scopes import PythonScopes, Value
 from tour.links.python_syntax import Place, shape, yields
@@ -103,6 +103,7 @@ class _Reader:
         self._index = index
         self._scopes = scopes
         self.receivers = Receivers(index, scopes)
+        self._standing: dict[int, list[Receiver]] = {}
 
     def runs(self, place: Place) -> Iterator[Run]:
         at, scope = place.node, place.scope
@@ -122,9 +123,7 @@ class _Reader:
                     yield from self._special(item.context_expr, scope, (special,), "with", near=True)
         elif isinstance(at, ast.Call):
             yield from self._builtin(at, scope)
-        elif isinstance(at, ast.YieldFrom):
-            yield from self._iterated(at.value, scope)
-        elif isinstance(at, ast.Starred):
+        elif isinstance(at, ast.YieldFrom | ast.Starred):
             yield from self._iterated(at.value, scope)
         else:
             yield from self._operator(at, scope)
@@ -138,15 +137,19 @@ class _Reader:
                 return
             yield from self._read(at.value, name, scope)
         else:
-            how = ("__setattr__", "setter", "__set__") if isinstance(at.ctx, ast.Store) else (
-                "__delattr__", "deleter", "__delete__")
+            how = (
+                ("__setattr__", "setter", "__set__")
+                if isinstance(at.ctx, ast.Store)
+                else ("__delattr__", "deleter", "__delete__")
+            )
             yield from self._written(at.value, name, how, scope)
 
     def _read(self, base: ast.AST, name: str, scope: StoredSymbol) -> Iterator[Run]:
         values = self.receivers.value(base, scope)
         for value in values:
             if value.symbol is not None and value.symbol.kind is Kind.MODULE:
-                yield from self._of_module(value.symbol, name)
+                for receiver in self._standing_for(value.symbol):
+                    yield from self._looked_up(receiver, name)
         found = self.receivers.of(base, scope)
         for receiver in found:
             if receiver.is_instance:
@@ -156,7 +159,7 @@ class _Reader:
 
     def _properties(self, name: str, scope: StoredSymbol) -> Iterator[Run]:
         """Every property of that name, on an object of unknown type."""
-        named = [symbol for symbol in self._scopes.methods_named(name, scope.file)]
+        named = self._scopes.methods_named(name, scope.file)
         if not named or len(named) > 4 * MOST_CANDIDATES:
             return
         found = [symbol for symbol in named if self.receivers.is_property(symbol)]
@@ -202,9 +205,10 @@ class _Reader:
         if self.receivers.is_registered(receiver.owner, name):
             sure = True
         elif self.receivers.set_on(receiver.owner, name):
-            sure = self._is_held_apart(receiver.owner, name)
-            if sure is None:
+            apart = self._is_held_apart(receiver.owner, name)
+            if apart is None:
                 return
+            sure = apart
         else:
             sure = True
         for special in fallback:
@@ -249,30 +253,26 @@ class _Reader:
                         found += self._members(value.symbol, special)
         return found
 
-    def _of_module(self, module: StoredSymbol, name: str) -> Iterator[Run]:
-        """An attribute of a module that has put an object in its own place, or defines ``__getattr__``."""
-        text = self._index.text(module.file, 1, module.end_line)
-        replaced = re.search(rb"^sys\.modules\[__name__\] *= *([\w.]+)\(", text, re.MULTILINE)
-        if replaced is not None:
-            for value in self._scopes.values(replaced[1].decode(), module):
-                if value.symbol is not None and value.symbol.kind is Kind.CLASS:
-                    yield from self._looked_up(Receiver(value.symbol, True), name)
+    def _standing_for(self, module: StoredSymbol) -> list[Receiver]:
+        """The object that a module has put in its own place: ``sys.modules[__name__] = C(…)``."""
+        if module.row not in self._standing:
+            text = self._index.text(module.file, 1, module.end_line) if module.parent is None else b""
+            replaced = re.search(rb"^sys\.modules\[__name__\] *= *([\w.]+)\(", text, re.MULTILINE)
+            self._standing[module.row] = [
+                Receiver(value.symbol, True)
+                for value in (self._scopes.values(replaced[1].decode(), module) if replaced else ())
+                if value.symbol is not None and value.symbol.kind is Kind.CLASS
+            ]
+        return self._standing[module.row]
 
     def _written(self, base: ast.AST, name: str, how: tuple[str, str, str], scope: StoredSymbol) -> Iterator[Run]:
-        special, accessor, descriptor = how
         for value in self.receivers.value(base, scope):
             if value.symbol is not None and value.symbol.kind is Kind.MODULE:
-                yield from self._written_to_module(value.symbol, name, how)
+                for receiver in self._standing_for(value.symbol):
+                    yield from self._set_on(receiver, name, how)
         for receiver in self.receivers.of(base, scope):
             if receiver.is_instance:
                 yield from self._set_on(receiver, name, how)
-
-    def _written_to_module(self, module: StoredSymbol, name: str, how: tuple[str, str, str]) -> Iterator[Run]:
-        text = self._index.text(module.file, 1, module.end_line)
-        replaced = re.search(rb"^sys\.modules\[__name__\] *= *([\w.]+)\(", text, re.MULTILINE)
-        for value in self._scopes.values(replaced[1].decode(), module) if replaced else ():
-            if value.symbol is not None and value.symbol.kind is Kind.CLASS:
-                yield from self._set_on(Receiver(value.symbol, True), name, how)
 
     def _set_on(self, receiver: Receiver, name: str, how: tuple[str, str, str]) -> Iterator[Run]:
         special, accessor, descriptor = how
@@ -498,7 +498,9 @@ class _Reader:
     ) -> Iterator[Run]:
         known = name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else None
         if how in {"setattr", "delattr"}:
-            ways = ("__setattr__", "setter", "__set__") if how == "setattr" else ("__delattr__", "deleter", "__delete__")
+            ways = (
+                ("__setattr__", "setter", "__set__") if how == "setattr" else ("__delattr__", "deleter", "__delete__")
+            )
             for receiver in self.receivers.of(base, scope):
                 if receiver.is_instance:
                     yield from self._set_on(receiver, known or "", ways)
@@ -545,4 +547,3 @@ class _Reader:
         elif isinstance(at, ast.FormattedValue):
             names = ("__repr__",) if at.conversion == ord("r") else ("__format__", "__str__", "__repr__")
             yield from self._special(at.value, scope, names, "operator")
-

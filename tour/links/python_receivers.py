@@ -130,7 +130,9 @@ class Receivers:
         name = shape(node)
         return self._scopes.values(name, scope) if name is not None else []
 
-    def inferred(self, node: ast.AST, scope: StoredSymbol, depth: int = DEEPEST, *, passed: bool = False) -> list[Value]:
+    def inferred(
+        self, node: ast.AST, scope: StoredSymbol, depth: int = DEEPEST, *, passed: bool = False
+    ) -> list[Value]:
         """What an expression may stand for by what is assigned to it, returned and, if ``passed``, handed over."""
         key = (scope.row, ast.dump(node), passed)
         if key in self._inferred:
@@ -411,7 +413,11 @@ class Receivers:
     def decorators(self, symbol: StoredSymbol) -> list[str]:
         """The decorators of a function, as written, without arguments."""
         if symbol.row not in self._decorators:
-            text = self._index.text(symbol.file, symbol.start_line, symbol.line - 1) if symbol.start_line < symbol.line else b""
+            text = (
+                self._index.text(symbol.file, symbol.start_line, symbol.line - 1)
+                if symbol.start_line < symbol.line
+                else b""
+            )
             self._decorators[symbol.row] = re.findall(r"^\s*@([\w.]+)", text.decode("utf-8", "replace"), re.MULTILINE)
         return self._decorators[symbol.row]
 
@@ -496,11 +502,7 @@ class Receivers:
         found = self._scopes.methods_named(method, near)
         owners = {symbol.parent: self._scopes.class_of(symbol) for symbol in found[:180]}
         classes = [owner for owner in owners.values() if owner is not None]
-        return [
-            owner
-            for owner in classes
-            if not any(base.row in owners for base in self._scopes.ancestry(owner)[1:])
-        ]
+        return [owner for owner in classes if not any(base.row in owners for base in self._scopes.ancestry(owner)[1:])]
 
     def _by_word(self, name: str, function: StoredSymbol) -> list[StoredSymbol]:
         """The classes that a variable is called after: ``Module`` of ``module`` and of ``nn_module``."""

@@ -186,8 +186,9 @@ def is_plain(function: Function, name: str) -> bool:
     return False
 
 
-_PLAIN = frozenset({"int", "float", "bool", "str", "bytes", "complex", "Tuple", "List", "Dict", "Sequence", "tuple",
-                    "list", "dict"})
+_PLAIN = frozenset(
+    {"int", "float", "bool", "str", "bytes", "complex", "Tuple", "List", "Dict", "Sequence", "tuple", "list", "dict"}
+)
 
 
 def element_of(target: ast.expr, container: ast.expr, name: str) -> list[ast.expr]:
