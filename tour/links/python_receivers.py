@@ -72,7 +72,9 @@ class Receivers:
         self._bodies: dict[int, Body] = {}
         self._guessed: dict[tuple[int, str], list[StoredSymbol]] = {}
         self._decorators: dict[int, list[str]] = {}
-        self._inferred: dict[tuple[int, str, bool], list[Value]] = {}
+        self._inferred: dict[tuple[int, str, bool, int], list[Value]] = {}
+        self._busy: set[tuple[int, str, bool]] = set()
+        self._was_cut = False
         self._set: dict[tuple[int, str], list[tuple[ast.expr, StoredSymbol]]] = {}
         self._callers = Callers(index, scopes, self)
         self._heirs: dict[int, list[StoredSymbol]] = {}
@@ -134,17 +136,26 @@ class Receivers:
         self, node: ast.AST, scope: StoredSymbol, depth: int = DEEPEST, *, passed: bool = False
     ) -> list[Value]:
         """What an expression may stand for by what is assigned to it, returned and, if ``passed``, handed over."""
-        key = (scope.row, ast.dump(node), passed)
-        if key in self._inferred:
-            return self._inferred[key]
         if depth == 0:
             return []
-        self._inferred[key] = []  # what a question that leads back to itself gets to hear
+        question = (scope.row, ast.dump(node), passed)
+        key = (*question, depth)
+        if key in self._inferred:
+            return self._inferred[key]
+        if question in self._busy:
+            self._was_cut = True
+            return []
+        outermost = not self._busy
+        self._busy.add(question)
         found = {}
         for value in self._infer(node, scope, depth, passed):
             found[value.qualname, value.symbol and value.symbol.row, value.is_instance] = replace(value, is_sure=False)
-        self._inferred[key] = list(found.values())
-        return self._inferred[key]
+        self._busy.discard(question)
+        if outermost or not self._was_cut:  # what hung on a question that led back to itself is not kept
+            self._inferred[key] = list(found.values())
+        if outermost:
+            self._was_cut = False
+        return list(found.values())
 
     def _infer(self, node: ast.AST, scope: StoredSymbol, depth: int, passed: bool) -> Iterator[Value]:
         if isinstance(node, _PLAIN):
