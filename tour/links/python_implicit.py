@@ -31,10 +31,10 @@ MOST_CANDIDATES = 12
 _FUNCTIONS = frozenset({Kind.FUNCTION, Kind.METHOD})
 _HELD_APART = frozenset({"torch.nn.parameter.Parameter", "torch.nn.modules.module.Module"})
 """What ``Module.__setattr__`` keeps in tables of its own, where only ``__getattr__`` finds it."""
-_ITERATING = frozenset({
-    "list", "tuple", "set", "frozenset", "sorted", "sum", "any", "all", "min", "max", "enumerate", "zip", "iter",
-    "next", "reversed", "dict", "map", "filter",
-})  # fmt: skip
+_LAZY = frozenset({"enumerate", "zip", "iter", "reversed", "map", "filter"})
+"""Builtins that ask an iterable for its iterator, and take from it when somebody takes from theirs."""
+_EAGER = frozenset({"list", "tuple", "set", "frozenset", "sorted", "sum", "any", "all", "min", "max", "dict", "next"})
+"""Builtins that take from an iterable at once."""
 _SPECIAL = {
     "len": ("__len__",), "repr": ("__repr__",), "str": ("__str__", "__repr__"), "dir": ("__dir__",),
     "hash": ("__hash__",), "bool": ("__bool__", "__len__"), "format": ("__format__",), "int": ("__int__",),
@@ -202,15 +202,13 @@ class _Reader:
             if not self.receivers.set_on(receiver.owner, name):
                 yield from self._properties(name, receiver.owner)
             return
-        if self.receivers.is_registered(receiver.owner, name):
-            sure = True
-        elif self.receivers.set_on(receiver.owner, name):
-            apart = self._is_held_apart(receiver.owner, name)
-            if apart is None:
+        sure: bool | None = self.receivers.is_registered(receiver.owner, name)
+        if not sure and self.receivers.set_on(receiver.owner, name):
+            sure = self._is_held_apart(receiver.owner, name)
+            if sure is None:
                 return
-            sure = apart
-        else:
-            sure = True
+        if not sure and self.receivers.is_put(receiver.owner, name):
+            return
         for special in fallback:
             for run in self._with_overrides(special, receiver, "getattr"):
                 yield run if sure else Run(run.symbol, run.rule, False, run.candidates)
@@ -296,9 +294,11 @@ class _Reader:
 
     def _with_overrides(self, member: StoredSymbol, receiver: Receiver, rule: str) -> Iterator[Run]:
         over = self._scopes.overriding(member, receiver.owner)
-        yield Run(member, rule, receiver.is_sure, receiver.candidates + len(over))
-        for wrapper in self.receivers.wrappers(member):
-            yield Run(wrapper, "decorator", receiver.is_sure, receiver.candidates + len(over))
+        sure = receiver.is_sure and not (over and self._scopes.is_abstract(member))
+        yield Run(member, rule, sure, receiver.candidates + len(over))
+        wrappers = self.receivers.wrappers(member)
+        for wrapper in wrappers:
+            yield Run(wrapper, "decorator", sure and len(wrappers) == 1, receiver.candidates + len(over))
         for other in over:
             yield Run(other, rule, False, receiver.candidates + len(over))
 
@@ -311,17 +311,21 @@ class _Reader:
             if not receiver.is_instance:
                 continue
             for name in names:
+                bound = self._scopes.members(receiver.owner, name)
                 runs = [
                     run
-                    for member in self._members(receiver.owner, name)
-                    for run in self._with_overrides(member, receiver, rule)
+                    for value in bound
+                    if value.symbol is not None and value.symbol.kind in _FUNCTIONS
+                    for run in self._with_overrides(value.symbol, receiver, rule)
                 ]
-                if not runs and name == names[0]:
+                if not bound and name == names[0]:
                     below = self._below(receiver.owner, name)
                     runs = [Run(symbol, rule, False, len(below) * receiver.candidates) for symbol in below]
                 yield from runs
-                if runs:
+                if runs or any(not value.is_foreign for value in bound):
                     break
+                if bound:
+                    receiver = replace(receiver, is_sure=False)  # a base outside the tree may have it
         if not found and near and not self.receivers.value(at, scope):
             yield from self._nearest(names[0], scope, rule)
 
@@ -341,21 +345,38 @@ class _Reader:
 
     def _iterated(self, at: ast.AST, scope: StoredSymbol) -> Iterator[Run]:
         """What a loop over an expression runs: the generator that it calls, or ``__iter__`` of the object."""
-        reverse = False
-        while isinstance(at, ast.Call) and isinstance(at.func, ast.Name) and at.func.id in _ITERATING and at.args:
-            reverse = reverse or at.func.id == "reversed"
-            at = at.args[-1] if at.func.id in {"map", "filter"} else at.args[0]
         if isinstance(at, ast.Starred):
             at = at.value
-        if isinstance(at, ast.Call):
-            yield from self._generator(at, scope)
-        elif isinstance(at, ast.Name):
-            for value in self.receivers.assigned(at.id, scope) if scope.kind in _FUNCTIONS else ():
+        inner = _without(at, _LAZY)
+        if isinstance(inner, ast.Call):
+            yield from self._generator(inner, scope)
+        elif isinstance(inner, ast.Name):
+            for value in self.receivers.assigned(inner.id, scope) if scope.kind in _FUNCTIONS else ():
                 if isinstance(value, ast.Call):
                     yield from self._generator(value, scope)
-        for names in (("__reversed__",) if reverse else (), ("__iter__", "__getitem__"), ("__next__",)):
-            if names:
-                yield from self._special(at, scope, names, "loop")
+        if inner is at:
+            yield from self._special(at, scope, ("__iter__", "__getitem__"), "loop")
+        yield from self._stepped(inner, scope)
+
+    def _stepped(self, at: ast.AST, scope: StoredSymbol) -> Iterator[Run]:
+        """What each turn runs: ``__next__``, or the ``__iter__`` that is a generator."""
+        for run in self._special(at, scope, ("__iter__", "__getitem__"), "loop"):
+            body = self.receivers.body(run.symbol)
+            if body.node is not None and (yields(body.node) or run.symbol.name == "__getitem__"):
+                yield run
+        yield from self._special(at, scope, ("__next__",), "loop")
+
+    def _taken(self, name: str, first: ast.expr, scope: StoredSymbol) -> Iterator[Run]:
+        """What a builtin runs that takes an iterable: all of it at once, or only its ``__iter__``."""
+        if name == "next":
+            yield from self._stepped(first, scope)
+        elif name == "reversed":
+            yield from self._special(first, scope, ("__reversed__", "__len__"), "loop")
+        elif name in _LAZY:
+            yield from self._special(first, scope, ("__iter__",), "loop")
+        else:
+            yield from self._iterated(first, scope)
+            yield from self._special(first, scope, ("__len__",), "loop") if name in {"list", "tuple"} else ()
 
     def _generator(self, call: ast.Call, scope: StoredSymbol) -> Iterator[Run]:
         for target in self._called(call, scope):
@@ -437,8 +458,10 @@ class _Reader:
         """What a decorator has put in the place of a function that is called."""
         for target in written:
             for symbol in stored(self._index, target.node):
-                for wrapper in self.receivers.wrappers(symbol) if symbol.kind in _FUNCTIONS else ():
-                    yield Run(wrapper, "decorator", target.grade is Grade.EXACT, target.candidates)
+                wrappers = self.receivers.wrappers(symbol) if symbol.kind in _FUNCTIONS else []
+                for wrapper in wrappers:
+                    sure = target.grade is Grade.EXACT and len(wrappers) == 1
+                    yield Run(wrapper, "decorator", sure, max(target.candidates, len(wrappers)))
 
     def _made(self, at: ast.Call, scope: StoredSymbol) -> Iterator[Run]:
         """``cls()`` and ``type(self)()`` make objects of subclasses too."""
@@ -467,8 +490,8 @@ class _Reader:
         name, first = at.func.id, at.args[0]
         if not all(value.is_foreign for value in self._scopes.values(name, scope)):
             return
-        if name in _ITERATING:
-            yield from self._iterated(at, scope)
+        if name in _LAZY or name in _EAGER:
+            yield from self._taken(name, at.args[-1] if name in {"map", "filter"} else first, scope)
         elif name in _SPECIAL:
             yield from self._special(first, scope, _SPECIAL[name], "builtin", near=name == "len")
         elif name in {"getattr", "hasattr", "setattr", "delattr"} and len(at.args) > 1:
@@ -479,8 +502,9 @@ class _Reader:
                 for receiver in self.receivers.of(kind, scope):
                     if not receiver.is_instance:
                         for metaclass in self._metaclasses(receiver.owner):
+                            # Not asked where the object is of that very class.
                             for member in self._members(metaclass, "__instancecheck__"):
-                                yield Run(member, "builtin", receiver.is_sure)
+                                yield Run(member, "builtin", False, len(kinds))
 
     def _metaclasses(self, owner: StoredSymbol) -> Iterator[StoredSymbol]:
         for at in self._scopes.ancestry(owner):
@@ -547,3 +571,10 @@ class _Reader:
         elif isinstance(at, ast.FormattedValue):
             names = ("__repr__",) if at.conversion == ord("r") else ("__format__", "__str__", "__repr__")
             yield from self._special(at.value, scope, names, "operator")
+
+
+def _without(at: ast.AST, builtins: frozenset[str]) -> ast.AST:
+    """What is left of ``enumerate(zip(x, y))``: ``x``."""
+    while isinstance(at, ast.Call) and isinstance(at.func, ast.Name) and at.func.id in builtins and at.args:
+        at = at.args[-1] if at.func.id in {"map", "filter"} else at.args[0]
+    return at

@@ -396,6 +396,13 @@ class Receivers:
             pattern.search(self._index.text(at.file, at.start_line, at.end_line)) for at in self._scopes.ancestry(owner)
         )
 
+    def is_put(self, owner: StoredSymbol, name: str) -> bool:
+        """Whether a class or its bases put an attribute on ``self`` by its name, past their own ``__setattr__``."""
+        pattern = re.compile(rb"(?:__setattr__\(\s*(?:self,\s*)?|__dict__\[)[\"']%s[\"']" % re.escape(name.encode()))
+        return any(
+            pattern.search(self._index.text(at.file, at.start_line, at.end_line)) for at in self._scopes.ancestry(owner)
+        )
+
     def _set_in(self, method: StoredSymbol, name: str) -> Iterator[tuple[ast.expr, StoredSymbol]]:
         for place in self.body(method).places:
             at = place.node

@@ -94,11 +94,17 @@ def _places(
     function: Function, before: int, symbol: StoredSymbol, inside: dict[tuple[str, int], StoredSymbol]
 ) -> Iterator[Place]:
     waiting: list[tuple[ast.AST, StoredSymbol]] = [(node, symbol) for node in reversed(function.body)]
+    covered: set[int] = set()  # conditions, whose truth is asked by the statement
     while waiting:
         node, scope = waiting.pop()
         if isinstance(node, _SCOPES):
             scope = inside.get((node.name, node.lineno + before), scope)
-        if isinstance(node, _KEPT):
+        if isinstance(node, ast.AnnAssign) and node.value is None:
+            continue  # which only says something of a name
+        if isinstance(node, ast.If | ast.While | ast.IfExp | ast.Assert):
+            covered.add(id(node.test))
+        is_negation = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not) and id(node) in covered
+        if isinstance(node, _KEPT) and not is_negation:
             end_line, end_column = node.end_lineno or node.lineno, node.end_col_offset or 0
             yield Place(node, node.lineno + before, node.col_offset, end_line + before, end_column, scope)
         waiting += [(child, scope) for child in reversed(list(ast.iter_child_nodes(node)))]
