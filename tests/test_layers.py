@@ -40,6 +40,7 @@ LAYERS: dict[str, set[str]] = {
     "build": {"errors", "model", "tree", "parsers", "index"},
     "anchors": {"errors", "model", "index", "tours"},
     "proof": {"errors", "model", "index", "tours", "anchors", "links", "route"},
+    "revisions": {"errors", "tree"},
     "prose": {"errors", "model", "tree", "index", "tours"},
     "precise": {"errors", "model", "tree", "index", "codegen", "parsers.clang"},
     "views": {"errors", "model", "index", "tours", "anchors", "proof", "tree"},

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 from tour.model import LANGS, Progress, silent
 
 if TYPE_CHECKING:
+    from tour.anchors import Place
     from tour.build import Report
     from tour.index import Index
     from tour.layers import Answer
     from tour.model import Link
+    from tour.tours import Anchor
     from tour.tree import Tree
-    from tour.views import Finding, TourView
+    from tour.views import AnchorView, Finding, TourView
 
 __version__ = "0.1.0"
 __all__ = [
@@ -206,6 +208,61 @@ def check_prose(names: Iterable[str], trees: Iterable[Tree], progress: Progress 
         for name, named in asked
         if named in missing
     ]
+
+
+def anchor(place: str, tree: Tree | None = None) -> AnchorView:
+    """The anchor for ``FILE:LINE`` of a tree, or for an old link, and what it finds in each tree at hand.
+
+    ``tree`` is asked for where ``place`` is no link, and must be indexed. Raises ``TourError`` where there is no such
+    place, where nothing tells it from others, or where a link's text cannot be had.
+    """
+    from tour import anchors, revisions, views
+    from tour.index import Index, state_of
+    from tour.model import At
+    from tour.tree import index_path, trees
+
+    asked = revisions.asked(place)
+    at_hand = trees()
+    if asked.rest is not None:
+        found = revisions.find(asked, at_hand)
+        tree, file, whence = found.tree, found.file, found.whence
+        text = found.text
+    else:
+        tree = tree or open_tree()
+        file, whence, text = revisions.within(asked.file, tree), f"PyTorch {tree.version}", b""
+    if tree is not None and state_of(index_path(tree)) == "ready":
+        with Index(index_path(tree)) as index:
+            read = views.reader(tree, index)
+            made = anchors.anchor_at(file, asked.first, asked.last, index, read)
+            own = anchors.find(made, index, read)
+    else:
+        made, own = _anchor_alone(file, asked.first, asked.last, text)
+    places, unread = [], []
+    for other in {other.root: other for other in [*([tree] if tree else []), *at_hand]}.values():
+        if state_of(index_path(other)) != "ready":
+            unread.append(other.version)
+            continue
+        with Index(index_path(other)) as index:
+            places.append((other.version, anchors.find(made, index, views.reader(other, index))))
+    return views.AnchorView(At(file, own.line), own.end_line, whence, made, tuple(places), tuple(unread))
+
+
+def _anchor_alone(file: str, first: int, last: int, text: bytes) -> tuple[Anchor, Place]:
+    """The anchor for lines of a file whose tree is not here, from its text alone."""
+    import tempfile
+
+    from tour import anchors, build
+    from tour.index import Index
+    from tour.tree import Tree, TreeKind
+
+    with tempfile.TemporaryDirectory(prefix="tour-") as made:
+        root = Path(made) / "tree"
+        (root / file).parent.mkdir(parents=True)
+        (root / file).write_bytes(text)
+        build.update(Tree(root, "0", TreeKind.FOLDER), Path(made) / "index.sqlite")
+        with Index(Path(made) / "index.sqlite") as index:
+            anchor = anchors.anchor_at(file, first, last, index, lambda path: (root / path).read_bytes())
+            return anchor, anchors.find(anchor, index, lambda path: (root / path).read_bytes())
 
 
 def publish(tree: Tree, out: Path, only: Iterable[str] = (), progress: Progress = silent) -> Path:

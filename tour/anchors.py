@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
+from tour.errors import TourError
 from tour.index import Index, StoredSymbol, last_part, split_id
 from tour.model import Kind
 from tour.tours import Anchor, Step, applies
@@ -19,6 +20,10 @@ from tour.tours import Anchor, Step, applies
 SIMILAR = 0.75
 """Share of tokens in common (difflib's ratio) from which a changed statement is still believed to be the same."""
 
+FAR = 60
+"""Lines above a statement among which one is sought that tells it from others like it."""
+
+_TRAILING = re.compile(r"\s+(#|//).*$")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 Reader = Callable[[str], bytes]
 
@@ -50,10 +55,60 @@ def locate(step: Step, index: Index, read: Reader, version: str) -> Place:
     fitting = [anchor for anchor in step.anchors if applies(anchor.versions, version)]
     if not applies(step.versions, version) or not fitting:
         return Place("absent", step.anchors[0].symbol, note=f"not in {version}")
-    return _locate(fitting[0], index, read)
+    return find(fitting[0], index, read)
 
 
-def _locate(anchor: Anchor, index: Index, read: Reader) -> Place:
+def anchor_at(file: str, first: int, last: int, index: Index, read: Reader) -> Anchor:
+    """The anchor for lines of a file: a symbol where ``first`` is its definition, else a statement of the symbol.
+
+    Of the ways to say it the shortest that leads back to these lines is taken. Raises ``TourError`` where the file is
+    not in the index or nothing tells the lines apart.
+    """
+    if index.file(file) is None:
+        raise TourError("the index does not have this file", at=file, hint="Python, C, C++ and CUDA are indexed.")
+    text = read(file).decode("utf-8", "replace").splitlines()
+    if not 1 <= first <= last <= len(text):
+        raise TourError(f"the file has {len(text)} lines", at=f"{file}:{last if first >= 1 else first}")
+    while first < last and not text[first - 1].strip():
+        first += 1
+    holding = [symbol for symbol in index.symbols_in(file) if symbol.start_line <= first <= symbol.end_line]
+    if not holding or not text[first - 1].strip():
+        what = "nothing stands here" if holding else "no symbol holds this line"
+        raise TourError(what, at=f"{file}:{first}", hint="Name a line of a function, a class or a module's body.")
+    for symbol in sorted(holding, key=lambda symbol: (-symbol.start_line, symbol.end_line)):
+        whole = symbol.kind is not Kind.MODULE and first <= symbol.line
+        for spelling in _spellings(symbol):
+            for anchor in [spelling] if whole else _statements(spelling, symbol, first, last, text):
+                place = find(anchor, index, read)
+                found = place.symbol is not None and place.symbol.file == file
+                there = (symbol.line,) if whole else (first, last)
+                if place.located == "exact" and found and there == (place.line, place.end_line)[: len(there)]:
+                    return anchor
+    raise TourError("nothing tells this line from others like it", at=f"{file}:{first}", hint="Name one near to it.")
+
+
+def _spellings(symbol: StoredSymbol) -> list[Anchor]:
+    """An anchor for a symbol, from the shortest: by its id, with its parameters, with its file."""
+    plain = Anchor(symbol.id, None, None, None, None, (), None, 0)
+    spelt = [plain]
+    if symbol.signature:
+        spelt.append(replace(plain, symbol=symbol.id + symbol.signature))
+    return [*spelt, *(replace(anchor, file=symbol.file) for anchor in spelt)]
+
+
+def _statements(whole: Anchor, symbol: StoredSymbol, first: int, last: int, text: list[str]) -> Iterator[Anchor]:
+    """Ways to name the lines from ``first`` to ``last`` inside a symbol, the shortest first."""
+    line = _folded(text[first - 1])
+    through = _folded(text[last - 1]) if last > first else None
+    befores = [_folded(text[number - 1]) for number in range(first - 1, max(symbol.start_line, first - FAR), -1)]
+    for after in [None, *filter(None, befores)]:
+        for statement in dict.fromkeys((_TRAILING.sub("", line), line)):
+            if statement:
+                yield replace(whole, statement=statement, after=after, through=through)
+
+
+def find(anchor: Anchor, index: Index, read: Reader) -> Place:
+    """The place of one anchor, whatever versions it is meant for; raises what ``read`` raises."""
     located, found, note = _symbol(anchor, index)
     if not found:
         return Place("lost", anchor.symbol, note=note)

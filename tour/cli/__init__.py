@@ -25,6 +25,7 @@ COMMANDS = {
     "trace": "walks",
     "check": "walks",
     "run": "walks",
+    "anchor": "authors",
     "build": "publishing",
     "serve": "publishing",
 }

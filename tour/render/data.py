@@ -14,7 +14,8 @@ if TYPE_CHECKING:  # a question from an editor waits for nothing that it does no
     from tour.cells import Outcome, Runner
     from tour.layers import Answer
     from tour.model import At, Link
-    from tour.views import Finding, HopView, StepView, TourView
+    from tour.tours import Anchor
+    from tour.views import AnchorView, Finding, HopView, StepView, TourView
 
 SCHEMA = 1
 
@@ -34,6 +35,33 @@ def trace(view: TourView, only: str | None = None) -> dict[str, Any]:
         "tree": asdict(view.tree),
         "steps": [_step(step) for step in view.steps if only in {None, step.id}],
     }
+
+
+def anchor(view: AnchorView) -> dict[str, Any]:
+    """``tour anchor FILE:LINE --json``."""
+    return {
+        "at": {**asdict(view.at), "end_line": view.end_line},
+        "whence": view.whence,
+        "anchor": anchor_fields(view.anchor),
+        "found": [
+            {
+                "version": version,
+                "located": place.located,
+                "file": place.symbol.file if place.symbol else None,
+                "line": place.line or None,
+                "end_line": place.end_line or None,
+                "note": place.note,
+            }
+            for version, place in view.found
+        ],
+        "unread": list(view.unread),
+    }
+
+
+def anchor_fields(anchor: Anchor) -> dict[str, Any]:
+    """An anchor's keys and values as ``tour.yaml`` has them."""
+    keys = ("symbol", "file", "statement", "after", "through")
+    return {key: value for key in keys if (value := getattr(anchor, key)) is not None}
 
 
 def ran(where: Runner, ran: Iterable[tuple[str, Sequence[Outcome]]]) -> dict[str, Any]:

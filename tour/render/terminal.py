@@ -6,6 +6,7 @@ through the reader's pager.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -28,10 +29,10 @@ from rich.text import Text
 from tour.cells import Outcome
 from tour.layers import KEYS, Answer, Layer
 from tour.model import Lane, Link, Progress
-from tour.render.data import tour_row
+from tour.render.data import anchor_fields, tour_row
 from tour.render.words import Words, words
 from tour.tours import Cell
-from tour.views import CodeView, Finding, HopView, StepView, TourView
+from tour.views import AnchorView, CodeView, Finding, HopView, StepView, TourView
 
 WIDTH = 100
 SHOWN = 9
@@ -161,6 +162,27 @@ def _questions(view: TourView, said: Words) -> list[RenderableType]:
     for number, asked in enumerate(view.questions, start=1):
         parts.append(Padding(Markdown(f"*{number}.* {_plain(asked.answer)}"), (0, 0, 1, 3)))
     return parts
+
+
+def show_anchor(view: AnchorView, lang: str) -> None:
+    """Print an anchor as ``tour.yaml`` has it, and where it leads in each tree."""
+    said = words(lang)
+    lines = [Text("anchor:")]
+    for key, value in anchor_fields(view.anchor).items():
+        lines.append(Text(f"  {key}: {json.dumps(value, ensure_ascii=False)}"))
+    lines.append(Text(""))
+    width = max((len(version) for version, _ in view.found), default=0)
+    for version, place in view.found:
+        line = Text(version.ljust(width) + "  ", "dim")
+        if place.symbol is not None:
+            line.append(f"{place.symbol.file}:{place.line}", "underline").append("  ")
+        style = {"exact": "green", "lost": "bold red"}.get(place.located, "yellow")
+        line.append(said.located(place.located), style)
+        if place.note:
+            line.append(f": {place.note}", "dim")
+        lines.append(line)
+    lines += [Text(f"{version}  " + said.say("no_index"), "dim") for version in view.unread]
+    _lines(_console(), lines)
 
 
 def show_run(name: str, outcomes: Sequence[Outcome]) -> None:
