@@ -41,6 +41,7 @@ LAYERS: dict[str, set[str]] = {
     "anchors": {"errors", "model", "index", "tours"},
     "proof": {"errors", "model", "index", "tours", "anchors", "links", "route"},
     "revisions": {"errors", "tree"},
+    "drafts": {"errors", "model", "index", "tours", "anchors", "proof", "layers"},
     "prose": {"errors", "model", "tree", "index", "tours"},
     "precise": {"errors", "model", "tree", "index", "codegen", "parsers.clang"},
     "views": {"errors", "model", "index", "tours", "anchors", "proof", "tree"},
