@@ -17,6 +17,7 @@ from tour.model import LANGS, Progress, silent
 if TYPE_CHECKING:
     from tour.anchors import Place
     from tour.build import Report
+    from tour.changes import Change
     from tour.index import Index
     from tour.layers import Answer
     from tour.model import Link
@@ -246,6 +247,22 @@ def anchor(place: str, tree: Tree | None = None) -> AnchorView:
         with Index(index_path(other)) as index:
             places.append((other.version, anchors.find(made, index, views.reader(other, index))))
     return views.AnchorView(At(file, own.line), own.end_line, whence, made, tuple(places), tuple(unread))
+
+
+def diff(name: str, before: Tree, after: Tree, lang: str = "en") -> list[Change]:
+    """How the code under each step of a tour changed from one tree to another; both must be indexed."""
+    from tour import changes, tours, views
+    from tour.index import Index
+    from tour.resources import folder
+    from tour.tree import index_path
+
+    told = tours.load(name, folder("annotations"))
+    with Index(index_path(before)) as old, Index(index_path(after)) as new:
+        sides = [
+            changes.Side(tree.version, index, views.reader(tree, index))
+            for tree, index in ((before, old), (after, new))
+        ]
+        return changes.changes(told, sides[0], sides[1], lang)
 
 
 def draft(

@@ -108,7 +108,7 @@ def run(tour: Tour, where: Runner, *, seconds: float = SECONDS, progress: Progre
         empty = Path(made) / "cells"
         empty.mkdir()
         try:
-            with client.setup_kernel(cwd=str(empty), env=quiet, stderr=subprocess.DEVNULL):
+            with client.setup_kernel(cleanup_kc=True, cwd=str(empty), env=quiet, stderr=subprocess.DEVNULL):
                 for number, (step, cell) in enumerate(cells):
                     progress(f"{tour.name}: {step}", number, len(cells))
                     outcomes.append(_run(client, notebook.cells[number], number, step, cell))
