@@ -11,18 +11,19 @@ import pytest
 
 from tour import cells, tours
 from tour.errors import TourError
+from tour.resources import folder
 
 from . import annotations
 
 
-def told(folder: Path, *codes: str) -> tours.Tour:
+def told(into: Path, *codes: str) -> tours.Tour:
     steps = [
         f"  - id: s{number}\n    lane: python\n    anchor: {{symbol: 'py:torch'}}\n    cell: {code}\n"
         for number, code in enumerate(codes)
     ]
     text = annotations.prose("t", tuple(f"s{number}" for number in range(len(codes))))
     yaml = "steps:\n" + "\n".join(steps)
-    return tours.load("mini", annotations.write(folder, yaml=yaml, en=text, zh=text))
+    return tours.load("mini", annotations.write(into, yaml=yaml, en=text, zh=text))
 
 
 @pytest.fixture
@@ -77,3 +78,11 @@ def test_a_python_that_lacks_something_is_told_with_a_way_out(tmp_path: Path) ->
     with pytest.raises(TourError) as caught:
         cells.runner(str(empty / "bin/python"))
     assert "ipykernel" in caught.value.what and "pip install ipykernel" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("name", tours.names(folder("annotations")))
+def test_the_cells_of_our_tours_run(name: str, torch_python: cells.Runner) -> None:
+    """In the newest torch and in the one that Debian carries; what they print is for the reader, and is not nothing."""
+    for outcome in cells.run(tours.load(name, folder("annotations")), torch_python):
+        assert outcome.state == "ran", f"{outcome.step}: {outcome.why}\n{outcome.text}"
+        assert outcome.text.strip(), f"{outcome.step} shows nothing"
