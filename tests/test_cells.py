@@ -70,6 +70,16 @@ def test_cells_leave_no_file_behind(tmp_path: Path, here: cells.Runner, monkeypa
     assert sorted(tmp_path.iterdir()) == sorted([*before, tmp_path / "told"])
 
 
+def test_a_python_is_named_from_where_we_stand(
+    tmp_path: Path, torch_python: cells.Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = Path(torch_python.python)
+    monkeypatch.chdir(python.parent)
+    assert cells.runner(f"./{python.name}") == torch_python
+    tour = told(tmp_path, "'import torch; print(torch.__version__)'")
+    assert cells.run(tour, cells.runner(f"./{python.name}"))[0].text.strip() == torch_python.torch
+
+
 def test_a_python_that_lacks_something_is_told_with_a_way_out(tmp_path: Path) -> None:
     with pytest.raises(TourError, match="cannot start"):
         cells.runner(str(tmp_path / "python"))
