@@ -1,7 +1,8 @@
 """A hop → the links that show it, and how surely; and a whole tour, step by step, in one tree.
 
 A hop is shown by one link of its kind from the origin's lines to the next step's place, or by a short route whose
-last link is of that kind and whose others are calls and imports. ``then`` is shown by the order of lines in one body.
+last link is of that kind and whose others are calls and imports. ``then`` is shown by the order of lines in one body,
+``contains`` by a definition inside another.
 Where nothing shows a hop the author's reason stands in (``asserted``), and without one it is unproven (``none``).
 """
 
@@ -143,6 +144,8 @@ def prove(
         return _unproven(hop, "one end of it is not located")
     if hop.kind is LinkKind.THEN:
         return _in_order(hop, origin, target)
+    if hop.kind is LinkKind.CONTAINS:
+        return _inside(hop, origin, target, index)
     passing = frozenset({LinkKind.CALLS, LinkKind.IMPORTS, hop.kind})
     if hop.kind is LinkKind.IMPORTS:
         passing = frozenset({LinkKind.IMPORTS})
@@ -174,12 +177,17 @@ def _starts(origin: Place, index: Index) -> list[tuple[Node, tuple[int, int] | N
 
 def _arrives(link: Link, target: Place) -> bool:
     """Whether a link leads to the step's symbol, or to something that its statement defines."""
-    if link.target_at is None or target.symbol is None:
+    if target.symbol is None:
         return False
-    if link.target_at == target.symbol.at:
+    if link.target_at is not None and link.target_at == target.symbol.at:
         return True
-    inside = target.statement and target.line <= link.target_at.line <= target.end_line
-    return inside and link.target_at.file == target.symbol.file
+    if not target.statement:
+        return False
+    # what binds a name is a statement of its own: a row of a table, or a call of pybind11's `def` or `class_`
+    ends = [link.target_at, link.at if link.kind is LinkKind.BINDS else None]
+    return any(
+        end is not None and end.file == target.symbol.file and target.line <= end.line <= target.end_line for end in ends
+    )
 
 
 def _in_order(hop: Hop, origin: Place, target: Place) -> Proof:
@@ -193,6 +201,21 @@ def _in_order(hop: Hop, origin: Place, target: Place) -> Proof:
     link = Link(
         LinkKind.THEN, origin.symbol.id, target.symbol.id, target.symbol.at, at, "proof/order-of-lines", Grade.EXACT
     )
+    return Proof(Grade.EXACT.value, at, (link,))
+
+
+def _inside(hop: Hop, origin: Place, target: Place, index: Index) -> Proof:
+    """``contains``: the target is defined in the origin's body."""
+    assert origin.symbol is not None and target.symbol is not None
+    around = target.symbol
+    while around.parent is not None and around.row != origin.symbol.row:
+        around = index.symbol(around.parent)
+    if around.row != origin.symbol.row or around.row == target.symbol.row:
+        return _unproven(hop, f"{_named(target)} is not defined in {_named(origin)}")
+    if origin.statement and not origin.line <= target.symbol.line <= origin.end_line:
+        return _unproven(hop, f"{_named(target)} is not defined in these lines of {origin.symbol.id}")
+    at, rule = target.symbol.at, "proof/definition"
+    link = Link(LinkKind.CONTAINS, origin.symbol.id, target.symbol.id, at, at, rule, Grade.EXACT)
     return Proof(Grade.EXACT.value, at, (link,))
 
 
