@@ -15,7 +15,7 @@ LAYERS: dict[str, set[str]] = {
     "model": set(),
     "resources": set(),
     "tree": {"errors", "model"},
-    "origins": {"errors", "model", "tree"},
+    "origins": {"errors", "model", "tree", "origins.children", "origins.releases"},
     "codegen": {"errors", "model", "tree"},
     "parsers": {"errors", "model", "parsers"},
     "index": {"errors", "model"},
@@ -95,7 +95,7 @@ def imports(file: Path) -> Iterator[tuple[str, bool]]:
                 yield alias.name, id(node) in typing_only
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file}:{node.lineno}: relative import"
-            if node.module in {"tour", "tour.links", "tour.parsers", "tour.render"}:
+            if node.module in {"tour", "tour.links", "tour.origins", "tour.parsers", "tour.render"}:
                 for alias in node.names:
                     submodule = PACKAGE.parent / node.module.replace(".", "/") / f"{alias.name}.py"
                     inside = submodule.exists() or submodule.with_suffix("").is_dir()

@@ -186,7 +186,8 @@ def _arrives(link: Link, target: Place) -> bool:
     # what binds a name is a statement of its own: a row of a table, or a call of pybind11's `def` or `class_`
     ends = [link.target_at, link.at if link.kind is LinkKind.BINDS else None]
     return any(
-        end is not None and end.file == target.symbol.file and target.line <= end.line <= target.end_line for end in ends
+        end is not None and end.file == target.symbol.file and target.line <= end.line <= target.end_line
+        for end in ends
     )
 
 
