@@ -2,7 +2,7 @@
 
 A hop is shown by one link of its kind from the origin's lines to the next step's place, or by a short route whose
 last link is of that kind and whose others are calls and imports. ``then`` is shown by the order of lines in one body,
-``contains`` by a definition inside another.
+``contains`` by a definition inside another; ``inherits`` from either end.
 Where nothing shows a hop the author's reason stands in (``asserted``), and without one it is unproven (``none``).
 """
 
@@ -65,13 +65,16 @@ def walk(tour: Tour, index: Index, read: Reader, version: str) -> list[Passage]:
 def _walk(tour: Tour, index: Index, read: Reader, version: str) -> list[Passage]:
     links = Links(index)
     places = {step.id: locate(step, index, read, version) for step in tour.steps}
+    order = {step.id: number for number, step in enumerate(tour.steps)}
     passages = []
     for number, step in enumerate(tour.steps):
         following = (later.id for later in tour.steps[number + 1 :] if places[later.id].located != "absent")
         to = next(following, None) if step.hop and places[step.id].located != "absent" else None
         proof = None
         if step.hop is not None and to is not None:
-            under_way = {node(place.symbol) for place in list(places.values())[: number + 1] if place.symbol}
+            # what is being imported is not imported again; of calls only the way back through the start shows nothing
+            last = number if step.hop.kind is LinkKind.IMPORTS else order[step.hop.origin]
+            under_way = {node(place.symbol) for place in list(places.values())[: last + 1] if place.symbol}
             proof = prove(step.hop, places[step.hop.origin], places[to], index, links, under_way)
         passages.append(Passage(step, places[step.id], to, proof))
     return passages
@@ -149,6 +152,10 @@ def prove(
     passing = frozenset({LinkKind.CALLS, LinkKind.IMPORTS, hop.kind})
     if hop.kind is LinkKind.IMPORTS:
         passing = frozenset({LinkKind.IMPORTS})
+    if hop.kind is LinkKind.INHERITS and not origin.statement:
+        back = _inherited(links, origin, target)
+        if back:
+            return Proof(back[0].grade.value, back[0].at, tuple(back))
     way = surest(
         links,
         _starts(origin, index),
@@ -189,6 +196,13 @@ def _arrives(link: Link, target: Place) -> bool:
         end is not None and end.file == target.symbol.file and target.line <= end.line <= target.end_line
         for end in ends
     )
+
+
+def _inherited(links: Links, origin: Place, target: Place) -> list[Link]:
+    """The link from a derived class back to its base: a story may be told from either end."""
+    assert origin.symbol is not None and target.symbol is not None
+    found = links.leaving(node(target.symbol))
+    return [link for link in found if link.kind is LinkKind.INHERITS and link.target_at == origin.symbol.at]
 
 
 def _in_order(hop: Hop, origin: Place, target: Place) -> Proof:
