@@ -6,7 +6,7 @@ import re
 from dataclasses import astuple, dataclass
 
 from tour.model import Kind, Lang, Mention, MentionFields, Problem, Role, Symbol, SymbolFields
-from tour.parsers import branches, c_family, expansions, macros, op_yaml, python
+from tour.parsers import c_family, expansions, macros, op_yaml, python
 from tour.parsers.treesitter import Records
 
 NO_MASK = macros.Mask()
@@ -71,7 +71,7 @@ def parse(path: str, source: bytes, lang: Lang, mask: macros.Mask = NO_MASK) -> 
         masked = macros.blank(source, mask)
         records = expansions.united(
             masked,
-            lambda text: branches.read(text, lambda view: c_family.parse(lang, path, view)),
+            lambda text: c_family.read(lang, path, text),
             lambda text: c_family.parse(lang, path, macros.blank(text, mask)),
         )
     symbols, mentions, found = records
