@@ -184,8 +184,9 @@ def records(parsed: Syntax, path: str, dialect: Dialect, module: str | None = No
     _, always, extra = GRAMMARS[lang]
     added = dict.fromkeys(file for needle, file in extra if needle in source)
     found: list[_Found] = []
-    named: list[_Named] = []
+    mentions: list[_Placeless] = []
     errors: list[Node] = []
+    plain = _plain_names(dialect.plain_name)
     for file in (*always, *added):
         query, labels = _query(lang, file, errors=file == always[0])
         cursor = QueryCursor(query)
@@ -194,8 +195,16 @@ def records(parsed: Syntax, path: str, dialect: Dialect, module: str | None = No
         for pattern, captures in cursor.matches(root):
             label = labels.get(pattern) or labels.setdefault(pattern, _label(captures))
             node = captures[label][0]
+            if label == "mention.call":
+                # Nine mentions in ten are calls of a plain name, the same few thousand names over and over.
+                start, end = node.start_byte, node.end_byte
+                if end - start <= LONGEST_NAME and (name := plain(source[start:end])) is not None:
+                    row, column = node.start_point
+                    mentions.append((start, "call", name, None, row + 1, column, row + 1, column + end - start))
+                    continue
             if label[0] == "m":
-                named.append((node.start_byte, label, node, captures))
+                if mention := _mention(label, node, captures, source, dialect):
+                    mentions.append(mention)
             elif label == "error":
                 errors.append(node)
             else:
@@ -203,15 +212,15 @@ def records(parsed: Syntax, path: str, dialect: Dialect, module: str | None = No
                 start = captures["name"][0].start_byte if node.is_error else node.start_byte
                 found.append((start, -node.end_byte, label, node, captures))
     found.sort(key=itemgetter(0, 1))
-    named.sort(key=itemgetter(0))
+    mentions.sort(key=itemgetter(0))
     symbols, spans = _nest(found, source, dialect, module, root)
-    return symbols, _place(named, source, dialect, spans), _problems(errors, path)
+    return symbols, _place(mentions, spans), _problems(errors, path)
 
 
 _Found = tuple[int, int, str, Node, Captures]
 """Of a definition its start, minus its end, the label, the node, its captures."""
-_Named = tuple[int, str, Node, Captures]
-"""Of a mention its start, the label, the node, its captures."""
+_Placeless = tuple[int, str, str, str | None, int, int, int, int]
+"""A mention's start, and its fields without the symbol around it."""
 
 
 def _label(captures: Captures) -> str:
@@ -299,17 +308,29 @@ def _in_block(node: Node) -> bool:
     return (around := node.parent) is not None and around.type == "compound_statement"
 
 
-def _place(
-    named: list[_Named], source: bytes, dialect: Dialect, spans: list[tuple[int, int, int]]
-) -> list[MentionFields]:
+def _mention(label: str, node: Node, captures: Captures, source: bytes, dialect: Dialect) -> _Placeless | None:
+    start = node.start_byte
+    if label != "mention.call":
+        node = captures["name"][0]
+    role = _ROLES[label]
+    name = dialect.mention_names[role](node, captures, source)
+    if not name:
+        return None
+    row, column = node.start_point
+    end_row, end_column = node.end_point
+    role = dialect.role(role, node, source)
+    target = dialect.mention_target(node, captures, source)
+    return start, role._value_, name, target, row + 1, column, end_row + 1, end_column
+
+
+def _place(mentions: list[_Placeless], spans: list[tuple[int, int, int]]) -> list[MentionFields]:
     """Mentions with the innermost symbol around each; both lists are sorted by where they start."""
-    mentions: list[MentionFields] = []
+    placed: list[MentionFields] = []
     stack: list[tuple[int, int]] = []
     upcoming = iter(spans)
     following = next(upcoming, _NOWHERE)
     scope, turn = -1, following[0]
-    plain, target_of = _plain_names(dialect.plain_name), dialect.mention_target
-    for start, label, node, captures in named:
+    for start, role, name, target, line, column, end_line, end_column in mentions:
         if start >= turn:
             while following[0] <= start:
                 while stack and stack[-1][0] <= following[0]:
@@ -320,23 +341,8 @@ def _place(
                 stack.pop()
             end, scope = stack[-1] if stack else (_NOWHERE[0], -1)
             turn = min(end, following[0])
-        if label == "mention.call":
-            # Nine mentions in ten are calls of a plain name, the same few thousand names over and over.
-            end_byte = node.end_byte
-            if end_byte - start <= LONGEST_NAME and (name := plain(source[start:end_byte])) is not None:
-                row, column = node.start_point
-                mentions.append(("call", name, None, row + 1, column, row + 1, column + end_byte - start, scope))
-                continue
-        else:
-            node = captures["name"][0]
-        role = _ROLES[label]
-        if name := dialect.mention_names[role](node, captures, source):
-            row, column = node.start_point
-            end_row, end_column = node.end_point
-            role = dialect.role(role, node, source)
-            target = target_of(node, captures, source)
-            mentions.append((role._value_, name, target, row + 1, column, end_row + 1, end_column, scope))
-    return mentions
+        placed.append((role, name, target, line, column, end_line, end_column, scope))
+    return placed
 
 
 _NOWHERE = (sys.maxsize, sys.maxsize, -1)
