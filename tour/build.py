@@ -250,7 +250,7 @@ def _parse_task(tree: Tree, files: list[tuple[int, SourceFile]], mask: macros.Ma
                 file.mtime_ns,
                 digest_of(source),
                 symbol_rows(number, file.lang.scheme, parsed.symbol_fields),
-                pack(number, parsed.mention_fields),
+                pack(parsed.mention_fields),
                 [(1, unread)] if unread else [(problem.line, problem.what) for problem in parsed.problems],
             )
         )
