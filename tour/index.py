@@ -4,8 +4,8 @@ The index is a cache: a file of another format, or one cut short, is rebuilt, ne
 stores paths, and the facts a reader needs to judge whether they still hold (size, time, digest). A symbol's row number
 is its file's number and its place in the file, so that whoever parsed a file can number its rows alone. A file's
 mentions, a hundred for every one that is ever asked for, are packed into one row: columns of numbers, in the order of
-the lines. Beside them stands which files mention a name at all, and which tie something to it: for each name and role the
-numbers of the files.
+the lines. Beside them stands which files mention a name at all, and which tie something to it: for each name and role
+the numbers of the files.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import json
 import sqlite3
 from array import array
 from bisect import bisect_left, bisect_right
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import astuple, dataclass
+from functools import lru_cache
+from itertools import count
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any, Self
@@ -134,21 +136,20 @@ def pack(mentions: Sequence[MentionFields]) -> PackedMentions:
     target, and a scope counts from 1 too, for 0 is none.
     """
     ordered = sorted(mentions, key=_line_of)
-    strings: dict[str | None, int] = {}
-    number = strings.setdefault
+    numbers: defaultdict[str, int] = defaultdict(count().__next__)
     columns = list(zip(*ordered, strict=True)) or [()] * 8
-    roles = [number(role, len(strings)) for role in columns[0]]
-    names = [number(name, len(strings)) for name in columns[1]]
-    targets = [0 if target is None else number(target, len(strings)) + 1 for target in columns[2]]
+    roles = [numbers[role] for role in columns[0]]
+    names = [numbers[name] for name in columns[1]]
+    targets = [0 if target is None else numbers[target] + 1 for target in columns[2]]
     scopes = [scope + 1 for scope in columns[7]]
     places = b"".join(array("I", column).tobytes() for column in (roles, names, targets, *columns[3:7], scopes))
     told = {(last_part(name), role) for role, name in set(zip(columns[0], columns[1], strict=True))}
     tied = {
         (last_part(target), role)
-        for role, _, target in zip(*columns[:3], strict=True)
+        for role, target in set(zip(columns[0], columns[2], strict=True))
         if role in _TIES and target is not None
     }
-    return json.dumps(list(strings)), places, list(told), list(tied)
+    return json.dumps(list(numbers)), places, list(told), list(tied)
 
 
 _line_of = itemgetter(3)
@@ -303,6 +304,7 @@ def _run(file: int) -> tuple[int, int]:
     return file * ROWS, (file + 1) * ROWS - 1
 
 
+@lru_cache(maxsize=1 << 16)
 def last_part(name: str) -> str:
     """``c`` of ``a.b.c``, ``a::b::c`` and ``.c``; ``add.out`` of the operator ``aten::add.out``."""
     _, colons, last = name.rpartition("::")
@@ -683,7 +685,8 @@ class _Files:
             rows.append((*name_and_role, array("I", sorted(files)).tobytes()))
         db.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?)", rows)
         if not fresh:
-            db.executemany(f"DELETE FROM {table} WHERE name = ? AND role = ? AND files = x''", [row[:2] for row in rows])
+            empty = [name_and_role for *name_and_role, files in rows if not files]
+            db.executemany(f"DELETE FROM {table} WHERE name = ? AND role = ?", empty)
 
 
 class Writer:
@@ -826,7 +829,8 @@ def facts_of(index: Path) -> Iterable[tuple[Any, ...]]:
             )
         for table in ("mentioned", "tied"):
             rows = db.execute(f"SELECT name, role, files FROM {table}")
-            yield from sorted((table, paths[file], name, role) for name, role, files in rows for file in _numbers(files))
+            told = ((table, paths[file], name, role) for name, role, files in rows for file in _numbers(files))
+            yield from sorted(told)
         yield from db.execute(
             "SELECT 'problem', f.path, p.line, p.what FROM problem p JOIN file f ON f.id = p.file ORDER BY 2, 3, 4"
         )

@@ -67,9 +67,9 @@ def united(source: bytes, read: Callable[[bytes], Records], parse: Callable[[byt
         parent = _around(symbols, line)
         space = f"{symbols[parent][1]}::" if parent >= 0 else ""
         base = len(symbols)
-        for kind, qualname, signature, *_, inner, defines in found:
+        for kind, qualname, signature, *_, inner, is_definition in found:
             above = base + inner if inner >= 0 else parent
-            symbols.append((kind, space + qualname, signature, line, column, line, last_line, above, defines))
+            symbols.append((kind, space + qualname, signature, line, column, line, last_line, above, is_definition))
         name = call.name.decode("ascii", "replace")
         mentions.append(("call", name, None, line, column, line, column + len(name), parent))
         for role, name, target, *_, scope in said:

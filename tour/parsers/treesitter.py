@@ -131,8 +131,8 @@ def _query(lang: Lang, file: str, errors: bool) -> tuple[Query, dict[int, str]]:
 
 def text(node: Node, source: bytes, most: int = LONGEST_NAME) -> str:
     """The node's source text with runs of blanks folded, cut at ``most`` bytes."""
-    start = node.start_byte
-    return _folded(source[start : min(node.end_byte, start + most)])
+    start, end = node.start_byte, node.end_byte
+    return _folded(source[start : end if end - start <= most else start + most])
 
 
 @lru_cache(maxsize=1 << 15)
