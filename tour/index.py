@@ -19,7 +19,6 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import astuple, dataclass
-from functools import lru_cache
 from itertools import count
 from operator import attrgetter, itemgetter
 from pathlib import Path
@@ -304,7 +303,6 @@ def _run(file: int) -> tuple[int, int]:
     return file * ROWS, (file + 1) * ROWS - 1
 
 
-@lru_cache(maxsize=1 << 16)
 def last_part(name: str) -> str:
     """``c`` of ``a.b.c``, ``a::b::c`` and ``.c``; ``add.out`` of the operator ``aten::add.out``."""
     _, colons, last = name.rpartition("::")
@@ -678,11 +676,12 @@ class _Files:
     def write(self, db: sqlite3.Connection, table: str, *, fresh: bool) -> None:
         rows = []
         for name_and_role in sorted(self._come.keys() | self._gone.keys()):  # in the table's own order
-            files = set(self._come.get(name_and_role, ()))
+            files = self._come.get(name_and_role, [])
             if not fresh:
                 known = db.execute(f"SELECT files FROM {table} WHERE name = ? AND role = ?", name_and_role).fetchone()
-                files |= set(_numbers(known[0]) if known else ()) - set(self._gone.get(name_and_role, ()))
-            rows.append((*name_and_role, array("I", sorted(files)).tobytes()))
+                stay = set(_numbers(known[0]) if known else ()) - set(self._gone.get(name_and_role, ()))
+                files = [*stay, *files]
+            rows.append((*name_and_role, array("I", files).tobytes()))
         db.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?)", rows)
         if not fresh:
             empty = [name_and_role for *name_and_role, files in rows if not files]

@@ -162,7 +162,7 @@ def _at_top(node: Node, whole: Node, source: bytes) -> bool:
     return True
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 9)
 def _class_of(raw: bytes) -> str | None:
     """The class that is called or annotated, where it looks like one: ``C`` of ``C``, ``"C"`` and ``Optional[C]``."""
     name = b"".join(raw.split()).strip(b"\"'").decode("utf-8", "replace")

@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from importlib import import_module
 from operator import itemgetter
 from pathlib import Path
@@ -132,11 +132,7 @@ def _query(lang: Lang, file: str, errors: bool) -> tuple[Query, dict[int, str]]:
 def text(node: Node, source: bytes, most: int = LONGEST_NAME) -> str:
     """The node's source text with runs of blanks folded, cut at ``most`` bytes."""
     start, end = node.start_byte, node.end_byte
-    return _folded(source[start : end if end - start <= most else start + most])
-
-
-@lru_cache(maxsize=1 << 15)
-def _folded(raw: bytes) -> str:
+    raw = source[start : end if end - start <= most else start + most]
     return " ".join(raw.decode("utf-8", "replace").split())
 
 
@@ -186,7 +182,7 @@ def records(parsed: Syntax, path: str, dialect: Dialect, module: str | None = No
     found: list[_Found] = []
     mentions: list[_Placeless] = []
     errors: list[Node] = []
-    plain = _plain_names(dialect.plain_name)
+    plain = _PlainNames(dialect.plain_name)
     for file in (*always, *added):
         query, labels = _query(lang, file, errors=file == always[0])
         cursor = QueryCursor(query)
@@ -198,7 +194,7 @@ def records(parsed: Syntax, path: str, dialect: Dialect, module: str | None = No
             if label == "mention.call":
                 # Nine mentions in ten are calls of a plain name, the same few thousand names over and over.
                 start, end = node.start_byte, node.end_byte
-                if end - start <= LONGEST_NAME and (name := plain(source[start:end])) is not None:
+                if end - start <= LONGEST_NAME and (name := plain[source[start:end]]) is not None:
                     row, column = node.start_point
                     mentions.append((start, "call", name, None, row + 1, column, row + 1, column + end - start))
                     continue
@@ -348,13 +344,18 @@ def _place(mentions: list[_Placeless], spans: list[tuple[int, int, int]]) -> lis
 _NOWHERE = (sys.maxsize, sys.maxsize, -1)
 
 
-@cache
-def _plain_names(pattern: re.Pattern[bytes]) -> Callable[[bytes], str | None]:
-    @lru_cache(maxsize=1 << 16)
-    def plain(raw: bytes) -> str | None:
-        return raw.decode() if pattern.fullmatch(raw) else None
+class _PlainNames(dict[bytes, str | None]):
+    """The names in one file that can be taken as they stand, ``None`` for what cannot.
 
-    return plain
+    One file's, for a cache of all names is slower than no cache: it is too large for the processor's.
+    """
+
+    def __init__(self, pattern: re.Pattern[bytes]) -> None:
+        self._is_plain = pattern.fullmatch
+
+    def __missing__(self, raw: bytes) -> str | None:
+        name = self[raw] = raw.decode() if self._is_plain(raw) else None
+        return name
 
 
 def _problems(errors: list[Node], path: str) -> list[Problem]:
