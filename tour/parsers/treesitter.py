@@ -158,16 +158,19 @@ class Syntax:
 
 
 def syntax(lang: Lang, source: bytes, known: Syntax | None = None) -> Syntax:
-    """Parse ``source``; sooner, where the tree of a text is ``known`` that has other bytes in a few lines only."""
+    """Parse ``source``; sooner, where the tree of a text is ``known`` of which a few lines hold other bytes.
+
+    All lines of the two must be as long as each other.
+    """
     if known is None:
         return Syntax(lang, source, _grammar(lang)[1].parse(source))
     tree = known.tree.copy()
-    row, start = 0, 0
-    for old, new in zip(known.source.splitlines(keepends=True), source.splitlines(keepends=True), strict=True):
+    start = 0
+    for row, (old, new) in enumerate(zip(known.source.split(b"\n"), source.split(b"\n"), strict=True)):
+        end = start + len(new)
         if old != new:
-            end = start + len(new)
-            tree.edit(start, end, end, (row, 0), (row + 1, 0), (row + 1, 0))
-        row, start = row + 1, start + len(new)
+            tree.edit(start, end, end, (row, 0), (row, len(new)), (row, len(new)))
+        start = end + 1
     return Syntax(lang, source, _grammar(lang)[1].parse(source, tree))
 
 
