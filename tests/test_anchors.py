@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tour import anchors, build
+from tour.errors import TourError
 from tour.index import Index
 from tour.model import Lane
 from tour.tours import Anchor, Step
@@ -19,7 +20,7 @@ from .conftest import mini_tree
 def place(index: Index, tree: Tree, **keys: object) -> anchors.Place:
     fields = {"symbol": "", "file": None, "statement": None, "after": None, "through": None, "formerly": ()} | keys
     anchor = Anchor(**fields, versions=None, line=1)  # type: ignore[arg-type]
-    return anchors.locate(Step("s", Lane.PYTHON, (anchor,), None, None, 1), index, tree.read, tree.version)
+    return anchors.locate(Step("s", Lane.PYTHON, (anchor,), None, None, None, 1), index, tree.read, tree.version)
 
 
 @pytest.fixture
@@ -141,5 +142,67 @@ def test_statements_stay_inside_their_symbol(written: Callable[..., tuple[Index,
 def test_versions_of_a_step(mini91: tuple[Index, Tree]) -> None:
     index, tree = mini91
     anchor = Anchor("cpp:initModule", None, None, None, None, (), None, 1)
-    step = Step("s", Lane.CPP, (anchor,), ">=99", None, 1)
+    step = Step("s", Lane.CPP, (anchor,), ">=99", None, None, 1)
     assert anchors.locate(step, index, tree.read, tree.version).located == "absent"
+
+
+def test_an_anchor_made_for_a_line_leads_back_to_it(mini: tuple[Tree, Index]) -> None:
+    """For each line of each file: either an anchor that finds it, or a word of why there is none."""
+    tree, index = mini
+    made = 0
+    for file in tree.files():
+        for number, text in enumerate(tree.read(file.path).decode().splitlines(), start=1):
+            try:
+                anchor = anchors.anchor_at(file.path, number, number, index, tree.read)
+            except TourError as error:
+                assert error.hint
+                continue
+            found = anchors.find(anchor, index, tree.read)
+            assert found.located == "exact" and found.symbol is not None
+            assert found.symbol.file == file.path
+            assert found.line == number or found.symbol.start_line <= number <= found.line, (file.path, number, text)
+            made += 1
+    assert made > 300
+
+
+def test_an_anchor_for_several_lines_holds_them_all(mini: tuple[Tree, Index]) -> None:
+    tree, index = mini
+    text = tree.read("setup.py").decode().splitlines()
+    first = next(number for number, line in enumerate(text, start=1) if "core = Extension(" in line)
+    anchor = anchors.anchor_at("setup.py", first, first + 2, index, tree.read)
+    found = anchors.find(anchor, index, tree.read)
+    assert (found.line, found.end_line) == (first, first + 2)
+
+
+@pytest.mark.parametrize(("file", "line"), [("nowhere.py", 1), ("setup.py", 0), ("setup.py", 10**6)])
+def test_a_place_that_is_not_there_gets_no_anchor(mini: tuple[Tree, Index], file: str, line: int) -> None:
+    tree, index = mini
+    with pytest.raises(TourError) as caught:
+        anchors.anchor_at(file, line, line, index, tree.read)
+    assert file in str(caught.value)
+
+
+def test_an_overload_whose_parameters_changed_is_found_and_said_to_have_changed(
+    written: Callable[[dict[str, str]], tuple[Index, Tree]],
+) -> None:
+    now = "namespace at {\nTensor to(const Tensor& self, std::optional<Device> device, bool copy) { return self; }\n"
+    now += "Tensor to(const Tensor& self, const Tensor& other) { return self; }\n}\n"
+    index, tree = written({"a.cpp": now})
+    found = place(index, tree, symbol="cpp:at::to(const Tensor&, c10::optional<Device>, bool)")
+    assert (found.located, found.line) == ("changed", 2) and "parameters" in str(found.note)
+    lost = place(index, tree, symbol="cpp:at::to(int64_t, int64_t)")
+    assert lost.located == "lost"
+
+
+def test_of_several_of_a_name_the_one_in_a_class_of_the_same_name_is_taken(
+    written: Callable[[dict[str, str]], tuple[Index, Tree]],
+) -> None:
+    index, tree = written(
+        {
+            "b/engine.py": "class Engine:\n    def start(self):\n        pass\n",
+            "b/motor.py": "class Motor:\n    def start(self):\n        pass\n",
+        }
+    )
+    found = place(index, tree, symbol="py:a.engine.Engine.start")
+    assert found.located == "moved" and found.symbol is not None and found.symbol.file == "b/engine.py"
+    assert place(index, tree, symbol="py:a.engine.Pump.start").located == "lost"

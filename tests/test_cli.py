@@ -68,7 +68,22 @@ def said(done: subprocess.CompletedProcess[str]) -> str:
 def test_help_is_instant_and_complete(tour: Run) -> None:
     text = tour("--help").stdout
     commands = re.findall(r"(?m)^  (\w+)  ", text[text.index("Commands:") :])
-    assert commands == ["get", "trees", "index", "where", "path", "list", "trace", "check", "build", "serve"]
+    assert commands == [
+        "get",
+        "trees",
+        "index",
+        "where",
+        "path",
+        "list",
+        "trace",
+        "check",
+        "run",
+        "diff",
+        "new",
+        "anchor",
+        "build",
+        "serve",
+    ]
     for command in commands:
         assert "Usage: " in tour(command, "--help").stdout
     heavy = "import sys, tour.cli; print({'rich', 'tree_sitter', 'mkdocs', 'jinja2', 'yaml'} & set(sys.modules))"

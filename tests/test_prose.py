@@ -29,7 +29,7 @@ def told(folder: Path, text: str) -> tours.Tour:
         ("`Module.from_nowhere`", ["Module.from_nowhere"]),
         ("`initModule`, `c:PyInit__C`, `from torch._C import *`", []),
         ("`initModulle`", ["initModulle"]),
-        ("`THPVariable_relu` is written by a template", []),
+        ("`THPVariable_mini_norm` is written by a template", []),
         ("`THPVariable_relux` is not", ["THPVariable_relux"]),
         ("`True`, `-1`, `.pyi`, `len(x)`, `tour where F.nothing_at_all`", []),
         ("```python\nnothing_at_all\n```\n`nor_this`", ["nor_this"]),

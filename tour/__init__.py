@@ -11,15 +11,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tour.errors import TourError
 from tour.model import LANGS, Progress, silent
 
 if TYPE_CHECKING:
+    from tour.anchors import Place
     from tour.build import Report
+    from tour.changes import Change
     from tour.index import Index
     from tour.layers import Answer
     from tour.model import Link
+    from tour.tours import Anchor
     from tour.tree import Tree
-    from tour.views import Finding, TourView
+    from tour.views import AnchorView, Finding, TourView
 
 __version__ = "0.1.0"
 __all__ = [
@@ -206,6 +210,110 @@ def check_prose(names: Iterable[str], trees: Iterable[Tree], progress: Progress 
         for name, named in asked
         if named in missing
     ]
+
+
+def anchor(place: str, tree: Tree | None = None) -> AnchorView:
+    """The anchor for ``FILE:LINE`` of a tree, or for an old link, and what it finds in each tree at hand.
+
+    ``tree`` is asked for where ``place`` is no link, and must be indexed. Raises ``TourError`` where there is no such
+    place, where nothing tells it from others, or where a link's text cannot be had.
+    """
+    from tour import anchors, revisions, views
+    from tour.index import Index, state_of
+    from tour.model import At
+    from tour.tree import index_path, trees
+
+    asked = revisions.asked(place)
+    at_hand = trees()
+    if asked.rest is not None:
+        found = revisions.find(asked, at_hand)
+        tree, file, whence = found.tree, found.file, found.whence
+        text = found.text
+    else:
+        tree = tree or open_tree()
+        file, whence, text = revisions.within(asked.file, tree), f"PyTorch {tree.version}", b""
+    if tree is not None and state_of(index_path(tree)) == "ready":
+        with Index(index_path(tree)) as index:
+            read = views.reader(tree, index)
+            made = anchors.anchor_at(file, asked.first, asked.last, index, read)
+            own = anchors.find(made, index, read)
+    else:
+        made, own = _anchor_alone(file, asked.first, asked.last, text)
+    places, unread = [], []
+    for other in {other.root: other for other in [*([tree] if tree else []), *at_hand]}.values():
+        if state_of(index_path(other)) != "ready":
+            unread.append(other.version)
+            continue
+        with Index(index_path(other)) as index:
+            places.append((other.version, anchors.find(made, index, views.reader(other, index))))
+    return views.AnchorView(At(file, own.line), own.end_line, whence, made, tuple(places), tuple(unread))
+
+
+def diff(name: str, before: Tree, after: Tree, lang: str = "en") -> list[Change]:
+    """How the code under each step of a tour changed from one tree to another; both must be indexed."""
+    from tour import changes, tours, views
+    from tour.index import Index
+    from tour.resources import folder
+    from tour.tree import index_path
+
+    told = tours.load(name, folder("annotations"))
+    with Index(index_path(before)) as old, Index(index_path(after)) as new:
+        sides = [
+            changes.Side(tree.version, index, views.reader(tree, index))
+            for tree, index in ((before, old), (after, new))
+        ]
+        return changes.changes(told, sides[0], sides[1], lang)
+
+
+def draft(
+    name: str,
+    tree: Tree,
+    folder: Path,
+    *,
+    title: str | None = None,
+    route: tuple[str, str] | None = None,
+    places: Iterable[str] = (),
+) -> Path:
+    """Begin a tour in ``folder``: along the surest ``route`` between two names, then at ``places`` (``FILE:LINE``).
+
+    Gives its ``tour.yaml``. Raises ``TourError`` where there is no such route or place, or the name is taken.
+    """
+    from tour import drafts, revisions, views
+    from tour.index import Index
+    from tour.model import At
+    from tour.tree import index_path
+
+    ways = path(*route, tree) if route else []
+    if route and not ways:
+        raise TourError(f"no route leads from {route[0]} to {route[1]}", hint="Name places with `--at FILE:LINE`.")
+    asked = [revisions.asked(place) for place in places]
+    at = [(At(revisions.within(place.file, tree), place.first), place.last) for place in asked]
+    with Index(index_path(tree)) as index:
+        read = views.reader(tree, index)
+        stops = drafts.along(ways[0], index, read) if ways else []
+        stops += drafts.at_places(at, index, read)
+        if not stops:
+            raise TourError("a tour has at least one step", hint="Name a route, or places with `--at FILE:LINE`.")
+        heading = title or name.replace("-", " ").capitalize()
+        return drafts.write(name, heading, drafts.told_apart(stops), folder, index, read, tree.version)
+
+
+def _anchor_alone(file: str, first: int, last: int, text: bytes) -> tuple[Anchor, Place]:
+    """The anchor for lines of a file whose tree is not here, from its text alone."""
+    import tempfile
+
+    from tour import anchors, build
+    from tour.index import Index
+    from tour.tree import Tree, TreeKind
+
+    with tempfile.TemporaryDirectory(prefix="tour-") as made:
+        root = Path(made) / "tree"
+        (root / file).parent.mkdir(parents=True)
+        (root / file).write_bytes(text)
+        build.update(Tree(root, "0", TreeKind.FOLDER), Path(made) / "index.sqlite")
+        with Index(Path(made) / "index.sqlite") as index:
+            anchor = anchors.anchor_at(file, first, last, index, lambda path: (root / path).read_bytes())
+            return anchor, anchors.find(anchor, index, lambda path: (root / path).read_bytes())
 
 
 def publish(tree: Tree, out: Path, only: Iterable[str] = (), progress: Progress = silent) -> Path:

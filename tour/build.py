@@ -261,18 +261,20 @@ def _parse_task(tree: Tree, files: list[tuple[int, SourceFile]], mask: macros.Ma
                 file.mtime_ns,
                 digest_of(source),
                 symbol_rows(number, file.lang.scheme, parsed.symbol_fields),
-                pack(number, parsed.mention_fields),
+                pack(parsed.mention_fields),
                 [(1, unread)] if unread else [(problem.line, problem.what) for problem in parsed.problems],
                 pack_text(source) if file.lang is Lang.PYTHON else None,
             )
         )
+    packed = marshal.dumps(batch)
+    del batch
     gc.enable()
-    return marshal.dumps(batch)
+    return packed
 
 
 def _read(tree: Tree, path: str) -> tuple[bytes, str | None]:
     """A file's bytes, or nothing and the reason why it could not be read."""
     try:
-        return tree.read(path), None
+        return tree.read(path, listed=True), None
     except TourError as error:
         return b"", error.what

@@ -13,7 +13,7 @@ from tour.errors import StaleIndex
 from tour.index import Index, digest_of
 from tour.model import At, Lane, Lang, Link, LinkKind
 from tour.proof import Passage, walk
-from tour.tours import ONWARD, Cell, Question, Tour, title
+from tour.tours import ONWARD, Anchor, Cell, Question, Tour, title
 from tour.tree import Tree
 
 BEFORE, AFTER, MOST = 3, 6, 30
@@ -127,6 +127,21 @@ class SourceView:
     text: str
     marks: tuple[MarkView, ...]
     tree: TreeView
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorView:
+    """A place, the anchor that names it, and what the anchor finds in each tree at hand."""
+
+    at: At
+    end_line: int
+    whence: str
+    """Where its text was had: a tree, a repository, an address."""
+    anchor: Anchor
+    found: tuple[tuple[str, Place], ...]
+    """A tree's version, and the place there."""
+    unread: tuple[str, ...]
+    """Versions at hand that have no index to look in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 from tour.model import SymbolFields
+from tour.parsers.macros import defines, directives
 from tour.parsers.treesitter import Records
 
 DEEPEST, LONGEST, MOST_CALLS = 6, 60_000, 3000
@@ -22,7 +23,6 @@ DEEPEST, LONGEST, MOST_CALLS = 6, 60_000, 3000
 _DEFINE = re.compile(
     rb"^[ \t]*#[ \t]*define[ \t]+(\w+)\(([^)\n]*(?:\\\r?\n[^)\n]*)*)\)((?:\\\r?\n|[^\n])*)", re.MULTILINE
 )
-_UNDER = re.compile(rb"^[ \t]*#(?:\\\r?\n|[^\n])*", re.MULTILINE)
 _COMMENT = re.compile(rb"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 _LAMBDA = re.compile(rb"\[[&=\w, ]*\]\s*(?:\([^()]*\)\s*)?\{")
@@ -67,9 +67,9 @@ def united(source: bytes, read: Callable[[bytes], Records], parse: Callable[[byt
         parent = _around(symbols, line)
         space = f"{symbols[parent][1]}::" if parent >= 0 else ""
         base = len(symbols)
-        for kind, qualname, signature, *_, inner, defines in found:
+        for kind, qualname, signature, *_, inner, is_definition in found:
             above = base + inner if inner >= 0 else parent
-            symbols.append((kind, space + qualname, signature, line, column, line, last_line, above, defines))
+            symbols.append((kind, space + qualname, signature, line, column, line, last_line, above, is_definition))
         name = call.name.decode("ascii", "replace")
         mentions.append(("call", name, None, line, column, line, column + len(name), parent))
         for role, name, target, *_, scope in said:
@@ -88,7 +88,7 @@ def _macros(source: bytes) -> Iterator[tuple[bytes, _Macro]]:
     """The macros that take arguments, if one of them writes a function."""
     found = [
         (name, _Macro(tuple(part.strip() for part in _plain(parameters).split(b",")), _plain(body)))
-        for name, parameters, body in _DEFINE.findall(source)
+        for name, parameters, body in (found.groups() for found in defines(source, _DEFINE))
     ]
     if any(_WRITES.search(macro.body) for _, macro in found):
         yield from found
@@ -103,13 +103,13 @@ def _calls(source: bytes, made: dict[bytes, _Macro]) -> list[_Call]:
     if not made:
         return []
     names = b"|".join(re.escape(name) for name in sorted(made, key=len, reverse=True))
-    directives = [(found.start(), found.end()) for found in _UNDER.finditer(source)]
+    under = [found.span() for found in directives(source)]
     found: list[_Call] = []
     at = 0
     for call in re.finditer(rb"^[ \t]*(?:static |inline )?(" + names + rb")[ \t\n]*\(", source, re.MULTILINE):
-        while at < len(directives) and directives[at][1] <= call.start():
+        while at < len(under) and under[at][1] <= call.start():
             at += 1
-        if len(found) == MOST_CALLS or (at < len(directives) and directives[at][0] <= call.start()):
+        if len(found) == MOST_CALLS or (at < len(under) and under[at][0] <= call.start()):
             continue
         arguments, end = _arguments(source, call.end())
         if arguments is None or any(_LAMBDA.search(argument) for argument in arguments):

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # a question from an editor waits for nothing that it does not need
     from tour.cells import Outcome, Runner
+    from tour.changes import Change
     from tour.layers import Answer
     from tour.model import At, Link
-    from tour.views import Finding, HopView, StepView, TourView
+    from tour.tours import Anchor
+    from tour.views import AnchorView, Finding, HopView, StepView, TourView
 
 SCHEMA = 1
 
@@ -33,6 +35,58 @@ def trace(view: TourView, only: str | None = None) -> dict[str, Any]:
         "follows": [name for name, _ in view.follows],
         "tree": asdict(view.tree),
         "steps": [_step(step) for step in view.steps if only in {None, step.id}],
+    }
+
+
+def anchor(view: AnchorView) -> dict[str, Any]:
+    """``tour anchor FILE:LINE --json``."""
+    return {
+        "at": {**asdict(view.at), "end_line": view.end_line},
+        "whence": view.whence,
+        "anchor": anchor_fields(view.anchor),
+        "found": [
+            {
+                "version": version,
+                "located": place.located,
+                "file": place.symbol.file if place.symbol else None,
+                "line": place.line or None,
+                "end_line": place.end_line or None,
+                "note": place.note,
+            }
+            for version, place in view.found
+        ],
+        "unread": list(view.unread),
+    }
+
+
+def anchor_fields(anchor: Anchor) -> dict[str, Any]:
+    """An anchor's keys and values as ``tour.yaml`` has them."""
+    keys = ("symbol", "file", "statement", "after", "through")
+    return {key: value for key in keys if (value := getattr(anchor, key)) is not None}
+
+
+def diff(name: str, before: Any, after: Any, changed: Iterable[Change]) -> dict[str, Any]:
+    """``tour diff NAME --from A --to B --json``."""
+    return {
+        "tour": name,
+        "from": tree_row(before),
+        "to": tree_row(after),
+        "steps": [
+            {
+                "id": change.step,
+                "title": change.title,
+                "states": list(change.states),
+                "from": {"symbol": change.symbol_before, **(_at(change.before) or {})} if change.before else None,
+                "to": {"symbol": change.symbol_after, **(_at(change.after) or {})} if change.after else None,
+                "removed": change.removed,
+                "added": change.added,
+                "hunks": [
+                    [{"from": line.before, "to": line.after, "pieces": list(line.pieces)} for line in hunk]
+                    for hunk in change.hunks
+                ],
+            }
+            for change in changed
+        ],
     }
 
 

@@ -6,6 +6,7 @@ through the reader's pager.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -26,12 +27,13 @@ from rich.table import Table
 from rich.text import Text
 
 from tour.cells import Outcome
+from tour.changes import Change, Line
 from tour.layers import KEYS, Answer, Layer
 from tour.model import Lane, Link, Progress
-from tour.render.data import tour_row
+from tour.render.data import anchor_fields, tour_row
 from tour.render.words import Words, words
 from tour.tours import Cell
-from tour.views import CodeView, Finding, HopView, StepView, TourView
+from tour.views import AnchorView, CodeView, Finding, HopView, StepView, TourView
 
 WIDTH = 100
 SHOWN = 9
@@ -161,6 +163,76 @@ def _questions(view: TourView, said: Words) -> list[RenderableType]:
     for number, asked in enumerate(view.questions, start=1):
         parts.append(Padding(Markdown(f"*{number}.* {_plain(asked.answer)}"), (0, 0, 1, 3)))
     return parts
+
+
+def show_anchor(view: AnchorView, lang: str) -> None:
+    """Print an anchor as ``tour.yaml`` has it, and where it leads in each tree."""
+    said = words(lang)
+    lines = [Text("anchor:")]
+    for key, value in anchor_fields(view.anchor).items():
+        lines.append(Text(f"  {key}: {json.dumps(value, ensure_ascii=False)}"))
+    lines.append(Text(""))
+    width = max((len(version) for version, _ in view.found), default=0)
+    for version, place in view.found:
+        line = Text(version.ljust(width) + "  ", "dim")
+        if place.symbol is not None:
+            line.append(f"{place.symbol.file}:{place.line}", "underline").append("  ")
+        style = {"exact": "green", "lost": "bold red"}.get(place.located, "yellow")
+        line.append(said.located(place.located), style)
+        if place.note:
+            line.append(f": {place.note}", "dim")
+        lines.append(line)
+    lines += [Text(f"{version}  " + said.say("no_index"), "dim") for version in view.unread]
+    _lines(_console(), lines)
+
+
+def show_diff(
+    name: str,
+    before: str,
+    after: str,
+    changed: Sequence[Change],
+    lang: str,
+    *,
+    quiet: bool = False,
+    pager: bool | None = None,
+) -> None:
+    """Print what changed under each step; without colours what went is ``[-…-]`` and what came ``{+…+}``."""
+    said = words(lang)
+    console = _console()
+    parts: list[RenderableType] = [Text(f"{name}  {before} → {after}", "bold"), Text("")]
+    for number, change in enumerate(changed, start=1):
+        states = ", ".join(said.change(state) for state in change.states)
+        heading = Text.assemble((f"{number:>2} ", "dim"), (_unticked(change.title), "bold"))
+        style = "dim" if change.states in {("same",), ("absent",)} else "yellow"
+        line = Text(states, "bold red" if "lost" in change.states else style)
+        if change.hunks:
+            line.append(f"  −{change.removed} +{change.added}", "dim")
+        places = [str(at) for at in (change.before, change.after) if at]
+        line.append("  " + " → ".join(dict.fromkeys(places)), "dim")
+        if "renamed" in change.states:
+            line.append(f"  {change.symbol_before} → {change.symbol_after}", "dim")
+        parts += [heading, Padding(line, (0, 0, 0, 3))]
+        if change.hunks and not quiet:
+            parts.append(Text(""))
+            for hunk in change.hunks:
+                parts += [Padding(_changed(line, console), (0, 0, 0, 3)) for line in hunk]
+                parts.append(Text(""))
+    _print(console, Group(*parts), pager)
+
+
+def _changed(line: Line, console: Console) -> Text:
+    """A line of a hunk with both its numbers."""
+    numbers = f"{line.before or '':>5} {line.after or '':>5}  "
+    text = Text(numbers, "dim", overflow="fold")
+    coloured = console.color_system is not None
+    for kind, piece in line.pieces:
+        if kind == " ":
+            text.append(piece, "none")
+        elif coloured:
+            text.append(piece, "red strike" if kind == "-" else "green")
+        else:
+            text.append(f"[-{piece}-]" if kind == "-" else f"{{+{piece}+}}")
+    return text
 
 
 def show_run(name: str, outcomes: Sequence[Outcome]) -> None:
