@@ -9,7 +9,7 @@ import pytest
 
 from tour import build, route
 from tour.index import Index
-from tour.links import LINKERS, WRITTEN, Links, Node
+from tour.links import LINKERS, WRITTEN, Links, Node, node
 from tour.tree import Tree, TreeKind
 
 FILES = {
@@ -168,7 +168,7 @@ def guessed(table, box, it):
     getattr(it, "x")
     it[0]
 ''',
-    "pkg/flow.py": '''
+    "pkg/flow.py": """
 import functools
 
 from pkg import nn
@@ -276,8 +276,8 @@ def made():
 
 def of_result():
     len(made())
-''',
-    "pkg/front.py": '''
+""",
+    "pkg/front.py": """
 import sys
 
 
@@ -287,9 +287,9 @@ class Front:
 
 
 sys.modules[__name__] = Front()
-''',
+""",
     "pkg/uses.py": "from pkg import front\n\n\ndef asks():\n    return front.anything\n",
-    "pkg/pickles.py": '''
+    "pkg/pickles.py": """
 import pickle
 
 
@@ -304,7 +304,7 @@ def loads(file):
     reader = Reader(file)
     reader.persistent_load = lasting
     return reader.load()
-''',
+""",
 }
 
 
@@ -452,10 +452,12 @@ def test_an_abstract_method_is_no_exact_target(index: Path) -> None:
 def test_a_route_takes_a_written_call_before_any_other(index: Path) -> None:
     with Index(index) as opened:
         links = Links(opened)
-        written = route.between(opened, links, [Node("py:pkg.flow.hands")], [Node("py:pkg.flow.apply")])
-        [start] = opened.symbols("pkg.flow.apply", "py")
-        [goal] = opened.symbols("pkg.flow.third", "py")
-        only = route.between(opened, links, [Node(start.id, start.at)], [Node(goal.id, goal.at)])
+        start, middle, goal = (
+            [node(symbol) for symbol in opened.symbols(f"pkg.flow.{name}", "py")]
+            for name in ("hands", "apply", "third")
+        )
+        written = route.between(opened, links, start, middle)
+        only = route.between(opened, links, middle, goal)
     assert [link.rule for link in written[0]] == ["python_calls/scope"]
     assert [link.rule for link in only[0]] == ["python_implicit/passed"]
 
@@ -463,10 +465,10 @@ def test_a_route_takes_a_written_call_before_any_other(index: Path) -> None:
 def test_the_answer_does_not_depend_on_what_was_asked_before(index: Path) -> None:
     with Index(index) as opened:
         functions = [symbol for path in FILES for symbol in opened.symbols_in(path) if symbol.kind != "class"]
-        nodes = [Node(symbol.id, symbol.at) for symbol in functions]
+        nodes = [node(symbol) for symbol in functions]
         together, backwards = Links(opened), Links(opened)
-        first = [together.leaving(node) for node in nodes]
-        last = [backwards.leaving(node) for node in reversed(nodes)]
+        first = [together.leaving(at) for at in nodes]
+        last = [backwards.leaving(at) for at in reversed(nodes)]
     assert first == list(reversed(last))
 
 

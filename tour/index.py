@@ -20,11 +20,8 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import astuple, dataclass
-<<<<<<< HEAD
 from io import BytesIO
-=======
 from itertools import count
->>>>>>> main
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any, Self
@@ -32,7 +29,7 @@ from typing import Any, Self
 from tour.errors import StaleIndex
 from tour.model import At, Kind, Lang, MentionFields, Role, SymbolFields
 
-FORMAT = 11
+FORMAT = 13
 """Raised with every change of the schema or of what parsers store; another number means: rebuild."""
 
 APPLICATION_ID = 0x746F7572  # "tour"
@@ -48,16 +45,9 @@ CREATE TABLE symbol (
   qualname TEXT NOT NULL, signature TEXT NOT NULL, line INTEGER NOT NULL, col INTEGER NOT NULL,
   start_line INTEGER NOT NULL, end_line INTEGER NOT NULL, parent INTEGER, defines INTEGER NOT NULL);
 CREATE TABLE mentions (file INTEGER PRIMARY KEY, strings TEXT NOT NULL, places BLOB NOT NULL);
-<<<<<<< HEAD
 CREATE TABLE text (file INTEGER PRIMARY KEY, packed BLOB NOT NULL);
-CREATE TABLE mentioned (
-  name TEXT NOT NULL, role TEXT NOT NULL, file INTEGER NOT NULL, PRIMARY KEY (name, role, file)) WITHOUT ROWID;
-CREATE TABLE tied (
-  name TEXT NOT NULL, role TEXT NOT NULL, file INTEGER NOT NULL, PRIMARY KEY (name, role, file)) WITHOUT ROWID;
-=======
 CREATE TABLE mentioned (name TEXT, role TEXT, files BLOB NOT NULL, PRIMARY KEY (name, role)) WITHOUT ROWID;
 CREATE TABLE tied (name TEXT, role TEXT, files BLOB NOT NULL, PRIMARY KEY (name, role)) WITHOUT ROWID;
->>>>>>> main
 CREATE TABLE precise (file INTEGER PRIMARY KEY, key TEXT NOT NULL, told TEXT NOT NULL);
 CREATE TABLE walk (key TEXT PRIMARY KEY, told TEXT NOT NULL) WITHOUT ROWID;
 """
@@ -810,15 +800,10 @@ class Writer:
         self._db.executemany("INSERT INTO symbol VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows.symbols)
         strings, places, told, tied = rows.mentions
         self._db.execute("INSERT INTO mentions VALUES (?, ?, ?)", (rows.id, strings, places))
-<<<<<<< HEAD
         if rows.text is not None:
             self._db.execute("INSERT INTO text VALUES (?, ?)", (rows.id, rows.text))
-        self._told += told
-        self._tied += tied
-=======
         self._told["mentioned"].add(rows.id, told)
         self._told["tied"].add(rows.id, tied)
->>>>>>> main
         self._db.executemany("INSERT INTO problem VALUES (?, ?, ?)", ((rows.id, *problem) for problem in rows.problems))
 
     def set_precise(self, path: str, key: str, rows: Iterable[PreciseRow]) -> None:
