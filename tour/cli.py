@@ -232,10 +232,10 @@ def index_command(
 
     from tour import codegen, tree
 
-    files = tuple(name for name in told if precise and name.endswith(_SOURCES))
+    files = tuple(name for name in told if _is_source(name)) if precise else ()
     others = [name for name in told if name not in files]
     if precise and not files:
-        raise click.UsageError(f"--precise needs files that end in {', '.join(_SOURCES)}.")
+        raise click.UsageError("--precise needs files in C, C++ or CUDA.")
     if len(others) + bool(tree_option) > 1:
         raise click.UsageError(f"One tree at a time: {', '.join([*others, *filter(None, [tree_option])])}.")
     found = tree.open_tree(others[0] if others else tree_option)
@@ -303,8 +303,11 @@ def _generated_state(tree: Tree) -> str:
     return "current" if codegen.is_current(tree) else "out of date"
 
 
-_SOURCES = (".cpp", ".cc", ".cxx", ".c")
-"""What libclang can be asked to read."""
+def _is_source(name: str) -> bool:
+    """Whether libclang can be asked to read it."""
+    from tour.precise import KINDS
+
+    return name.endswith(KINDS)
 
 
 def _precise(tree: Tree, files: Sequence[str]) -> list[Any]:
@@ -312,15 +315,16 @@ def _precise(tree: Tree, files: Sequence[str]) -> list[Any]:
     from tour import precise
     from tour.render import terminal
 
-    root = f"{tree.root}/"
-    asked = [str(Path(file).resolve()).removeprefix(root) if Path(file).is_file() else file for file in files]
     with terminal.progress() as progress:
         readings = precise.read(
-            tree, asked, progress, lambda: click.echo("Another `tour index` is at this tree; waiting for it.", err=True)
+            tree, files, progress, lambda: click.echo("Another `tour index` is at this tree; waiting for it.", err=True)
         )
     for reading in readings:
-        kept = ", known from before" if reading.kept else f", {reading.errors} errors"
-        click.echo(f"{reading.file}: {reading.calls} calls resolved by libclang{kept}", err=True)
+        errors = f", {reading.errors} error{'s' * (reading.errors != 1)}" if reading.errors else ""
+        kept = ", known from before" if reading.kept else ""
+        click.echo(
+            f"{reading.file}: {reading.calls} of {reading.written} calls resolved by libclang{errors}{kept}", err=True
+        )
         if advice := precise.advice(reading):
             click.echo(f"  {advice}", err=True)
     return readings
@@ -565,7 +569,7 @@ def check(names: tuple[str, ...], trees: tuple[str, ...], every: bool, precise: 
         tree = _ready(spec)
         if precise:
             steps = [step.file for name in asked for step in tour.trace(name, tree).steps if step.file]
-            _precise(tree, [file for file in dict.fromkeys(steps) if file.endswith(_SOURCES)])
+            _precise(tree, [file for file in dict.fromkeys(steps) if _is_source(file)])
         for name in asked:
             found += tour.check(name, tree)
             checked.append(data.tour_row(tour.trace(name, tree)) | {"tree": tree.version})
