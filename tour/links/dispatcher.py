@@ -5,8 +5,8 @@ and its shape check (``TORCH_META_FUNC``), the inner loop of a ``ufunc_inner_loo
 ``structured_delegate:`` hands over to, the one that an ``autogen:`` variant wraps, and the view that a ``…_copy``
 operator copies (``torchgen/model.py``, ``torchgen/gen.py``, ``torchgen/gen_functionalization_type.py``).
 ``TORCH_LIBRARY`` blocks register others in C++. A name with several definitions is told apart by the operator's
-schema. Cannot see: registrations made through macros that paste names (``VMAP_SUPPORT``, autocast's
-``KERNEL``), in a loop, from Python, or by boxed fallbacks for a whole key.
+schema. Cannot see: registrations in a loop, from Python, or by boxed fallbacks for a whole key, and which of a class
+template's specialisations is meant.
 """
 
 from __future__ import annotations
@@ -116,8 +116,12 @@ def _link(
     *,
     key: str | None = None,
 ) -> Link:
-    """A link, exact unless ``found`` holds definitions that differ in more than the branch that they stand in."""
-    count = cases(found or [])
+    """A link, exact unless ``found`` holds definitions that differ in more than the branch that they stand in.
+
+    Methods of several classes of one name do: they are specialisations.
+    """
+    classes = {symbol.parent for symbol in found or () if symbol.kind is Kind.METHOD}
+    count = max(cases(found or []), len(classes))
     sure = count <= 1
     return Link(
         LinkKind.DISPATCHES, source.id, target.id, target.at, mention.at, f"dispatcher/{rule}",

@@ -28,7 +28,7 @@ _OPTIONS = 0x4 | 0x100 | 0x40 | 0x800 | 0x200
 
 _MISSING = re.compile(r"'([^']+)' file not found")
 _STRUCT = re.compile(rb"_ops::(\w+)::call")
-_SPACES = {cindex.CursorKind.NAMESPACE, cindex.CursorKind.CLASS_DECL, cindex.CursorKind.STRUCT_DECL,
+SPACES = {cindex.CursorKind.NAMESPACE, cindex.CursorKind.CLASS_DECL, cindex.CursorKind.STRUCT_DECL,
            cindex.CursorKind.CLASS_TEMPLATE, cindex.CursorKind.UNION_DECL, cindex.CursorKind.ENUM_DECL,
            cindex.CursorKind.CLASS_TEMPLATE_PARTIAL_SPECIALIZATION}  # fmt: skip
 
@@ -106,7 +106,7 @@ def _called(cursor: Any, main: str) -> Called | None:
     where = (target.get_definition() or target).location
     if place is None or where.file is None:
         return None
-    name = without_template_arguments("::".join(_path(target)))
+    name = qualified(target)
     return Called(*place, name, _clean(where.file.name), where.line, _struct(target))
 
 
@@ -145,15 +145,15 @@ def _written_at(cursor: Any, main: str) -> tuple[int, int] | None:
     return line.value, column.value - 1
 
 
-def _path(cursor: Any) -> list[str]:
+def qualified(cursor: Any) -> str:
     """The names around a declaration and its own; namespaces without a name are left out, as in the index."""
     parts = [cursor.spelling]
     around = cursor.semantic_parent
     while around is not None and around.kind != cindex.CursorKind.TRANSLATION_UNIT:
-        if around.kind in _SPACES and around.spelling and not around.spelling.startswith("("):
+        if around.kind in SPACES and around.spelling and not around.spelling.startswith("("):
             parts.append(around.spelling)
         around = around.semantic_parent
-    return parts[::-1]
+    return without_template_arguments("::".join(parts[::-1]))
 
 
 def _struct(target: Any) -> str | None:
