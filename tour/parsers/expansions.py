@@ -34,6 +34,7 @@ _LAST_WORD = re.compile(rb"[A-Za-z_]\w*\Z")
 _OPENING = re.compile(rb"\s*\(")
 _BLOCK = re.compile(rb"^[ \t]*TORCH_LIBRARY(?:_IMPL|_FRAGMENT)?\s*\([^()]*\)\s*\{", re.MULTILINE)
 _CALL = re.compile(rb"^[ \t]*([A-Za-z_]\w*)[ \t]*\(", re.MULTILINE)
+_DECLARED = re.compile(rb"^[ \t]*(?:static |inline )?([A-Za-z_]\w*)[ \t\n]*\(", re.MULTILINE)
 _BATCHED = re.compile(rb"\w+_generated_plumbing<decltype\(&(.+?)\), &\1>")
 """What functorch runs a batch rule through (``aten/src/ATen/functorch/BatchRulesHelper.h``)."""
 _LAMBDA = re.compile(rb"\[[&=\w, ]*\]\s*(?:\([^()]*\)\s*)?\{")
@@ -174,11 +175,12 @@ def _calls(source: bytes, made: dict[bytes, _Macro], own: dict[bytes, _Macro]) -
     """The calls at the start of a line, in no directive, that write functions."""
     if not own:
         return []
-    names = b"|".join(re.escape(name) for name in sorted(made, key=len, reverse=True))
     directives = [(found.start(), found.end()) for found in _UNDER.finditer(source)]
     found: list[_Call] = []
     at = 0
-    for call in re.finditer(rb"^[ \t]*(?:static |inline )?(" + names + rb")[ \t\n]*\(", source, re.MULTILINE):
+    for call in _DECLARED.finditer(source):
+        if call[1] not in made:
+            continue
         while at < len(directives) and directives[at][1] <= call.start():
             at += 1
         if len(found) == MOST_CALLS or (at < len(directives) and directives[at][0] <= call.start()):
@@ -219,24 +221,25 @@ def _writes(macro: _Macro) -> bool:
 def _replaced(text: bytes, made: dict[bytes, _Macro], hidden: frozenset[bytes] = frozenset()) -> bytes:
     """``text`` with the calls of known macros replaced; one that is being replaced, or does not fit, stays."""
     parts: list[bytes] = []
-    while word := _TOKEN.search(text):
-        macro = made.get(word[0]) if word[0] not in hidden else None
-        opening = _OPENING.match(text, word.end()) if macro else None
+    done = at = 0
+    while word := _TOKEN.search(text, at):
+        at = word.end()
+        macro = made.get(word[0])
+        opening = _OPENING.match(text, at) if macro and word[0] not in hidden else None
         arguments, end = _arguments(text, opening.end()) if opening else (None, 0)
         body = None
         if macro is not None and arguments is not None and len(hidden) < DEEPEST:
             body = _substituted(macro, arguments, made, hidden)
         if body is None or len(body) > LONGEST:
-            parts.append(text[: word.end()])
-            text = text[word.end() :]
             continue
-        parts.append(text[: word.start()])
-        body, text = _replaced(body, made, hidden | {word[0]}), text[end:]
+        body = _replaced(body, made, hidden | {word[0]})
+        parts.append(text[done : word.start()])
+        done = at = end
         last = _LAST_WORD.search(body)
-        if last and last[0] in made and last[0] not in hidden and _OPENING.match(text):
-            body, text = body[: last.start()], last[0] + text  # what was pasted is itself called
+        if last and last[0] in made and last[0] not in hidden and _OPENING.match(text, end):
+            body, text, done, at = body[: last.start()], last[0] + text[end:], 0, 0  # what was pasted is called
         parts.append(body)
-    return b"".join([*parts, text])
+    return b"".join([*parts, text[done:]])
 
 
 def _substituted(
