@@ -131,7 +131,12 @@ def _defined(cursor: Any, file: str, path: str) -> Iterator[Found]:
     if _is_pasted(cursor):
         how = "macro"
     name = re.sub(r"<.*>$", "", cursor.spelling) if not cursor.spelling.startswith("operator") else cursor.spelling
-    yield Found(kind, file, cursor.location.line, name, clang.qualified(cursor), how)
+    yield Found(kind, file, cursor.location.line, _alike(name), _alike(clang.qualified(cursor)), how)
+
+
+def _alike(name: str) -> str:
+    """Without what libclang knows better: the type of a conversion, and what the macro `CPU_CAPABILITY` says."""
+    return re.sub(r"(?<![\w])operator [A-Za-z].*", "operator T", name).replace("CPU_CAPABILITY", "DEFAULT")
 
 
 def _is_pasted(cursor: Any) -> bool:
@@ -143,17 +148,23 @@ def _is_pasted(cursor: Any) -> bool:
 
 def ours(index: Index, file: str) -> list[Found]:
     found = []
+    inside: set[int] = set()
+    """Rows of functions, and of what stands in them: local classes, and lambdas named by their registration."""
     for symbol in index.symbols_in(file):
         kind = OURS.get(symbol.kind, symbol.kind.value)
-        if symbol.is_definition and kind in KINDS.values():
-            found.append(Found(kind, file, symbol.line, symbol.name, symbol.qualname))
+        local = symbol.parent in inside
+        if local or kind == "function":
+            inside.add(symbol.row)
+        if symbol.is_definition and kind in KINDS.values() and not local:
+            name, qualname = _alike(symbol.name), _alike(symbol.qualname)
+            found.append(Found(kind, file, symbol.line, name, qualname))
     return found
 
 
-def only_theirs(found: Found, near: set[str]) -> str:
+def only_theirs(found: Found, read: Read, near: set[str]) -> str:
     """Why only libclang has a definition."""
-    if found.how == "macro":
-        return "written by a macro, of another file or one that takes a macro"
+    if found.how == "macro" or found.line in read.expanded:
+        return "written by a macro of another file (`TORCH_MODULE`, `TORCH_ARG`, `REGISTER_OPERATOR_FUNCTOR`, …)"
     if found.qualname in near:
         return "on another line here"
     return "not found"
@@ -207,7 +218,7 @@ def main() -> None:
                 count[kind]["both"] += key in theirs and key in mine
                 own = Found(*key[:1], reading.file, *key[1:], min(mine[key])) if key in mine else None
                 if own is None:
-                    side, why = "only libclang", only_theirs(theirs[key], known)
+                    side, why = "only libclang", only_theirs(theirs[key], reading, known)
                 elif key not in theirs:
                     side, why = "only ours", only_ours(own, reading, told)
                     count[kind]["behind"] += why.startswith("behind")
