@@ -159,7 +159,7 @@ TORCH_LIBRARY_IMPL(_, AutocastCPU, m) {
         ("aten::clone", "clone_batch_rule", 3, batched),
         ("aten::abs", "Helper::apply", 5, batched),
         ("aten::plain", "f", 7, batched),
-        ("aten::mm", "autocast::WrapFunction_::call", 10, cast),
+        ("aten::mm", "autocast::WrapFunction", 10, cast),
         ("aten::pow.Scalar", "f", 11, cast),
     ]
 

@@ -21,6 +21,8 @@ from tour.links.python_scopes import PythonScopes
 from tour.model import Grade, Kind, Link, LinkKind, Role
 
 _FUNCTIONS = frozenset({Kind.FUNCTION, Kind.METHOD})
+_KERNELS = _FUNCTIONS | {Kind.CLASS}
+"""What may be registered: a function, or a class that makes one."""
 _STRUCTURED_KEYS = frozenset({"CPU", "CUDA", "MPS", "XPU", "MTIA"})
 """Keys whose entry in a structured operator is a ``TORCH_IMPL_FUNC`` (``torchgen/model.py``,
 ``STRUCTURED_DISPATCH_KEYS``)."""
@@ -202,7 +204,7 @@ def _registered(index: Index, source: Node) -> Iterator[Link]:
         block = index.symbol(mention.scope)
         around = _BLOCK.search(block.qualname)
         found, _ = cpp_targets(index, mention.target, block)
-        found = [symbol for symbol in found if symbol.kind in _FUNCTIONS and symbol.name not in _NO_KERNELS]
+        found = [symbol for symbol in found if symbol.kind in _KERNELS and symbol.name not in _NO_KERNELS]
         found = [symbol for symbol in found if symbol.file == mention.file] or found
         for kernel in found:
             yield _link(source, kernel, mention, "registration", found, key=around[2] if around else None)

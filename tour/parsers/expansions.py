@@ -134,8 +134,8 @@ def _registering(
         for role, name, target, line, *_ in found:
             if role == "impl" and 0 <= line - first < len(lines):
                 at = lines[line - first]
-                # ``type`` is one of the ``WrapFunction_``, by the policy (``aten/src/ATen/autocast_mode.h``)
-                target = target and target.replace("autocast::WrapFunction::type::", "autocast::WrapFunction_::")
+                # what picks one of several by the policy (``aten/src/ATen/autocast_mode.h``)
+                target = target and target.replace("autocast::WrapFunction::type::call", "autocast::WrapFunction")
                 said.append((role, name, target, at, 0, at, 0, parent))
     return (symbols, sorted([*mentions, *said], key=itemgetter(3, 4)), problems) if said else records
 
