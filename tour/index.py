@@ -48,7 +48,9 @@ CREATE TABLE mentions (file INTEGER PRIMARY KEY, strings TEXT NOT NULL, places B
 CREATE TABLE text (file INTEGER PRIMARY KEY, packed BLOB NOT NULL);
 CREATE TABLE mentioned (name TEXT, role TEXT, files BLOB NOT NULL, PRIMARY KEY (name, role)) WITHOUT ROWID;
 CREATE TABLE tied (name TEXT, role TEXT, files BLOB NOT NULL, PRIMARY KEY (name, role)) WITHOUT ROWID;
-CREATE TABLE precise (file INTEGER PRIMARY KEY, key TEXT NOT NULL, told TEXT NOT NULL);
+CREATE TABLE precise (
+  file INTEGER PRIMARY KEY, key TEXT NOT NULL, errors INTEGER NOT NULL, missing TEXT NOT NULL, headers TEXT NOT NULL,
+  told TEXT NOT NULL);
 CREATE TABLE walk (key TEXT PRIMARY KEY, told TEXT NOT NULL) WITHOUT ROWID;
 """
 _INDICES = """
@@ -105,6 +107,17 @@ class PreciseRow:
     target_line: int
     struct: str | None
     """Of a wrapper that torchgen writes the ``at::_ops`` struct that it asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReading:
+    """What came of reading one file with libclang, besides its calls."""
+
+    key: str
+    """What the file, and what it was read with, were."""
+    errors: int
+    missing: tuple[str, ...]
+    """Headers that were not found."""
 
 
 ROWS = 1 << 22
@@ -581,10 +594,12 @@ class Index:
         """The Python names, ending in ``name``, that code generation binds operators to."""
         return list(dict.fromkeys(mention.name for mention in self.mentions_of(name, Role.GENERATE)))
 
-    def precise_key(self, path: str) -> str | None:
-        """What the file, and what it was read with, were when libclang read it; ``None`` where it did not."""
-        row = self._db.execute("SELECT key FROM precise WHERE file = ?", (self._number(path),)).fetchone()
-        return row[0] if row else None
+    def precise_reading(self, path: str) -> StoredReading | None:
+        """How libclang read a file; ``None`` where it did not, or where a header has changed since."""
+        row = self._db.execute(
+            "SELECT key, errors, missing FROM precise WHERE file = ?", (self._number(path),)
+        ).fetchone()
+        return StoredReading(row[0], row[1], tuple(json.loads(row[2]))) if row else None
 
     def precise(self, path: str) -> list[PreciseRow]:
         """What libclang says of a file's calls, in their order; nothing where it was not asked."""
@@ -737,6 +752,7 @@ class Writer:
             self._db.execute(f"PRAGMA user_version = {FORMAT}")
             self._db.executescript(_SCHEMA)
         self._told = {table: _Files() for table in ("mentioned", "tied")}
+        self._readers: dict[int, set[int]] | None = None
         self._db.execute("PRAGMA cache_size = -65536")
         self._db.execute("BEGIN IMMEDIATE")
 
@@ -786,9 +802,19 @@ class Writer:
         self._told["tied"].remove(row[0], mentions.ties())
         self._db.execute("DELETE FROM mentions WHERE file = ?", row)
         self._db.execute("DELETE FROM text WHERE file = ?", row)
-        self._db.execute("DELETE FROM precise WHERE file = ?", row)
+        for reader in {row[0]} | self._readers_of(row[0]):
+            self._db.execute("DELETE FROM precise WHERE file = ?", (reader,))
         self._db.execute("DELETE FROM problem WHERE file = ?", row)
         self._db.execute("DELETE FROM file WHERE id = ?", row)
+
+    def _readers_of(self, file: int) -> set[int]:
+        """The files that libclang read and that include a file."""
+        if self._readers is None:
+            self._readers = {}
+            for reader, headers in self._db.execute("SELECT file, headers FROM precise"):
+                for header in json.loads(headers):
+                    self._readers.setdefault(header, set()).add(reader)
+        return self._readers.get(file, set())
 
     def add(self, rows: FileRows, macros: Sequence[Sequence[Any]] = ()) -> None:
         """Store one file that the index does not hold."""
@@ -806,10 +832,17 @@ class Writer:
         self._told["tied"].add(rows.id, tied)
         self._db.executemany("INSERT INTO problem VALUES (?, ?, ?)", ((rows.id, *problem) for problem in rows.problems))
 
-    def set_precise(self, path: str, key: str, rows: Iterable[PreciseRow]) -> None:
-        """Keep what libclang says of a file, at once; what was remembered of the old facts goes."""
+    def set_precise(
+        self, path: str, reading: StoredReading, headers: Iterable[str], rows: Iterable[PreciseRow]
+    ) -> None:
+        """Keep what libclang says of a file until one of ``headers`` changes; what was remembered of old facts goes."""
+        numbers = dict(self._db.execute("SELECT path, id FROM file"))
+        included = json.dumps(sorted({numbers[header] for header in headers if header in numbers}))
         told = json.dumps([astuple(row) for row in rows], separators=(",", ":"))
-        self._db.execute("INSERT OR REPLACE INTO precise SELECT id, ?, ? FROM file WHERE path = ?", (key, told, path))
+        self._db.execute(
+            "INSERT OR REPLACE INTO precise VALUES (?, ?, ?, ?, ?, ?)",
+            (numbers[path], reading.key, reading.errors, json.dumps(reading.missing), included, told),
+        )
         self._db.execute("DELETE FROM walk")
         self._db.execute("COMMIT")
 

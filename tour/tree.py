@@ -43,9 +43,12 @@ LANGS = {
     ".cc": Lang.CPP,
     ".cpp": Lang.CPP,
     ".cxx": Lang.CPP,
+    ".inc": Lang.CPP,
+    ".inl": Lang.CPP,
     ".mm": Lang.CPP,
     ".cu": Lang.CUDA,
     ".cuh": Lang.CUDA,
+    ".hip": Lang.CUDA,
 }
 OPERATORS = "native_functions.yaml"
 _NAMED = {OPERATORS: Lang.OPERATORS, "derivatives.yaml": Lang.DERIVATIVES}

@@ -8,7 +8,7 @@ import click
 
 import tour
 from tour.cli.arguments import complete_tours, complete_trees, json_option, lang_option, tree_option
-from tour.cli.trees import SOURCES, read_precisely, ready
+from tour.cli.trees import is_source, read_precisely, ready
 
 
 @click.command(name="list")
@@ -109,7 +109,7 @@ def check(names: tuple[str, ...], trees: tuple[str, ...], every: bool, precise: 
     for tree in opened:
         if precise:
             steps = [step.file for name in asked for step in tour.trace(name, tree).steps if step.file]
-            read_precisely(tree, [file for file in dict.fromkeys(steps) if file.endswith(SOURCES)])
+            read_precisely(tree, [file for file in dict.fromkeys(steps) if is_source(file)])
         for name in asked:
             found += tour.check(name, tree)
             checked.append(data.tour_row(tour.trace(name, tree)) | {"tree": tree.version})

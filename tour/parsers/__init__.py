@@ -74,6 +74,7 @@ def parse(path: str, source: bytes, lang: Lang, mask: macros.Mask = NO_MASK) -> 
             masked,
             lambda text: c_family.read(lang, path, text),
             lambda text: c_family.parse(lang, path, macros.blank(text, mask)),
+            mask.shared,
         )
     symbols, mentions, found = records
     return Parsed(symbols, mentions, problems + found)

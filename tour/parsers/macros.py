@@ -41,6 +41,9 @@ defines is judged by that."""
 _TOKEN = re.compile(rb'\s+|"C"|\[\[|[A-Za-z_]\w*')
 _TYPE_IN_TWO = re.compile(rb"\bunsigned (char|int|long|short)\b(?=\s*[,)])")
 _TYPE_ARGUMENTS = re.compile(rb"\b[A-Z][A-Z0-9_]+\([^()\n;{}]*\bunsigned (?:char|int|long|short)\b[^()\n;{}]*\)")
+LONGEST_SHARED = 10_000
+_WORD = re.compile(rb"\w+")
+_GLUE = re.compile(rb"[\w:]+(?:\s*##\s*[\w:]+)*|\w+\([\w\s,]*\)")
 _BRACE_PAIR = re.compile(rb"(END_)?HANDLE_\w+|\w+_(BEGIN|END)")
 
 
@@ -53,6 +56,8 @@ class Macro:
     needs: str | None
     """Space-separated macros that its body is made of besides attributes; ``None`` where it holds anything else."""
     is_empty: bool
+    text: str = ""
+    """Parameters and body of one that other files may need to expand: see ``shared``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,8 @@ class Mask:
     plain: frozenset[str] = frozenset()
     with_arguments: frozenset[str] = frozenset()
     """Those whose argument list is blanked too."""
+    shared: tuple[tuple[str, str], ...] = ()
+    """Names and texts of those that are expanded wherever they are used; see ``expansions.py``."""
 
 
 def directives(
@@ -84,17 +91,31 @@ def defines(source: bytes, whole: re.Pattern[bytes]) -> Iterator[re.Match[bytes]
     return directives(source, whole, _BEGINS_DEFINE)
 
 
-def defined(source: bytes) -> list[Macro]:
-    """The ``#define``s of one file."""
+def defined(source: bytes, shares: bool = False) -> list[Macro]:
+    """The ``#define``s of one file; ``shares`` says that others may include it."""
     macros = []
-    for found in defines(source, _DEFINE):
-        name, parameters, body = found.groups()
+    found = [define.groups() for define in defines(source, _DEFINE)]
+    registers = b".impl(" in source and any(b".impl(" in body for _, _, body in found)
+    for name, parameters, body in found:
         body = _COMMENT.sub(b" ", body.replace(b"\\\r\n", b" ").replace(b"\\\n", b" ")).strip()
         needs = _needs(body)
         if needs is None and _BRACE_PAIR.fullmatch(name) and body.count(b"{") != body.count(b"}"):
             needs = ""
-        macros.append(Macro(name.decode("ascii", "replace"), bool(parameters), needs, not body))
+        text = (
+            f"{parameters.decode()} {body.decode()}"
+            if shares and parameters and _is_shared(parameters, body, registers)
+            else ""
+        )
+        macros.append(Macro(name.decode("ascii", "replace"), bool(parameters), needs, not body, text))
     return macros
+
+
+def _is_shared(parameters: bytes, body: bytes, registers: bool) -> bool:
+    """Whether a macro registers operators or stands beside one that does, hands a list to a macro, or only pastes."""
+    if len(body) > LONGEST_SHARED or not (parameters + body).isascii():
+        return False
+    lists = any((b" " + body).count(b" %s(" % name) > 1 for name in _WORD.findall(parameters))
+    return registers or lists or _GLUE.fullmatch(body) is not None
 
 
 def _needs(body: bytes) -> str | None:
@@ -154,7 +175,9 @@ def learn(macros: Iterable[Macro]) -> Mask:
             break
         blankable = kept
     called = {name for name in blankable if any(macro.takes_arguments for macro in bodies[name])}
-    return Mask(frozenset(blankable - called) | (_FOREIGN - bodies.keys()), frozenset(called))
+    texts = {name: {macro.text for macro in found if macro.text} for name, found in bodies.items()}
+    shared = sorted((name, text) for name, found in texts.items() if len(found) == 1 for text in found if text)
+    return Mask(frozenset(blankable - called) | (_FOREIGN - bodies.keys()), frozenset(called), tuple(shared))
 
 
 def blank(source: bytes, mask: Mask) -> bytes:

@@ -137,7 +137,7 @@ def _shape(node: Node, source: bytes) -> str:
 
 
 def _element(node: Node, captures: Captures, source: bytes) -> str | None:
-    """A name, or ``a.b[]`` for any element of ``a.b``; not the argument of a function that gives back something else."""
+    """A name, or ``a.b[]`` for any element of ``a.b``; no argument of a function that gives back something else."""
     if "wrapper" in captures:
         wrapper = text(captures["wrapper"][0], source).rpartition(".")[2]
         if wrapper not in _WRAPPERS and not wrapper.endswith("_type_error_to_not_implemented"):
