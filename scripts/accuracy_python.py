@@ -220,18 +220,49 @@ def compare(pairs: set[Pair], said: Said, missed: int) -> Iterator[str]:
         yield from [f"  {row[2]}" for rows in sites.values() for row in rows if not row[0]][: missed * 3]
 
 
+def claimed(ran: Path, pairs: set[Pair], said: Said) -> str:
+    """How many of the exact links that no call is written for were seen to run, at lines that ran."""
+    lines: dict[str, set[int]] = defaultdict(set)
+    for file, line in map(json.loads, ran.read_text().splitlines()):
+        lines[file.removeprefix(ROOT)].add(line)
+    seen = {(pair.file, pair.where, pair.callee_file, pair.callee) for pair in pairs}
+    right, all_of_them = 0, 0
+    for file, ran_here in lines.items():
+        # A line within a function: its first one runs when it is defined.
+        outer = [symbol for symbol in said.index.symbols_in(file) if symbol.kind in FUNCTIONS]
+        outer = [symbol for symbol in outer if symbol.parent and said.index.symbol(symbol.parent).kind not in FUNCTIONS]
+        for symbol in outer:
+            if ran_here.isdisjoint(range(symbol.line + 1, symbol.end_line + 1)):
+                continue
+            for place in python_implicit.places(said.index, symbol, said.links.scopes):
+                where = (place.line, place.end_line, place.column, place.end_column)
+                at_place = python_implicit.links_at(said.index, node(symbol), place, said.links.scopes)
+                for link in at_place if place.line in ran_here else ():
+                    if link.grade is Grade.EXACT and link.target_at is not None:
+                        all_of_them += 1
+                        right += (file, where, link.target_at.file, link.target.rpartition(".")[2]) in seen
+    return (
+        f"Exact links without a written call at lines that ran: {all_of_them}; seen to run: {right / all_of_them:.1%}."
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--pairs", type=Path, help="what an earlier run of the workload wrote")
     parser.add_argument("--other", action="store_true", help="run the second program")
     parser.add_argument("--missed", type=int, default=0, help="list so many of each cause")
     options = parser.parse_args()
+    more = ["other"] if options.other else []
     with tempfile.TemporaryDirectory() as folder, Index(index_path(open_tree(TREE))) as index:
-        path = options.pairs or Path(folder) / "pairs"
+        path, ran = options.pairs or Path(folder) / "pairs", Path(folder) / "lines"
+        program = ["/usr/bin/python3", "-I", Path(__file__).with_name("workload.py")]
         if options.pairs is None:
-            program = [Path(__file__).with_name("workload.py"), path, *(["other"] if options.other else [])]
-            subprocess.run(["/usr/bin/python3", "-I", *program], check=True)
-        print("\n".join(compare(observed(path), Said(index), options.missed)))
+            subprocess.run([*program, path, *more], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run([*program, ran, *more, "lines"], check=True, stdout=subprocess.DEVNULL)
+        said, pairs = Said(index), observed(path)
+        print("\n".join(compare(pairs, said, options.missed)))
+        if options.pairs is None:
+            print(f"\n{claimed(ran, pairs, said)}")
 
 
 if __name__ == "__main__":

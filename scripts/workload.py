@@ -3,7 +3,8 @@
 Needs nothing of ours. Every event is a Python function that starts: where the caller stood (file and the stretch of
 the expression under way, to the column), by which instruction, through which C function if any, and what started.
 `scripts/accuracy_python.py` reads the file that is named as the first argument; workers of a data loader add to it.
-``other`` as second argument runs a second program, which the linkers' rules were not made for.
+``other`` as a further argument runs a second program, which the linkers' rules were not made for; ``lines`` writes down
+the lines that ran instead.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any
 
 OUT = Path(sys.argv[1])
 FOUND: dict[tuple[Any, ...], int] = {}
+RAN: set[tuple[str, int]] = set()
 IN_C: dict[FrameType, str] = {}
 """What a frame has called in C and not got back from."""
 
@@ -59,11 +61,22 @@ def watch(frame: FrameType, event: str, called: Any) -> None:
             FOUND[key] = FOUND.get(key, 0) + 1
 
 
+def trace(frame: FrameType, event: str, argument: Any) -> Any:
+    """Note each line of torch that runs."""
+    file = frame.f_code.co_filename
+    if "/torch/" not in file:
+        return None
+    RAN.add((file, frame.f_lineno))
+    return trace
+
+
 def write_down() -> None:
     sys.setprofile(None)
+    sys.settrace(None)
     with OUT.open("a") as file:
         for key, count in list(FOUND.items()):
             file.write(json.dumps([*key, count]) + "\n")
+        file.writelines(json.dumps(line) + "\n" for line in sorted(RAN))
     FOUND.clear()
 
 
@@ -535,9 +548,13 @@ OTHER: list[Callable[[Any], None]] = [
 
 def main() -> None:
     warnings.simplefilter("ignore")
-    parts = OTHER if sys.argv[2:] == ["other"] else FIRST
-    sys.setprofile(watch)
-    threading.setprofile(watch)
+    parts = OTHER if "other" in sys.argv[2:] else FIRST
+    if "lines" in sys.argv[2:]:
+        sys.settrace(trace)
+        threading.settrace(trace)
+    else:
+        sys.setprofile(watch)
+        threading.setprofile(watch)
     import torch
     import torch.nn.utils.prune
     import torch.utils.checkpoint
