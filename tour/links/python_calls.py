@@ -3,7 +3,8 @@
 Exact: what the called name stands for; of a class also its ``__init__`` or ``__new__``, of an object its ``__call__``,
 and its ``forward`` where a base class binds both (as ``Module`` does). By name: methods of subclasses that override
 the one found, and on a receiver of unknown type every method of that name in the same top folder, where there are few.
-Cannot see: callables that are passed around, decorators that call something else first, and metaclasses.
+By name too: a method that only raises ``NotImplementedError`` where subclasses override it. Cannot see: callables that
+are passed around and decorators that call something else first (``links/python_implicit.py`` does), and metaclasses.
 """
 
 from __future__ import annotations
