@@ -1,12 +1,13 @@
 """What runs where no call is written, or where what is written says nothing: attributes, loops, what is handed over.
 
-``self.x = 1`` runs ``__setattr__``, ``self.x`` a property or ``__getattr__``, ``a[i]`` ``__getitem__``, ``for`` over a
-generator's call the generator, ``len(x)`` ``__len__``; operators, indices, ``with`` and builtins that call back alike. A
-call through a parameter, a dictionary or an attribute runs what callers hand over or statements put there, the call of a
-decorated function what the decorator put in its place. Exact where the class is known and the attribute is certain to
-be looked up so; by name where the class is a guess, for methods of subclasses, and for what ``__setattr__`` may have
-kept elsewhere. Cannot see: objects of which nothing tells the class, keys that are hashed, ``pickle``, what C++ calls by
-a name of its own, what is set or swapped at run time, and what modules and class bodies run by themselves.
+``self.x = 1`` runs ``__setattr__``, ``self.x`` a property or ``__getattr__``, ``a[i]`` ``__getitem__``, ``for`` over
+a generator's call the generator, ``len(x)`` ``__len__``; operators, indices, ``with`` and builtins that call back
+alike. A call through a parameter, a dictionary or an attribute runs what callers hand over or statements put there,
+the call of a decorated function what the decorator put in its place. Exact where the class is known and the attribute
+is certain to be looked up so; by name where the class is a guess, for methods of subclasses, and for what
+``__setattr__`` may have kept elsewhere. Cannot see: objects of which nothing tells the class, keys that are hashed,
+``pickle``, what C++ calls by a name of its own, what is set or swapped at run time, and what modules and class bodies
+run by themselves.
 """
 
 from __future__ import annotations
