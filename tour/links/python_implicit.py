@@ -16,7 +16,6 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from weakref import WeakKeyDictionary
 
 from tour.index import Index, StoredMention, StoredSymbol
 from tour.links import python_calls
@@ -92,13 +91,11 @@ def links_at(index: Index, source: Node, place: Place, scopes: PythonScopes) -> 
         )  # fmt: skip
 
 
-_READERS: WeakKeyDictionary[PythonScopes, _Reader] = WeakKeyDictionary()
-
-
 def _reader(index: Index, scopes: PythonScopes) -> _Reader:
-    if scopes not in _READERS:
-        _READERS[scopes] = _Reader(index, scopes)
-    return _READERS[scopes]
+    found = scopes.beside.get("python_implicit") or _Reader(index, scopes)
+    assert isinstance(found, _Reader)
+    scopes.beside["python_implicit"] = found
+    return found
 
 
 class _Reader:

@@ -91,6 +91,8 @@ class PythonScopes:
         self._orders: dict[int, tuple[list[StoredSymbol], list[Value]]] = {}
         self._methods: dict[tuple[str, str], list[StoredSymbol]] = {}
         self._made: dict[str, list[StoredMention]] = {}
+        self.beside: dict[str, object] = {}
+        """What linkers remember as long as these answers last, by linker."""
         self._passing: set[tuple[int, str]] = set()
         """The modules whose ``*`` are being followed, and for which name: modules that import each other are common."""
 
