@@ -91,7 +91,7 @@ class Both(Left, Right):
         self.given.run_far()  #: not calls py:torch.engine.step
         self.part(1)  #: calls py:torch.engine.Base._call exact
         self.part(2)  #: calls py:torch.engine.Base.forward exact
-        step(1)  #: not calls py:torch.engine.step
+        step(1)  #: calls py:torch.engine.step name
         _pair(1)  #: calls py:torch.engine.factory.made exact
 
 
