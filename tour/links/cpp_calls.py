@@ -29,7 +29,7 @@ def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes
             if resolved(index, mention):
                 continue  # libclang has said it
             scope = index.symbol(mention.scope) if mention.scope is not None else None
-            found, by_scope = cpp_targets(index, mention.name, scope)
+            found, by_scope = cpp_targets(index, mention.name, scope, MOST_CANDIDATES)
             if len(found) > MOST_CANDIDATES:
                 continue
             for target in found:

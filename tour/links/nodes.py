@@ -62,13 +62,9 @@ def mentions_in(
     """
     first, last = (symbol.start_line, symbol.end_line) if lines is None else lines
     whole = symbol.kind in _FUNCTIONS
-    for mention in index.mentions_between(symbol.file, first, last):
-        if mention.role in roles and (whole or mention.scope == symbol.row):
-            yield mention
+    yield from index.mentions_between(symbol.file, first, last, *roles, scope=None if whole else symbol.row)
 
 
 def mentions_of_symbol(index: Index, symbol: StoredSymbol) -> Iterator[StoredMention]:
     """What stands directly in a symbol, and in no symbol inside it."""
-    for mention in index.mentions_between(symbol.file, symbol.start_line, symbol.end_line):
-        if mention.scope == symbol.row:
-            yield mention
+    yield from index.mentions_between(symbol.file, symbol.start_line, symbol.end_line, scope=symbol.row)

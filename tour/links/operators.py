@@ -72,7 +72,7 @@ def _called(index: Index, source: Node, lines: tuple[int, int] | None) -> Iterat
             if mention.name.startswith("."):
                 found = _methods(index, mention.name[1:])
                 # what a binding calls a method on is a tensor
-                others = 0 if _binds(symbol) or not found else len(index.symbols_named(mention.name[1:], "cpp"))
+                others = 0 if _binds(symbol) or not found else index.count_named(mention.name[1:], "cpp")
             elif mention.name.startswith(("at::", "::at::")) and mention.name.count("::") <= 2:
                 found, others = functions(index, last_part(mention.name)), 0
                 if found and any(s.is_definition for s in index.symbols(mention.name.removeprefix("::"), "cpp")):
@@ -116,4 +116,4 @@ def _methods(index: Index, name: str) -> list[StoredSymbol]:
     """The operators with a method of that name on ``Tensor``."""
     wanted = f"torch.Tensor.{name}"
     rows = {row.target for row in index.mentions_of(name, Role.GENERATE) if row.name == wanted}
-    return [operator for operator in index.operators("aten", name) if operator.qualname in rows]
+    return [operator for operator in index.operators("aten", name) if operator.qualname in rows] if rows else []
