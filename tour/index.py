@@ -356,6 +356,7 @@ class Index:
         self._rows: dict[int, StoredSymbol] = {}
         self._by_name: dict[str, dict[str, list[int]] | None] = {}
         self._defined: dict[tuple[str, int], list[StoredSymbol]] = {}
+        self._files_of_name: dict[str, int] = {}
         self._counted: dict[tuple[str, str], int] = {}
         self._by_qualname: dict[str, list[StoredSymbol]] = {}
         self._placed: dict[tuple[str, str, At], list[StoredSymbol]] = {}
@@ -605,8 +606,10 @@ class Index:
 
     def files_mentioning(self, name: str) -> int:
         """How many files mention a name, in any role."""
-        row = self._db.execute("SELECT count(DISTINCT file) FROM mentioned WHERE name = ?", (name,)).fetchone()
-        return int(row[0])
+        if name not in self._files_of_name:
+            told = "SELECT count(DISTINCT file) FROM mentioned WHERE name = ?"
+            self._files_of_name[name] = int(self._db.execute(told, (name,)).fetchone()[0])
+        return self._files_of_name[name]
 
     def files_ending(self, path: str) -> list[str]:
         """The files whose path is ``path`` or ends in it, as whole parts."""

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence, Set
 from itertools import count
 from math import inf, log2
 
-from tour.index import Index, last_part
-from tour.links import LINKERS, Links, Node
+from tour.index import Index
+from tour.links import LINKERS, Links, Node, arriving
 from tour.model import Grade, Link, LinkKind
 
 MOST_EXPANDED = 3000
@@ -26,8 +26,15 @@ being four through generated code."""
 _MOST_FILES = 40
 """A name that more files mention leads everywhere; what leads to it is looked for from the other end only."""
 
-_DEARER = 4
-"""How many times as long it takes to find what leads to a place than what it leads to."""
+MOST_READ = 4000
+"""Links looked at before a search between two names gives up."""
+
+_OF_PYTHON = 10
+"""How many links of C++ can be told in the time that a name in Python takes."""
+
+_CLOSE = 0.75
+"""A way by facts alone is taken where none can cost less than this part of it: to find one link less, a search would
+have to read many times as much."""
 
 _STANDS_FOR = {"operators/binding": 4.0, "dispatcher/entry": 2.0, "dispatcher/structured": 2.0}
 """Rules whose links stand for generated code, and how many links lead through that code where the index has it: a
@@ -104,7 +111,7 @@ def between(
 
 
 class _Meeting:
-    """A search from both ends (Pohl 1971): each step goes on where fewer places wait, until no better way can meet."""
+    """A search from both ends (Pohl 1971) that goes on where less has been read, until no better way can meet."""
 
     def __init__(
         self, index: Index, links: Links, starts: Sequence[Node], goals: Sequence[Node], avoid: Set[Node]
@@ -113,6 +120,7 @@ class _Meeting:
         self._links = links
         self._avoid = avoid
         self._order = count()
+        self._in_tests = any(_is_test(end) for end in (*starts, *goals))
         self._ahead = _Side(starts)
         self._behind = _Side(goals)
         self._best: tuple[float, Node] | None = None
@@ -122,17 +130,14 @@ class _Meeting:
     def route(self) -> list[Link]:
         """The links of the best way, in order; empty where the ends do not meet."""
         ahead, behind = self._ahead, self._behind
-        for _ in range(MOST_EXPANDED):
-            if not ahead.queue or not behind.queue:
+        while ahead.queue and ahead.work + behind.work < MOST_READ and not self._is_settled():
+            if not behind.queue and (self._best is not None or not behind.is_cut):
                 break
-            if self._best is not None and ahead.queue[0][0] + behind.queue[0][0] >= self._best[0]:
-                break
-            side = ahead if len(ahead.queue) <= _DEARER * len(behind.queue) else behind
-            spent, _, here = heapq.heappop(side.queue)
-            if here in side.settled:
-                continue
-            side.settled.add(here)
-            self._expand(side, here, spent)
+            side = behind if behind.queue and behind.work <= ahead.work else ahead
+            spent, *_, here = heapq.heappop(side.queue)
+            if here not in side.settled:
+                side.settled.add(here)
+                self._expand(side, here, spent)
         if self._best is None:
             return []
         way: list[Link] = []
@@ -146,20 +151,45 @@ class _Meeting:
             at = link[0]
         return way
 
+    def _is_settled(self) -> bool:
+        """Whether no way that is still to be found can be better, or none by much and this one holds no guess."""
+        if self._best is None:
+            return False
+        least = self._ahead.least() + self._behind.least()
+        return least >= self._best[0] * (_CLOSE if self._is_sure() else 1.0)
+
+    def _is_sure(self) -> bool:
+        """Whether the best way so far goes by facts alone."""
+        at = self._best[1] if self._best else None
+        return at is not None and self._ahead.is_sure(at) and self._behind.is_sure(at)
+
     def _expand(self, side: _Side, here: Node, spent: float) -> None:
         other = self._behind if side is self._ahead else self._ahead
-        if side is self._behind and self._index.files_mentioning(last_part(here.qualname)) > _MOST_FILES:
-            return
-        for link in self._links.leaving(here) if side is self._ahead else self._links.arriving(here):
+        if side is self._ahead:
+            found = self._links.leaving(here)
+        else:
+            found = self._links.arriving(here, _MOST_FILES)
+            side.is_cut = side.is_cut or arriving.is_common(self._index, here, _MOST_FILES)
+        side.work += len(found) + (_OF_PYTHON if here.scheme == "py" else 1)
+        for link in found:
             further = Node(link.target, link.target_at) if side is self._ahead else self._links.placed(link)
             total = spent + cost(link)
             if further in self._avoid or total >= side.cost.get(further, inf):
                 continue
+            if not self._in_tests and _is_test(further):
+                continue
             side.cost[further] = total
             side.way[further] = (here, link)
-            heapq.heappush(side.queue, (total, next(self._order), further))
+            # of what is equally near modules come last, for each leads to all that it imports
+            heapq.heappush(side.queue, (total, link.kind is LinkKind.IMPORTS, next(self._order), further))
             if further in other.cost and (self._best is None or total + other.cost[further] < self._best[0]):
                 self._best = (total + other.cost[further], further)
+
+
+def _is_test(at: Node) -> bool:
+    """Whether a place lies in tests or benchmarks, through which nothing goes that does not begin or end there."""
+    file = at.at.file if at.at else ""
+    return file.startswith(("test/", "benchmarks/", "torch/testing/")) or "/test/" in file
 
 
 class _Side:
@@ -168,6 +198,26 @@ class _Side:
     def __init__(self, ends: Sequence[Node]) -> None:
         self.cost: dict[Node, float] = dict.fromkeys(ends, 0.0)
         self.way: dict[Node, tuple[Node, Link]] = {}
-        self.queue: list[tuple[float, int, Node]] = [(0.0, -number, end) for number, end in enumerate(ends, start=1)]
+        self.queue: list[tuple[float, bool, int, Node]] = [
+            (0.0, False, -number, end) for number, end in enumerate(ends, start=1)
+        ]
         self.settled: set[Node] = set()
+        self.is_cut = False
+        """Whether there was a place of which not all was looked at."""
+        self.work = 0
+        """How much was read."""
         heapq.heapify(self.queue)
+
+    def least(self) -> float:
+        """What a way costs at least that passes a place not yet looked at."""
+        while self.queue and self.queue[0][-1] in self.settled:
+            heapq.heappop(self.queue)
+        return self.queue[0][0] if self.queue else inf
+
+    def is_sure(self, at: Node) -> bool:
+        """Whether the way to a place goes by facts alone."""
+        while (step := self.way.get(at)) is not None:
+            if step[1].grade is not Grade.EXACT:
+                return False
+            at = step[0]
+        return True
