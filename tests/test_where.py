@@ -7,10 +7,10 @@ from itertools import pairwise
 import pytest
 
 import tour
-from tour import meaning
+from tour import answers, meaning
+from tour.answers import Answer
 from tour.errors import TourError, UnknownName
 from tour.index import Index
-from tour.layers import Answer
 from tour.links import Links
 from tour.model import Grade, Lane
 from tour.tree import Tree
@@ -153,9 +153,7 @@ def test_no_way_and_no_such_end(real: tuple[Tree, Index]) -> None:
 
 
 def test_what_is_remembered_is_what_was_found(real: tuple[Tree, Index]) -> None:
-    from tour import layers
-
     for query in ("F.layer_norm", "torch.Tensor.to"):
         answer = tour.where(query, real[0])
-        assert layers.restored(query, layers.kept(answer)) == layers.told(answer, {})
+        assert answers.restored(query, answers.kept(answer)) == answers.told(answer, {})
         assert tour.where(query, real[0]) == answer

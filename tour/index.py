@@ -663,6 +663,7 @@ class Index:
         """Keep what was worked out of the facts until they change; quietly not, where the file cannot be written."""
         try:
             with closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=rw", uri=True, timeout=0)) as db, db:
+                db.execute("PRAGMA synchronous = NORMAL")  # an answer that a crash takes is found again
                 db.execute("INSERT OR REPLACE INTO walk VALUES (?, ?)", (key, told))
         except sqlite3.OperationalError:
             return

@@ -7,7 +7,6 @@ given, the likeliest first. Left out: what those symbols lead to (``layers.py``)
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 
@@ -235,6 +234,8 @@ def _at_line(file: str, line: int, index: Index) -> tuple[Node, ...]:
 
 def nearest(query: str, index: Index) -> list[str]:
     """Names in the tree that look like one that it does not have, the nearest first."""
+    import difflib
+
     name = query.strip()
     head, _, rest = name.partition(".")
     full = f"{SPOKEN[head]}.{rest}" if head in SPOKEN and rest else name

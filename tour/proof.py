@@ -13,8 +13,9 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 from tour.anchors import Place, Reader, locate
+from tour.answers import rules
 from tour.index import Index
-from tour.links import LINKERS, Links, Node, node, rules
+from tour.links import LINKERS, Links, Node, node
 from tour.model import At, Grade, Link, LinkKind
 from tour.route import surest
 from tour.tours import Hop, Step, Tour

@@ -8,9 +8,6 @@ of a statement in it, and says in its module what it cannot see.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
-from hashlib import blake2b
-from pathlib import Path
 
 from tour.index import Index, StoredMention, StoredSymbol
 from tour.links import (
@@ -64,15 +61,6 @@ _OF_MENTION: tuple[Callable[[Index, Node, StoredMention, PythonScopes], Iterator
     python_calls.links_of,
 )
 """Of the linkers that read Python what one mention says."""
-
-
-@cache
-def rules() -> str:
-    """A stamp of the code that makes links and asks them, so that a change of the rules is felt at once."""
-    package = Path(__file__).parent
-    files = [*sorted(package.glob("*.py")), *sorted(package.parent.glob("*.py"))]
-    times = repr([(file.name, file.stat().st_mtime_ns) for file in files])
-    return blake2b(times.encode(), digest_size=8).hexdigest()
 
 
 class Links:

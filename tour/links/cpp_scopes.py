@@ -89,7 +89,7 @@ def _by_last_part(index: Index, name: str, most: int | None = None) -> list[Stor
     """
     last = last_part(name)
     written = name.removeprefix("::").removeprefix("this.").removeprefix(".")
-    defined: list[StoredSymbol] | None = []
+    defined: list[StoredSymbol] | None = None
     if "::" in written:
         defined = index.symbols_ending(written)
         if not defined:
@@ -98,7 +98,7 @@ def _by_last_part(index: Index, name: str, most: int | None = None) -> list[Stor
         defined = index.definitions_named(last, 2 * most)
         if defined is None:
             return []
-    found = [symbol for symbol in _functions(defined) if symbol.is_definition]
+    found = [symbol for symbol in _functions(defined or []) if symbol.is_definition]
     if not found or any(symbol.file.startswith(_TEMPLATES) for symbol in found):
         # what else bears the name decides what counts
         found = _functions(index.symbols_named(last))
