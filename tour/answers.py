@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tour.model import At, Grade, Lane, Link, LinkKind
 
@@ -28,8 +27,7 @@ KEYS = (*MAIN_KEYS, "MPS", "Meta", "Autograd")
 """Dispatch keys that most readers ask about."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(NamedTuple):
     """One layer of an implementation."""
 
     lane: Lane
@@ -48,8 +46,7 @@ class Layer:
     candidates: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """All that is known of where a name is implemented."""
 
     query: str
@@ -63,8 +60,7 @@ class Answer:
 
 def kept(answer: Answer) -> str:
     """An answer as text, for ``Index.remember``."""
-    layers, links = [astuple(layer) for layer in answer.layers], [astuple(link) for link in answer.links]
-    return json.dumps({"layers": layers, "links": links, "nearest": answer.nearest})
+    return json.dumps({"layers": answer.layers, "links": answer.links, "nearest": answer.nearest})
 
 
 def restored(query: str, text: str) -> Answer:
@@ -79,7 +75,7 @@ def restored(query: str, text: str) -> Answer:
 
 def kept_routes(routes: Sequence[Sequence[Link]]) -> str:
     """Routes as text, for ``Index.remember``."""
-    return json.dumps([[astuple(link) for link in route] for route in routes])
+    return json.dumps(routes)
 
 
 def restored_routes(text: str) -> list[list[Link]]:
@@ -102,7 +98,7 @@ def told(answer: Answer, passing: Mapping[str, Sequence[Sequence[str]]]) -> Answ
     for layer in answer.layers:
         for tour, step in passing.get(layer.symbol, ()):
             tours.setdefault(tour, step)
-    return replace(answer, tours=tuple(tours.items()))
+    return answer._replace(tours=tuple(tours.items()))
 
 
 @cache

@@ -55,8 +55,7 @@ CREATE INDEX IF NOT EXISTS problem_file ON problem (file);
 """
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFile:
+class StoredFile(NamedTuple):
     """What the index knows of a file's state when it was read."""
 
     id: int

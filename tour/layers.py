@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from tour.answers import KEYS, MAIN_KEYS, Answer, Layer
@@ -88,7 +88,7 @@ def around(meant: Meaning, query: str, index: Index, links: Links, side: str) ->
             continue
         for link in links.arriving(start):
             source = links.placed(link)
-            found.add(_any_lane(source, stored(index, source)), source, 1, replace(link, key=None))
+            found.add(_any_lane(source, stored(index, source)), source, 1, link._replace(key=None))
     return Answer(query, tuple(found.layers), tuple(found.links))
 
 
@@ -272,7 +272,7 @@ class _Search:
                         self._cpp(Node(kernel.target, kernel.target_at), depth + 1, kernel)
             elif found[0].kind in _FUNCTIONS:
                 if lane_of(symbol.at) is Lane.GENERATED and target.qualname.startswith(("at::native::", "at::meta::")):
-                    self._cpp(target, depth + 1, replace(link, key=key))
+                    self._cpp(target, depth + 1, link._replace(key=key))
                 else:
                     inner.append(found[0])
         for function in inner:

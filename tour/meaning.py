@@ -8,7 +8,7 @@ given, the likeliest first. Left out: what those symbols lead to (``layers.py``)
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tour.errors import TourError
 from tour.index import Index, StoredSymbol, last_part
@@ -40,8 +40,7 @@ _FUNCTIONS = frozenset({Kind.FUNCTION, Kind.METHOD, Kind.KERNEL})
 _NEAREST = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(NamedTuple):
     """What a query means."""
 
     nodes: tuple[Node, ...]

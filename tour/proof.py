@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Set
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from tour.anchors import Place, Reader, locate
@@ -92,8 +92,8 @@ def _kept(passage: Passage) -> list[Any]:
         passage.to,
     ]
     if proof is not None:
-        links = [[*astuple(link)] for link in proof.links]
-        kept.append([proof.grade, astuple(proof.at) if proof.at else None, links, proof.problem])
+        links = list(proof.links)
+        kept.append([proof.grade, proof.at, links, proof.problem])
     return kept
 
 

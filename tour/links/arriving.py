@@ -8,7 +8,7 @@ assignment gave it. Cannot see: links that hold no name of their target, such as
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tour.index import Index, StoredMention, StoredSymbol, last_part
 from tour.links import inheritance, threads
@@ -35,8 +35,7 @@ _MANY = 400
 """Places that bear a name, after which only those in the target's top folder are looked at."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a link to a symbol could start."""
 
     source: Node

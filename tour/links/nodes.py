@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tour.index import Index, StoredMention, StoredSymbol
 from tour.model import At, Kind, Role
@@ -13,8 +13,7 @@ _OPS = re.compile(r"(?:torch\.)?ops\.(\w+)\.(\w+)(?:\.(\w+))?")
 _FUNCTIONS = frozenset({Kind.FUNCTION, Kind.METHOD, Kind.KERNEL})
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One end of a link: a symbol's id, and where it is defined if the tree defines it."""
 
     id: str

@@ -40,7 +40,7 @@ def trace(view: TourView, only: str | None = None) -> dict[str, Any]:
 def anchor(view: AnchorView) -> dict[str, Any]:
     """``tour anchor FILE:LINE --json``."""
     return {
-        "at": {**asdict(view.at), "end_line": view.end_line},
+        "at": {**view.at._asdict(), "end_line": view.end_line},
         "whence": view.whence,
         "anchor": anchor_fields(view.anchor),
         "found": [
