@@ -551,6 +551,12 @@ class Index:
         file = self._number(path)
         return self._symbols("id BETWEEN ? AND ?", *_run(file)) if file is not None else []
 
+    def symbols_between(self, path: str, first: int, last: int) -> list[StoredSymbol]:
+        """The symbols of a file that begin in lines ``first`` to ``last``."""
+        file = self._number(path)
+        told = "id BETWEEN ? AND ? AND start_line BETWEEN ? AND ?"
+        return self._symbols(told, *_run(file), first, last) if file is not None else []
+
     def symbol(self, row: int) -> StoredSymbol:
         """The symbol in that row."""
         return self._in_rows((row,))[0]

@@ -347,7 +347,9 @@ class _Search:
         for further in self._links.leaving(at, None, ("autograd",)):
             target = Node(further.target, further.target_at)
             self._stems.add(_stem(last_part(target.qualname).partition(".")[0]))
-            if target.scheme == "op":
+            if further.kind is LinkKind.GENERATES:
+                self._node(target, depth + 1, further)
+            elif target.scheme == "op":
                 self._operator(target, depth + 1, further)
             else:
                 self._cpp(target, depth + 1, further)

@@ -141,7 +141,7 @@ def _cpp(name: str, index: Index, *, strict: bool = False) -> list[StoredSymbol]
     if not written:
         return []
     symbols = [symbol for symbol in index.symbols(written) if symbol.scheme in {"c", "cpp"}]
-    if not symbols:
+    if all(_likelihood(symbol)[0] for symbol in symbols):
         named = [symbol for symbol in index.symbols_named(last_part(written)) if symbol.scheme in {"c", "cpp"}]
         symbols = [symbol for symbol in named if f"::{symbol.qualname}".endswith(f"::{written}")]
         if not symbols and "::" in written and not strict:

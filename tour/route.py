@@ -8,10 +8,11 @@ goes from both ends and meets in the middle.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from itertools import count
 from math import inf, log2
 
+from tour.dispatch import Dispatch, Side
 from tour.index import Index
 from tour.links import LINKERS, Links, Node, arriving
 from tour.model import Grade, Link, LinkKind
@@ -27,10 +28,10 @@ _MOST_FILES = 40
 """A name that more files mention leads everywhere; what leads to it is looked for from the other end only."""
 
 MOST_READ = 4000
-"""Links looked at before a search between two names gives up."""
+"""Places that make links, looked at before a search between two names gives up."""
 
 _OF_PYTHON = 10
-"""How many links of C++ can be told in the time that a name in Python takes."""
+"""How many places in C++ can be looked at in the time that a name in Python takes."""
 
 _CLOSE = 0.75
 """A way by facts alone is taken where none can cost less than this part of it: to find one link less, a search would
@@ -110,6 +111,10 @@ def between(
     return [found for found in routes if found]
 
 
+State = tuple[Node, Side]
+"""A place, and on which side of autograd a route passes it."""
+
+
 class _Meeting:
     """A search from both ends (Pohl 1971) that goes on where less has been read, until no better way can meet."""
 
@@ -120,10 +125,13 @@ class _Meeting:
         self._links = links
         self._avoid = avoid
         self._order = count()
+        starts = [start for start in starts if not _is_test(start)] or starts
+        goals = [goal for goal in goals if not _is_test(goal)] or goals
         self._in_tests = any(_is_test(end) for end in (*starts, *goals))
-        self._ahead = _Side(starts)
-        self._behind = _Side(goals)
-        self._best: tuple[float, Node] | None = None
+        self._dispatch = Dispatch(index, links)
+        self._ahead = _Side([(start, Side.ABOVE) for start in starts])
+        self._behind = _Side([(goal, side) for goal in goals for side in self._dispatch.sides()])
+        self._best: tuple[float, State] | None = None
         for node in self._ahead.cost.keys() & self._behind.cost.keys():
             self._best = (0.0, node)
 
@@ -163,20 +171,13 @@ class _Meeting:
         at = self._best[1] if self._best else None
         return at is not None and self._ahead.is_sure(at) and self._behind.is_sure(at)
 
-    def _expand(self, side: _Side, here: Node, spent: float) -> None:
+    def _expand(self, side: _Side, here: State, spent: float) -> None:
         other = self._behind if side is self._ahead else self._ahead
-        if side is self._ahead:
-            found = self._links.leaving(here)
-        else:
-            found = self._links.arriving(here, _MOST_FILES)
-            side.is_cut = side.is_cut or arriving.is_common(self._index, here, _MOST_FILES)
-        side.work += len(found) + (_OF_PYTHON if here.scheme == "py" else 1)
-        for link in found:
-            further = Node(link.target, link.target_at) if side is self._ahead else self._links.placed(link)
+        for link, further in self._ways_on(side, here):
             total = spent + cost(link)
-            if further in self._avoid or total >= side.cost.get(further, inf):
+            if further[0] in self._avoid or total >= side.cost.get(further, inf):
                 continue
-            if not self._in_tests and _is_test(further):
+            if not self._in_tests and _is_test(further[0]):
                 continue
             side.cost[further] = total
             side.way[further] = (here, link)
@@ -184,6 +185,27 @@ class _Meeting:
             heapq.heappush(side.queue, (total, link.kind is LinkKind.IMPORTS, next(self._order), further))
             if further in other.cost and (self._best is None or total + other.cost[further] < self._best[0]):
                 self._best = (total + other.cost[further], further)
+
+    def _ways_on(self, side: _Side, here: State) -> Iterator[tuple[Link, State]]:
+        """The links from a place, or to it, with the place at their other end."""
+        at, of = here
+        if side is self._ahead:
+            found = self._links.leaving(at)
+        else:
+            found = self._links.arriving(at, _MOST_FILES)
+            side.is_cut = side.is_cut or arriving.is_common(self._index, at, _MOST_FILES)
+        if at not in side.read:
+            side.read.add(at)
+            side.work += len({link.at for link in found}) + (_OF_PYTHON if at.scheme == "py" else 1)
+        for link in found:
+            if side is self._ahead:
+                arrived = self._dispatch.after(at, link, of)
+                if arrived is not None:
+                    yield link, (Node(link.target, link.target_at), arrived)
+            else:
+                source = self._links.placed(link)
+                for before in self._dispatch.before(source, link, of):
+                    yield link, (source, before)
 
 
 def _is_test(at: Node) -> bool:
@@ -195,13 +217,14 @@ def _is_test(at: Node) -> bool:
 class _Side:
     """What a search knows from one of its ends."""
 
-    def __init__(self, ends: Sequence[Node]) -> None:
-        self.cost: dict[Node, float] = dict.fromkeys(ends, 0.0)
-        self.way: dict[Node, tuple[Node, Link]] = {}
-        self.queue: list[tuple[float, bool, int, Node]] = [
+    def __init__(self, ends: Sequence[State]) -> None:
+        self.cost: dict[State, float] = dict.fromkeys(ends, 0.0)
+        self.way: dict[State, tuple[State, Link]] = {}
+        self.queue: list[tuple[float, bool, int, State]] = [
             (0.0, False, -number, end) for number, end in enumerate(ends, start=1)
         ]
-        self.settled: set[Node] = set()
+        self.settled: set[State] = set()
+        self.read: set[Node] = set()
         self.is_cut = False
         """Whether there was a place of which not all was looked at."""
         self.work = 0
@@ -214,7 +237,7 @@ class _Side:
             heapq.heappop(self.queue)
         return self.queue[0][0] if self.queue else inf
 
-    def is_sure(self, at: Node) -> bool:
+    def is_sure(self, at: State) -> bool:
         """Whether the way to a place goes by facts alone."""
         while (step := self.way.get(at)) is not None:
             if step[1].grade is not Grade.EXACT:

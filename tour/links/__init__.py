@@ -71,6 +71,7 @@ class Links:
         self._scopes = PythonScopes(index)
         self._known: dict[tuple[Node, tuple[int, int] | None, tuple[str, ...]], list[Link]] = {}
         self._placed: dict[Link, Node] = {}
+        self._arrived: dict[tuple[Node, int | None], list[Link]] = {}
 
     def leaving(
         self, source: Node, lines: tuple[int, int] | None = None, linkers: tuple[str, ...] = tuple(LINKERS)
@@ -97,6 +98,9 @@ class Links:
 
         What calls a name that more than ``most_files`` mention is left out, if that is given.
         """
+        key = (target, most_files)
+        if key in self._arrived:
+            return self._arrived[key]
         ours: dict[Link, None] = {}
 
         def keep(source: Node, found: Iterable[Link]) -> None:
@@ -118,7 +122,8 @@ class Links:
                 keep(place.source, self.leaving(place.source, place.lines, place.linkers or tuple(LINKERS)))
         bound = {link.at for link in ours if link.kind is LinkKind.BINDS and link.grade is Grade.EXACT}
         kept = [link for link in ours if link.grade is Grade.EXACT or link.at not in bound]
-        return sorted(kept, key=lambda link: link.grade is not Grade.EXACT)
+        self._arrived[key] = sorted(kept, key=lambda link: link.grade is not Grade.EXACT)
+        return self._arrived[key]
 
     def bound_names(self, operator: Node) -> list[Link]:
         """The links from the Python names that code generation binds to an operator."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tour.index import Index, StoredMention, StoredSymbol, last_part
-from tour.links import inheritance, threads
+from tour.links import generated, inheritance, threads
 from tour.links.nodes import Node, node, stored
 from tour.links.python_scopes import PythonScopes
 from tour.model import Kind, Role
@@ -120,6 +120,10 @@ def is_common(index: Index, target: Node, most_files: int) -> bool:
 
 def elsewhere(index: Index, target: StoredSymbol, most_files: int | None = None) -> Iterator[Place]:
     """Where a link to an operator or a C++ symbol could start; of calls none where more files mention its name."""
+    if generated.is_asked_by_generated_code(target):
+        for caller in generated.callers(index, target):
+            yield Place(node(caller), None, ("generated", "cpp_calls"))
+        return
     for name in _names(target):
         common = most_files is not None and index.files_mentioning(name) > most_files
         places = index.mentions_of(name, *(_DECLARED if common else _ELSEWHERE))
@@ -128,10 +132,20 @@ def elsewhere(index: Index, target: StoredSymbol, most_files: int | None = None)
                 source = index.symbol(mention.scope)
                 lines = None if source.scheme == "op" else (mention.line, mention.line)
                 yield Place(node(source), lines, _LINKERS.get(mention.role) or _OF_CALLS.get(target.scheme, ()))
+        if common:
+            for caller in generated.callers(index, target):
+                yield Place(node(caller), None, ("generated", "cpp_calls"))
     if target.scheme == "op":
         for mention in index.mentions_to(target.qualname, Role.GENERATE):
             yield Place(Node(f"py:{mention.name}"), None, ("bindings", "operators"))
+        for entry in generated.entries(index, target):
+            yield Place(node(entry), None, ("generated",))
         return
+    if target.name in {"impl", "meta"}:
+        for wrapper in generated.wrappers(index, target):
+            yield Place(node(wrapper), None, ("generated",))
+    if target.kind is Kind.CLASS and target.qualname.startswith("torch::autograd::generated::"):
+        yield from _differentiated(index, target)
     for mention in index.mentions_to(target.qualname, Role.REGISTER):
         for stub in index.symbols_named(last_part(mention.name), "cpp"):
             yield Place(node(stub), None, ("stubs",))
@@ -143,6 +157,16 @@ def elsewhere(index: Index, target: StoredSymbol, most_files: int | None = None)
         if mention.scope is not None:
             yield Place(node(index.symbol(mention.scope)), (mention.line, mention.line), ("bindings",))
         yield from _bound(mention)
+
+
+def _differentiated(index: Index, made: StoredSymbol) -> Iterator[Place]:
+    """What leads to an autograd node: its entry, the operator of that, and its autograd kernel in generated code."""
+    for entry in index.symbols(made.qualname, "cpp"):
+        yield Place(node(entry), None, ("autograd",))
+        for row in index.mentions_between(entry.file, entry.start_line, entry.end_line, Role.DERIVATIVE):
+            yield from (Place(node(operator), None, ("autograd",)) for operator in index.symbols(row.name, "op")[:1])
+            for kernel in generated.autograd_kernels(index, row.name):
+                yield Place(node(kernel), None, ("generated",))
 
 
 def _bound(row: StoredMention) -> Iterator[Place]:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 
 from tour.index import Index, StoredSymbol, last_part
+from tour.links.generated import called_by_binding
 from tour.links.nodes import Node, mentions_in, stored
 from tour.links.precise import resolved
 from tour.links.python_scopes import PythonScopes, binding_name
@@ -67,8 +68,8 @@ def _called(index: Index, source: Node, lines: tuple[int, int] | None) -> Iterat
     """``at::x(…)``, and ``.x(…)`` where an operator has a method of that name."""
     for symbol in stored(index, source):
         for mention in mentions_in(index, symbol, lines, Role.CALL):
-            if resolved(index, mention):
-                continue  # libclang has said it
+            if resolved(index, mention) or called_by_binding(index, symbol, mention):
+                continue  # libclang has said it, or generated code does it
             if mention.name.startswith("."):
                 found = _methods(index, mention.name[1:])
                 # what a binding calls a method on is a tensor
