@@ -14,8 +14,8 @@ from math import inf, log2
 
 from tour.dispatch import Dispatch, Side
 from tour.index import Index
-from tour.links import LINKERS, Links, Node, arriving
-from tour.model import Grade, Link, LinkKind
+from tour.links import LINKERS, Links, Node, arriving, stored
+from tour.model import Grade, Kind, Link, LinkKind
 
 MOST_EXPANDED = 3000
 """Symbols looked at before a search gives up."""
@@ -98,8 +98,10 @@ def between(
 ) -> list[list[Link]]:
     """The surest route from any of ``starts`` to any of ``goals``, then up to ``alternatives`` others.
 
-    Each alternative avoids a place that the routes before it pass through. Empty where there is no route.
+    Each alternative avoids a place that the routes before it pass through. Empty where there is no route. A class of
+    Python starts also at its ``forward``, which calling its objects runs.
     """
+    starts = [*starts, *(found for start in starts for found in _run_by(start, index, links))]
     routes = [_Meeting(index, links, starts, goals, frozenset()).route()]
     avoided: set[Node] = set()
     while routes[-1] and len(routes) <= alternatives:
@@ -109,6 +111,11 @@ def between(
         avoided.add(middle[-1])
         routes.append(_Meeting(index, links, starts, goals, avoided).route())
     return [found for found in routes if found]
+
+
+def _run_by(start: Node, index: Index, links: Links) -> Iterator[Node]:
+    classes = [symbol for symbol in stored(index, start) if start.scheme == "py" and symbol.kind is Kind.CLASS]
+    yield from (found for owner in classes for found in links.member(owner, "forward"))
 
 
 State = tuple[Node, Side]
