@@ -402,13 +402,15 @@ class Index:
 
     def _look_up_paths(self, numbers: set[int]) -> None:
         """Have the paths of some files at hand; one question for all of them."""
-        if unknown := numbers - self._paths.keys():
+        # not by a difference of sets: that with a dictionary's keys goes through all of them
+        if unknown := [number for number in numbers if number not in self._paths]:
             self._paths.update(
-                self._db.execute(f"SELECT id, path FROM file WHERE id {_LISTED}", (json.dumps([*unknown]),))
+                self._db.execute(f"SELECT id, path FROM file WHERE id {_LISTED}", (json.dumps(unknown),))
             )
 
     def _path(self, number: int) -> str:
-        self._look_up_paths({number})
+        if number not in self._paths:
+            self._look_up_paths({number})
         return self._paths[number]
 
     def _number(self, path: str) -> int | None:

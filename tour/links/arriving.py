@@ -182,7 +182,7 @@ def _names(target: StoredSymbol) -> list[str]:
         return [target.qualname.rpartition("::structured_")[2].removesuffix("::impl")]
     if target.scheme == "op":
         base = target.name.partition(".")[0]
-        return list(dict.fromkeys([target.name, base, f"{base}_out"]))
+        return list(dict.fromkeys([target.name, base, f"{base}_out", f"{base}_symint"]))
     return [target.name]
 
 
