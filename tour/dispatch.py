@@ -85,6 +85,6 @@ class Dispatch:
         if operator not in self._kernels:
             found = self._links.leaving(operator, None, ("dispatcher",))
             keys = frozenset(link.key for link in found if link.at.file.startswith(_REGISTERED))
-            has = any(link.target.startswith(AUTOGRAD_KERNELS) for link in found)
+            has = any(link.key == "Autograd" and link.target.startswith(AUTOGRAD_KERNELS) for link in found)
             self._kernels[operator] = (has, keys)
         return self._kernels[operator]

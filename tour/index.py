@@ -258,6 +258,8 @@ class _Mentions:
         """Which strings hold what ends in their end, ``\0``."""
         if not self._text:
             self._text = "\0".join(("", *self._strings, ""))
+            if self._text.count("\0") > len(self._strings) + 1:  # source with a NUL in a name
+                self._text = "\0".join(("", *(text.replace("\0", "\ufffd") for text in self._strings), ""))
         at = self._text.find(ending)
         while at >= 0:
             yield self._text.count("\0", 0, at + 1) - 1
