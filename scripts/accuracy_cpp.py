@@ -19,7 +19,8 @@ from tour import codegen, precise
 from tour.index import Index, PreciseRow, last_part
 from tour.links import LINKERS, Links, node
 from tour.links.precise import target_of
-from tour.model import Grade, Kind, LinkKind, Role
+from tour.model import Grade, Kind, Lang, LinkKind, Role
+from tour.parsers import clang
 from tour.tree import Tree, index_path, open_tree
 
 SEED, UNITS = 7, 30
@@ -44,10 +45,13 @@ def units(tree: Tree) -> list[str]:
 def compare(tree: Tree, file: str) -> tuple[str, Counter[str], int]:
     """One unit's counts, and how many errors libclang had."""
     out = codegen.generate(tree)
-    arguments, _ = precise._arguments(tree, out)
-    reading, rows = precise._read(tree, out, file, arguments)
+    recipe = precise.recipe_of(tree, out)
+    lang = Lang.CUDA if file.endswith((".cu", ".cuh")) else Lang.CPP
+    understood = clang.understand(recipe.place(file), recipe.arguments(file, lang))
+    assert understood is not None, file
     placed: dict[tuple[int, int], list[PreciseRow]] = {}
-    for row in rows:
+    for call in understood.calls:
+        row = PreciseRow(call.line, call.column, call.qualname, recipe.shown(call.file), call.target_line, call.struct)
         placed.setdefault((row.line, row.column), []).append(row)
     count: Counter[str] = Counter()
     with Index(index_path(tree)) as index:
@@ -83,7 +87,7 @@ def compare(tree: Tree, file: str) -> tuple[str, Counter[str], int]:
                 count["found exactly"] += any(link.target in right for link in exact)
                 count["exact"] += bool(exact)
                 count["exact, right"] += bool(exact) and all(link.target in right for link in exact)
-    return file, count, reading.errors
+    return file, count, understood.errors
 
 
 def _says(target: str, name: str) -> bool:

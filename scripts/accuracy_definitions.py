@@ -123,7 +123,7 @@ def reason(kind: str, definition: Definition, missing: bool, problems: set[str])
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("version")
+    parser.add_argument("version", nargs="?", default="2.6.0")
     parser.add_argument("--show", metavar="LANG.KIND", help="list every difference of one row, as file:line")
     options = parser.parse_args()
     tree = open_tree(options.version)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tour import build
+from tour import build, cells
+from tour.errors import TourError
 from tour.index import Index
 from tour.tree import Tree, TreeKind, cache_dir, index_path, open_tree
 
@@ -59,8 +60,6 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def real_tree(version: str) -> Tree:
     """A real tree; on a developer's machine a missing one skips the test, in CI it fails it."""
-    from tour.errors import TourError
-
     try:
         return open_tree(version)
     except TourError as error:
@@ -76,3 +75,19 @@ def real(request: pytest.FixtureRequest) -> Iterator[tuple[Tree, Index]]:
     build.update(tree, index_path(tree))
     with Index(index_path(tree)) as index:
         yield tree, index
+
+
+def torch_pythons() -> dict[str, str]:
+    """The Pythons that the tours' cells are for, by their torch: the newest, and the one that Debian carries."""
+    return {"2.13.0": str(Path(__file__).parents[1] / ".venv-torch/bin/python"), "1.13.1": "/usr/bin/python3"}
+
+
+@pytest.fixture(params=torch_pythons(), scope="session")
+def torch_python(request: pytest.FixtureRequest) -> cells.Runner:
+    """A Python that has torch; on a developer's machine a missing one skips the test, in CI it fails it."""
+    try:
+        return cells.runner(torch_pythons()[request.param])
+    except TourError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"{error}: scripts/torches")

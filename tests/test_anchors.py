@@ -180,3 +180,29 @@ def test_a_place_that_is_not_there_gets_no_anchor(mini: tuple[Tree, Index], file
     with pytest.raises(TourError) as caught:
         anchors.anchor_at(file, line, line, index, tree.read)
     assert file in str(caught.value)
+
+
+def test_an_overload_whose_parameters_changed_is_found_and_said_to_have_changed(
+    written: Callable[[dict[str, str]], tuple[Index, Tree]],
+) -> None:
+    now = "namespace at {\nTensor to(const Tensor& self, std::optional<Device> device, bool copy) { return self; }\n"
+    now += "Tensor to(const Tensor& self, const Tensor& other) { return self; }\n}\n"
+    index, tree = written({"a.cpp": now})
+    found = place(index, tree, symbol="cpp:at::to(const Tensor&, c10::optional<Device>, bool)")
+    assert (found.located, found.line) == ("changed", 2) and "parameters" in str(found.note)
+    lost = place(index, tree, symbol="cpp:at::to(int64_t, int64_t)")
+    assert lost.located == "lost"
+
+
+def test_of_several_of_a_name_the_one_in_a_class_of_the_same_name_is_taken(
+    written: Callable[[dict[str, str]], tuple[Index, Tree]],
+) -> None:
+    index, tree = written(
+        {
+            "b/engine.py": "class Engine:\n    def start(self):\n        pass\n",
+            "b/motor.py": "class Motor:\n    def start(self):\n        pass\n",
+        }
+    )
+    found = place(index, tree, symbol="py:a.engine.Engine.start")
+    assert found.located == "moved" and found.symbol is not None and found.symbol.file == "b/engine.py"
+    assert place(index, tree, symbol="py:a.engine.Pump.start").located == "lost"

@@ -9,6 +9,7 @@ import pytest
 from tour.index import Index
 from tour.model import Lang
 from tour.parsers import branches, parse
+from tour.parsers.treesitter import syntax
 from tour.tree import Tree
 
 
@@ -153,6 +154,27 @@ def test_any_depth_is_taken(depth: int) -> None:
     found = branches.views(source)
     assert len(found) == branches.MOST_VIEWS
     assert all(len(view) == len(source) for view in found)
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r\r\n"])
+@pytest.mark.parametrize("name", ["a.cpp", "a.mm"])
+def test_any_line_end_is_taken(name: str, line_end: str) -> None:
+    source = HEAD_IN_TWO.replace("\n", line_end).encode()
+    found = parse(name, source, Lang.CPP).symbols
+    assert [(symbol.qualname, symbol.line) for symbol in found] == symbols(HEAD_IN_TWO)
+
+
+def test_a_view_parsed_on_from_another_tree_is_as_if_parsed_alone() -> None:
+    source = HEAD_IN_TWO.replace("last", "letzt_ä").encode()
+    known = syntax(Lang.CPP, source)
+    for view in branches.views(source):
+        known = syntax(Lang.CPP, view, known)
+        alone = syntax(Lang.CPP, view)
+        assert str(known.tree.root_node) == str(alone.tree.root_node)
+        assert [child.range for child in known.tree.root_node.children] == [
+            child.range for child in alone.tree.root_node.children
+        ]
+        assert not known.is_broken
 
 
 HEALED = {

@@ -20,6 +20,8 @@ from tour import build
 from tour import index as index_module
 from tour.errors import StaleIndex, TreeError
 from tour.index import FORMAT, Index, facts_of, state_of
+from tour.links import Links, Node
+from tour.model import Grade, LinkKind, Role
 from tour.tree import Tree, TreeKind
 
 from .conftest import MINI
@@ -246,3 +248,41 @@ def test_other_parsers_read_everything_anew(tree: Tree, tmp_path: Path, monkeypa
     report = build.update(tree, index)
     assert report.rebuilt == "other format" and report.parsed == report.files
     assert build.update(tree, index).parsed == 0
+
+
+def test_a_changed_macro_of_a_header_reads_anew_who_uses_it(tmp_path: Path) -> None:
+    """As a cold build would read it: what a macro registers stands where it is used."""
+    header, path = tmp_path / "a.h", tmp_path / "index.sqlite"
+    (tmp_path / "a.cpp").write_text("TORCH_LIBRARY_IMPL(aten, CPU, m) {\n  PUT(add, one)\n}\n")
+    tree = Tree(tmp_path, "9.9.9", TreeKind.FOLDER)
+
+    def registered() -> list[tuple[str, str | None]]:
+        build.update(tree, path)
+        with Index(path) as index:
+            return [(found.name, found.target) for found in index.mentions_in("a.cpp", Role.IMPL)]
+
+    header.write_text("#define PUT(op, f) m.impl(#op, f);\n")
+    assert registered() == [("aten::add", "one")]
+    header.write_text('#define PUT(op, f) m.impl(#op ".out", f##_out);\n')
+    assert registered() == [("aten::add.out", "one_out")]
+    header.unlink()
+    assert registered() == []
+
+
+def test_specialisations_that_a_registration_may_mean_are_no_certainty(tmp_path: Path) -> None:
+    source = """namespace at {
+template <class T, class F> struct Wrap {};
+template <class F> struct Wrap<int, F> { static int call() { return 1; } };
+template <class F> struct Wrap<float, F> { static int call() { return 2; } };
+TORCH_LIBRARY(mine, m) { m.def("one() -> int", &Wrap<int, float>::call); }
+}
+"""
+    (tmp_path / "a.cpp").write_text(source)
+    path = tmp_path / "index.sqlite"
+    build.update(Tree(tmp_path, "9.9.9", TreeKind.FOLDER), path)
+    with Index(path) as index:
+        links = [link for link in Links(index).leaving(Node("op:mine::one")) if link.kind is LinkKind.DISPATCHES]
+    assert {(link.target_at.line, link.grade, link.candidates) for link in links if link.target_at} == {
+        (3, Grade.NAME, 2),
+        (4, Grade.NAME, 2),
+    }

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import click
 import pytest
 
-from tour import cli, links, model
+from tour import build, cli, links, model
 from tour.resources import folder
+from tour.tree import index_path
+
+from .conftest import REAL_VERSIONS, real_tree
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -41,11 +45,14 @@ def test_local_links_of_the_documents_lead_somewhere() -> None:
             assert (document.parent / link).exists(), f"{document.name}: {link}"
 
 
-def test_the_readme_counts_the_steps_that_there_are() -> None:
-    from tour import tours
-
-    for name in tours.names(folder("annotations")):
-        row = next(line for line in README.splitlines() if line.startswith(f"| `{name}`"))
-        steps = tours.load(name, folder("annotations")).steps
-        hops = sum(step.hop is not None for step in steps)
-        assert f"| {len(steps)} |" in row and f"{hops} of {hops} hops" in row
+@pytest.mark.real
+def test_the_readme_has_the_table_of_tours_as_it_is() -> None:
+    for version in REAL_VERSIONS:
+        tree = real_tree(version)
+        build.update(tree, index_path(tree))
+    sys.path.insert(0, str(ROOT / "scripts"))
+    try:
+        from tours_table import table, written
+    finally:
+        sys.path.pop(0)
+    assert written(README, table()) == README, "scripts/tours-table writes it anew"

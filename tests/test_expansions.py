@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tour.model import Kind, Lang, Role
-from tour.parsers import Parsed, parse
+from tour.parsers import Parsed, macros, parse
 
 PASTED = """namespace at::native {
 #define UNARY(op)                        \\
@@ -98,3 +98,73 @@ Tensor& abs_out_mps(Tensor& out) { run(out); }
     assert functions(parse("a.mm", source, Lang.CPP)) == [
         ("at::native::run", 3), ("at::native::structured_sin_out_mps::impl", 11), ("at::native::abs_out_mps", 12),
     ]  # fmt: skip
+
+
+def read_with(headers: bytes, source: bytes) -> Parsed:
+    """A file as it is read in a tree where another holds ``headers``."""
+    return parse("a.cpp", source, Lang.CPP, macros.learn(macros.defined(headers, shares=True)))
+
+
+def test_a_macro_handed_to_a_list_of_another_file_defines_a_function_for_each() -> None:
+    header = b"""#define FORALL_TYPES_AND(EXTRA, _) \\
+  _(uint8_t, Byte)                 \\
+  _(decltype(f<EXTRA>::t), EXTRA)
+"""
+    source = b"""namespace at {
+#define DEFINE_CAST(_1, n) Tensor _cast_##n(const Tensor& self) { return self.to(ScalarType::n); }
+FORALL_TYPES_AND(Half, DEFINE_CAST)
+#undef DEFINE_CAST
+int after() { return 1; }
+}
+"""
+    assert functions(read_with(header, source)) == [("at::_cast_Byte", 3), ("at::_cast_Half", 3), ("at::after", 5)]
+
+
+def test_what_macros_of_another_file_register() -> None:
+    header = b"""#define ATEN_FN(op) at::_ops::op::call
+#define SINGLE_ARG(...) __VA_ARGS__
+#define RULE(fn) SINGLE_ARG(Helper<decltype(&fn), &fn, traits<decltype(fn)>::types>::apply)
+#define VMAP_SUPPORT(op, rule) m.impl(#op, op##_generated_plumbing<decltype(&rule), &rule>);
+#define CONCATENATE_IMPL(a, b) a##b
+#define CONCATENATE(a, b) CONCATENATE_IMPL(a, b)
+#define KERNEL1(KEY, OP, POLICY) m.impl("aten::" #OP, &autocast::WrapFunction<POLICY, KEY, &ATEN_FN(OP)>::type::call);
+#define KERNEL2(KEY, OP, OVERLOAD, POLICY) m.impl("aten::" #OP "." #OVERLOAD, &f<POLICY, KEY>);
+#define NARG_IMPL(_0, _1, _2, N, ...) N
+#define NARG(...) NARG_IMPL(__VA_ARGS__, 2, 1)
+#define DISPATCH(KEY, N, ...) CONCATENATE(KERNEL, N)(KEY, __VA_ARGS__)
+#define KERNEL_CPU(...) DISPATCH(CPU, NARG(__VA_ARGS__), __VA_ARGS__)
+"""
+    source = b"""namespace at {
+TORCH_LIBRARY_IMPL(aten, FuncTorchBatched, m) {
+  VMAP_SUPPORT(clone, clone_batch_rule);
+#define UNARY(op) VMAP_SUPPORT(op, RULE(ATEN_FN(op)));
+  UNARY(abs)
+  // VMAP_SUPPORT(no, no_rule);
+  m.impl("plain", f);
+}
+TORCH_LIBRARY_IMPL(_, AutocastCPU, m) {
+  KERNEL_CPU(mm, lower)
+  KERNEL_CPU(pow, Scalar, fp32)
+}
+}
+"""
+    parsed = read_with(header, source)
+    said = [
+        (mention.name, mention.target, mention.line, parsed.symbols[mention.scope].qualname)
+        for mention in parsed.mentions
+        if mention.role is Role.IMPL
+    ]
+    batched, cast = "at::TORCH_LIBRARY_IMPL(aten, FuncTorchBatched)", "at::TORCH_LIBRARY_IMPL(_, AutocastCPU)"
+    assert said == [
+        ("aten::clone", "clone_batch_rule", 3, batched),
+        ("aten::abs", "Helper::apply", 5, batched),
+        ("aten::plain", "f", 7, batched),
+        ("aten::mm", "autocast::WrapFunction", 10, cast),
+        ("aten::pow.Scalar", "f", 11, cast),
+    ]
+
+
+def test_a_macro_that_two_files_define_otherwise_is_left_alone() -> None:
+    headers = b'#define BOTH(op, f) m.impl(#op, f);\n#define BOTH(op, f) m.impl("not_" #op, f);\n'
+    source = b"TORCH_LIBRARY_IMPL(aten, CPU, m) {\n  BOTH(add, my_add)\n}\n"
+    assert not [mention for mention in read_with(headers, source).mentions if mention.role is Role.IMPL]

@@ -15,7 +15,7 @@ LAYERS: dict[str, set[str]] = {
     "model": set(),
     "resources": set(),
     "tree": {"errors", "model"},
-    "origins": {"errors", "model", "tree"},
+    "origins": {"errors", "model", "tree", "origins.children", "origins.releases"},
     "codegen": {"errors", "model", "tree"},
     "parsers": {"errors", "model", "parsers"},
     "index": {"errors", "model"},
@@ -41,14 +41,17 @@ LAYERS: dict[str, set[str]] = {
     "dispatch": {"errors", "model", "index", "links"},
     "route": {"errors", "model", "index", "links", "dispatch"},
     "build": {"errors", "model", "tree", "parsers", "index"},
-    "anchors": {"errors", "model", "index", "tours"},
+    "statements": set(),
+    "anchors": {"errors", "model", "index", "tours", "statements"},
     "proof": {"errors", "model", "index", "tours", "anchors", "answers", "links", "route"},
     "revisions": {"errors", "tree"},
+    "drafts": {"errors", "model", "index", "tours", "anchors", "proof", "layers"},
+    "changes": {"model", "index", "tours", "anchors"},
     "prose": {"errors", "model", "tree", "index", "tours"},
     "precise": {"errors", "model", "tree", "index", "codegen", "parsers.clang"},
     "views": {"errors", "model", "index", "tours", "anchors", "proof", "tree"},
     "cells": {"errors", "model", "tours"},
-    "render": {"errors", "model", "tours", "cells", "views", "answers", "layers", "resources", "render"},
+    "render": {"errors", "model", "tours", "cells", "changes", "views", "answers", "layers", "resources", "render"},
     "site": {"errors", "model", "views", "render", "resources"},
     "server": {"errors", "model"},
     "cli": {"*"},
@@ -71,6 +74,7 @@ DOORS = {
     "nbclient": {"cells.py"},
     "nbformat": {"cells.py"},
     "jupyter_client": {"cells.py"},
+    "diff_match_patch": {"changes.py"},
     "filelock": {"tree.py"},
     "cxxfilt": {"meaning.py"},
     "clang": {"parsers/clang.py"},
@@ -94,7 +98,7 @@ def imports(file: Path) -> Iterator[tuple[str, bool]]:
                 yield alias.name, id(node) in typing_only
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file}:{node.lineno}: relative import"
-            if node.module in {"tour", "tour.links", "tour.parsers", "tour.render"}:
+            if node.module in {"tour", "tour.links", "tour.origins", "tour.parsers", "tour.render"}:
                 for alias in node.names:
                     submodule = PACKAGE.parent / node.module.replace(".", "/") / f"{alias.name}.py"
                     inside = submodule.exists() or submodule.with_suffix("").is_dir()

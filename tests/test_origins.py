@@ -22,6 +22,8 @@ import pytest
 
 from tour import origins, tree
 from tour.errors import FetchError, TourError
+from tour.origins import children, debian
+from tour.origins.children import CannotHelpError
 from tour.tree import SOURCE_MARKS, TreeKind, alone, open_tree, trees, trees_dir
 
 from .conftest import hears_interrupts
@@ -120,7 +122,7 @@ def test_a_repository_that_cannot_be_reached(address: str) -> None:
 
 
 def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(origins, "_PATIENCE", 0.5)
+    monkeypatch.setattr(children, "PATIENCE", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"git://127.0.0.1:{server.getsockname()[1]}/x.git"
         assert "the repository cannot be reached" in said_by(lambda: origins.get("9.1.0", "git", repository=address))
@@ -278,8 +280,8 @@ def test_a_hostile_archive_is_refused(tmp_path: Path, hostile: tarfile.TarInfo) 
     (tmp_path / "secret").write_text("")
     before = sorted(tmp_path.iterdir())
     into = tmp_path / "work" / "tree"
-    with pytest.raises(origins._CannotHelpError, match=r"leads out of it|a device in it"):
-        origins._unpack(archive(tmp_path / "a.tar.xz", "p", evil=hostile), into, lambda *_: None)
+    with pytest.raises(CannotHelpError, match=r"leads out of it|a device in it"):
+        debian._unpack(archive(tmp_path / "a.tar.xz", "p", evil=hostile), into, lambda *_: None)
     assert sorted(tmp_path.iterdir()) == sorted([*before, tmp_path / "a.tar.xz", tmp_path / "work"])
     assert not any(path.name in {"evil", "hard", "device", "pipe"} for path in into.rglob("*"))
 
@@ -298,8 +300,8 @@ def test_a_hostile_archive_is_refused(tmp_path: Path, hostile: tarfile.TarInfo) 
 def test_links_that_conspire_are_refused(tmp_path: Path, pair: tuple[tarfile.TarInfo, tarfile.TarInfo]) -> None:
     (tmp_path / "secret").write_text("")
     into = tmp_path / "work" / "tree"
-    with pytest.raises(origins._CannotHelpError, match="leads out of it"):
-        origins._unpack(archive(tmp_path / "a.tar.xz", "p", a=pair[0], b=pair[1]), into, lambda *_: None)
+    with pytest.raises(CannotHelpError, match="leads out of it"):
+        debian._unpack(archive(tmp_path / "a.tar.xz", "p", a=pair[0], b=pair[1]), into, lambda *_: None)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tar.xz", "secret", "work"]
     assert [path.name for path in into.parent.iterdir()] == ["tree"]
 
@@ -309,7 +311,7 @@ def test_harmless_links_are_unpacked(tmp_path: Path) -> None:
         "a": member("p/link.py", tarfile.SYMTYPE, "torch/m1.py"),
         "b": member("p/hard", tarfile.LNKTYPE, "p/torch/m2.py"),
     }
-    origins._unpack(archive(tmp_path / "a.tar.xz", "p", **inside), tmp_path / "tree", lambda *_: None)
+    debian._unpack(archive(tmp_path / "a.tar.xz", "p", **inside), tmp_path / "tree", lambda *_: None)
     assert (tmp_path / "tree/link.py").read_text() == "x = 1\n"
     assert (tmp_path / "tree/hard").read_text() == "x = 2\n"
 
@@ -319,8 +321,8 @@ def test_a_broken_archive_is_thrown_away(tmp_path: Path, part: float) -> None:
     file = archive(tmp_path / "a.tar.xz")
     whole = file.read_bytes()
     file.write_bytes(whole[: int(len(whole) * part)])
-    with pytest.raises(origins._CannotHelpError, match="cut short or broken"):
-        origins._unpack(file, tmp_path / "tree", lambda *_: None)
+    with pytest.raises(CannotHelpError, match="cut short or broken"):
+        debian._unpack(file, tmp_path / "tree", lambda *_: None)
     assert not file.exists()
 
 
@@ -329,8 +331,8 @@ def test_an_archive_with_a_flipped_byte(tmp_path: Path) -> None:
     whole = bytearray(file.read_bytes())
     whole[len(whole) // 2] ^= 0xFF
     file.write_bytes(whole)
-    with pytest.raises(origins._CannotHelpError, match="cut short or broken"):
-        origins._unpack(file, tmp_path / "tree", lambda *_: None)
+    with pytest.raises(CannotHelpError, match="cut short or broken"):
+        debian._unpack(file, tmp_path / "tree", lambda *_: None)
 
 
 # Debian
@@ -388,7 +390,7 @@ class Mirror:
 
     @staticmethod
     def running() -> str:
-        return origins.platform.freedesktop_os_release().get("VERSION_CODENAME", "")
+        return debian.platform.freedesktop_os_release().get("VERSION_CODENAME", "")
 
     def publish(self, signer: str, suite: str = "trixie") -> None:
         data = self.pool.read_bytes()
@@ -419,12 +421,12 @@ def mirror(tmp_path: Path, keys: dict[str, Path], monkeypatch: pytest.MonkeyPatc
     made = Mirror(tmp_path / "mirror", keys)
     monkeypatch.setenv("APT_CONFIG", str(tmp_path / "mirror/system/apt.conf"))
     try:
-        system = origins.platform.freedesktop_os_release()
+        system = debian.platform.freedesktop_os_release()
     except OSError:
         system = {}
     if system.get("ID") != "debian":
         monkeypatch.setattr(
-            origins.platform, "freedesktop_os_release", lambda: {"ID": "debian", "VERSION_CODENAME": Mirror.running()}
+            debian.platform, "freedesktop_os_release", lambda: {"ID": "debian", "VERSION_CODENAME": Mirror.running()}
         )
     return made
 

@@ -407,3 +407,9 @@ def test_what_cannot_be_read_is_said() -> None:
 def test_columns_are_bytes() -> None:
     mention = next(m for m in parse("a.py", "x = '批'; f()".encode(), Lang.PYTHON).mentions if m.role is Role.CALL)
     assert (mention.column, mention.end_column) == (11, 12)
+
+
+def test_functions_that_return_references_and_pointers() -> None:
+    source = "struct N {\n N*& next() { return n; }\n const N& a() const { return *n; }\n char** b() { return 0; }\n};"
+    found = names(source, Lang.CPP, "a.h")
+    assert found[1:] == [("method", "N::next", 2), ("method", "N::a", 3), ("method", "N::b", 4)]

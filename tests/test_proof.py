@@ -135,3 +135,46 @@ def test_the_view_lights_what_the_step_names(tmp_path: Path) -> None:
         assert shown[step.line].strip()
     pyinit = view.steps[3].code
     assert pyinit is not None and "initModule" in "\n".join(pyinit.lines)
+
+
+def steps(*anchors: str, hop: str) -> str:
+    """A tour of two steps and one hop between them."""
+    lanes = "    lane: python\n    anchor: {}\n"
+    first, second = (f"  - id: {name}\n{lanes.format(anchor)}" for name, anchor in zip("ab", anchors, strict=True))
+    return f"steps:\n{first}    hop: {hop}\n{second}"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "hop", "grade"),
+    [
+        ("{symbol: 'py:torch.functional.einsum'}", "{symbol: 'py:torch.functional.einsum.inner'}", "contains", "exact"),
+        ("{symbol: 'py:torch.functional.einsum.inner'}", "{symbol: 'py:torch.functional.einsum'}", "contains", "none"),
+        ("{symbol: 'py:torch.functional.einsum'}", "{symbol: 'py:torch.functional.einsum'}", "contains", "none"),
+        (
+            "{symbol: 'py:torch.functional.einsum', statement: 'Layer(1)'}",
+            "{symbol: 'py:torch.functional.einsum.inner'}",
+            "contains",
+            "none",
+        ),
+        (
+            "{symbol: 'py:use.use'}",
+            "{symbol: 'cpp:initJoints', statement: 'py::class_<MiniFuture>(m,'}",
+            "binds",
+            "exact",
+        ),
+        ("{symbol: 'py:use.use'}", "{symbol: 'cpp:initJoints', statement: 'm.def(\"mini_free\"'}", "binds", "none"),
+    ],
+)
+def test_a_definition_inside_another_and_a_binding_statement_are_facts(
+    tmp_path: Path, first: str, second: str, hop: str, grade: str
+) -> None:
+    shutil.copytree(MINI / "9.1.0", tmp_path / "tree")
+    (tmp_path / "tree/use.py").write_text("import torch\n\n\ndef use():\n    return torch._C.MiniFuture()\n")
+    tree = Tree(tmp_path / "tree", "9.1.0", TreeKind.FOLDER)
+    build.update(tree, tmp_path / "i.sqlite")
+    text = annotations.prose("t", ("a", "b"))
+    yaml = steps(first, second, hop=hop)
+    told = annotations.write(tmp_path / "told", yaml=yaml, en=text, zh=text)
+    with Index(tmp_path / "i.sqlite") as index:
+        passage = walk(told, tree, index)["a"]
+    assert passage.proof is not None and passage.proof.grade == grade, passage.proof

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tour import tours
+from tour import proof, tours
 from tour.errors import AnnotationError, TourError, UnknownName
+from tour.index import Index
 from tour.resources import folder
+from tour.tree import Tree
 
 from . import annotations
 from .annotations import STEPS, YAML, prose
@@ -167,3 +169,17 @@ def test_our_tours_keep_to_their_form(name: str) -> None:
         assert 100 <= len(tour.prose["zh"].sections[step.id].text) <= 500, f"{name}/{step.id}"
         for lang in tours.LANGS:
             assert ".py:" not in tour.prose[lang].sections[step.id].text
+    assert any(step.cell for step in tour.steps), f"{name} has no cell"
+    assert 2 <= len(tour.prose["en"].questions) <= 3, f"{name}: two or three questions"
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", tours.names(folder("annotations")))
+def test_our_tours_are_located_and_proven(name: str, real: tuple[Tree, Index]) -> None:
+    """Each step exactly where its anchor says, and nine hops of ten facts of the source."""
+    tree, index = real
+    passages = proof.walk(tours.load(name, folder("annotations")), index, tree.read, tree.version)
+    assert {passage.place.located for passage in passages} <= {"exact", "absent"}
+    grades = [passage.proof.grade for passage in passages if passage.proof]
+    assert "none" not in grades
+    assert grades.count("exact") + grades.count("name") >= 0.9 * len(grades), f"{grades.count('asserted')} asserted"

@@ -161,7 +161,7 @@ def listed(root: Path, kind: TreeKind = TreeKind.FOLDER) -> list[str]:
 
 def test_files_are_those_of_the_tree_itself(tmp_path: Path) -> None:
     root = plant(tmp_path / "t")
-    ours = ["a.cc", "b.cuh", "b.cu", "c.h", "d.hpp", "e.pyi", "torch/csrc/stub.c", "torch/x.py"]
+    ours = ["a.cc", "b.cuh", "b.cu", "b.hip", "c.h", "d.hpp", "d.inc", "e.pyi", "torch/csrc/stub.c", "torch/x.py"]
     others = [
         "README.md", "noext", "py", ".hidden/x.py", ".git/hooks/x.py", "torch/__pycache__/x.py", "build/CMakeCache.txt",
         "build/lib/torch/x.py", "third_party/fmt/.git", "third_party/fmt/src/format.cc", "env/pyvenv.cfg",

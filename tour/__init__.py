@@ -11,12 +11,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tour.errors import TourError
 from tour.model import LANGS, Progress, silent
 
 if TYPE_CHECKING:
     from tour.anchors import Place
     from tour.answers import Answer
     from tour.build import Report
+    from tour.changes import Change
     from tour.index import Index
     from tour.model import Link
     from tour.tours import Anchor
@@ -261,6 +263,55 @@ def anchor(place: str, tree: Tree | None = None) -> AnchorView:
         with Index(index_path(other)) as index:
             places.append((other.version, anchors.find(made, index, views.reader(other, index))))
     return views.AnchorView(At(file, own.line), own.end_line, whence, made, tuple(places), tuple(unread))
+
+
+def diff(name: str, before: Tree, after: Tree, lang: str = "en") -> list[Change]:
+    """How the code under each step of a tour changed from one tree to another; both must be indexed."""
+    from tour import changes, tours, views
+    from tour.index import Index
+    from tour.resources import folder
+    from tour.tree import index_path
+
+    told = tours.load(name, folder("annotations"))
+    with Index(index_path(before)) as old, Index(index_path(after)) as new:
+        sides = [
+            changes.Side(tree.version, index, views.reader(tree, index))
+            for tree, index in ((before, old), (after, new))
+        ]
+        return changes.changes(told, sides[0], sides[1], lang)
+
+
+def draft(
+    name: str,
+    tree: Tree,
+    folder: Path,
+    *,
+    title: str | None = None,
+    route: tuple[str, str] | None = None,
+    places: Iterable[str] = (),
+) -> Path:
+    """Begin a tour in ``folder``: along the surest ``route`` between two names, then at ``places`` (``FILE:LINE``).
+
+    Gives its ``tour.yaml``. Raises ``TourError`` where there is no such route or place, or the name is taken.
+    """
+    from tour import drafts, revisions, views
+    from tour.index import Index
+    from tour.model import At
+    from tour.tree import index_path
+
+    ways = path(*route, tree) if route else []
+    if route and not ways:
+        raise TourError(f"no route leads from {route[0]} to {route[1]}", hint="Name places with `--at FILE:LINE`.")
+    asked = [revisions.asked(place) for place in places]
+    at = [(At(revisions.within(place.file, tree), place.first), place.last) for place in asked]
+    with Index(index_path(tree)) as index:
+        read = views.reader(tree, index)
+        stops = drafts.along(ways[0], index, read) if ways else []
+        stops += drafts.at_places(at, index, read)
+        if not stops:
+            raise TourError("a tour has at least one step", hint="Name a route, or places with `--at FILE:LINE`.")
+        heading = title or name.replace("-", " ").capitalize()
+        return drafts.write(name, heading, drafts.told_apart(stops), folder, index, read, tree.version)
 
 
 def _anchor_alone(file: str, first: int, last: int, text: bytes) -> tuple[Anchor, Place]:

@@ -7,24 +7,25 @@ anchor fits several places equally well it is ``lost`` too, with the places name
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 
+from tour import statements
 from tour.errors import TourError
 from tour.index import Index, StoredSymbol, last_part, split_id
 from tour.model import Kind
 from tour.tours import Anchor, Step, applies
 
-SIMILAR = 0.75
-"""Share of tokens in common (difflib's ratio) from which a changed statement is still believed to be the same."""
-
 FAR = 60
 """Lines above a statement among which one is sought that tells it from others like it."""
 
+SIMILAR, APART = 0.6, 0.15
+"""How much the parameters of an overload must be like those asked for, and by how much it must lead the next."""
+
+_PARAMETER = re.compile(r"\w+(?=\s*[,&*)<>]|\s+\w)")
 _TRAILING = re.compile(r"\s+(#|//).*$")
-_TOKEN = re.compile(r"\w+|[^\w\s]")
 Reader = Callable[[str], bytes]
 
 
@@ -98,9 +99,11 @@ def _spellings(symbol: StoredSymbol) -> list[Anchor]:
 
 def _statements(whole: Anchor, symbol: StoredSymbol, first: int, last: int, text: list[str]) -> Iterator[Anchor]:
     """Ways to name the lines from ``first`` to ``last`` inside a symbol, the shortest first."""
-    line = _folded(text[first - 1])
-    through = _folded(text[last - 1]) if last > first else None
-    befores = [_folded(text[number - 1]) for number in range(first - 1, max(symbol.start_line, first - FAR), -1)]
+    line = statements.fold(text[first - 1])
+    through = statements.fold(text[last - 1]) if last > first else None
+    befores = [
+        statements.fold(text[number - 1]) for number in range(first - 1, max(symbol.start_line, first - FAR), -1)
+    ]
     for after in [None, *filter(None, befores)]:
         for statement in dict.fromkeys((_TRAILING.sub("", line), line)):
             if statement:
@@ -118,16 +121,15 @@ def find(anchor: Anchor, index: Index, read: Reader) -> Place:
         symbol = found[0]
         return Place(located, anchor.symbol, symbol, symbol.line, symbol.end_line, note=note)
     tried = [(symbol, _statement(anchor, symbol, read)) for symbol in found]
-    held = [(symbol, lines) for symbol, lines in tried if lines[0] == "exact"] or [
-        (symbol, lines) for symbol, lines in tried if lines[0] == "changed"
+    held = [(symbol, lines) for symbol, lines in tried if lines.how == "exact"] or [
+        (symbol, lines) for symbol, lines in tried if lines.how == "changed"
     ]
     if len(held) != 1:
-        reason = _several([symbol for symbol, _ in held]) if held else tried[0][1][3]
+        reason = _several([symbol for symbol, _ in held]) if held else tried[0][1].note
         return Place("lost", anchor.symbol, note=reason)
-    symbol, (how, first, last, why) = held[0]
-    return Place(
-        located if how == "exact" else how, anchor.symbol, symbol, first, last, statement=True, note=why or note
-    )
+    symbol, lines = held[0]
+    how = located if lines.how == "exact" else lines.how  # a lower rung of the symbol shows in its note
+    return Place(how, anchor.symbol, symbol, lines.first, lines.last, statement=True, note=lines.note or note)
 
 
 def _symbol(anchor: Anchor, index: Index) -> tuple[str, list[StoredSymbol], str | None]:
@@ -140,14 +142,45 @@ def _symbol(anchor: Anchor, index: Index) -> tuple[str, list[StoredSymbol], str 
     if anchor.file and (found := _with_id(anchor.symbol, None, index)) and len(found) == 1:
         return "moved", found, f"moved to {found[0].file}"
     scheme, qualname, signature = split_id(anchor.symbol)
+    if signature and (like := _like(signature, _with_id(f"{scheme}:{qualname}", anchor.file, index))):
+        return "changed", [like], f"its parameters are now {like.signature}"
     same_name = _definitions(index.symbols_named(last_part(qualname)), scheme)
     if signature:
         same_name = [symbol for symbol in same_name if _same(symbol.signature, signature)]
-    if len(same_name) == 1 and same_name[0].kind is not Kind.MACRO:
-        return "moved", same_name, f"now {same_name[0].id} in {same_name[0].file}"
+    near = _nearest(same_name, qualname, anchor.file)
+    if len(near) == 1 and near[0].kind is not Kind.MACRO:
+        return "moved", near, f"now {near[0].id} in {near[0].file}"
     if same_name:
         return "lost", [], f"no {anchor.symbol}; {len(same_name)} others have its last name"
     return "lost", [], f"no {anchor.symbol}, and nothing of that name"
+
+
+def _like(signature: str, overloads: list[StoredSymbol]) -> StoredSymbol | None:
+    """The overload whose parameters are most like ``signature``, where one stands out."""
+    wanted = _PARAMETER.findall(signature)
+    scored = sorted(
+        (
+            (SequenceMatcher(None, wanted, _PARAMETER.findall(symbol.signature), autojunk=False).ratio(), -number)
+            for number, symbol in enumerate(overloads)
+        ),
+        reverse=True,
+    )
+    if not scored or scored[0][0] < SIMILAR or (len(scored) > 1 and scored[0][0] - scored[1][0] < APART):
+        return None
+    return overloads[-scored[0][1]]
+
+
+def _nearest(same_name: list[StoredSymbol], qualname: str, file: str | None) -> list[StoredSymbol]:
+    """Of several symbols of a name those in the same file, or in a class or namespace of the same name."""
+    if len(same_name) <= 1:
+        return same_name
+    near = [symbol for symbol in same_name if symbol.file == file]
+    return near or [symbol for symbol in same_name if _around(symbol.qualname) == _around(qualname) != ""]
+
+
+def _around(qualname: str) -> str:
+    """The last name of the class or namespace around a symbol."""
+    return last_part(qualname.removesuffix(last_part(qualname)).rstrip(".:"))
 
 
 def _with_id(symbol_id: str, file: str | None, index: Index) -> list[StoredSymbol]:
@@ -178,67 +211,16 @@ def _several(symbols: list[StoredSymbol]) -> str:
     return f"{len(symbols)} places fit ({places}); tell them apart by {how}"
 
 
-def _statement(anchor: Anchor, symbol: StoredSymbol, read: Reader) -> tuple[str, int, int, str | None]:
-    """How a statement was found in a symbol, its first and last line, and a note."""
-    text = read(symbol.file).decode("utf-8", "replace").splitlines()
-    lines = [
-        (number, _folded(text[number - 1])) for number in range(symbol.start_line, min(symbol.end_line, len(text)) + 1)
-    ]
-    if anchor.after is not None:
-        start = _matching(lines, _folded(anchor.after))
-        if len(start) != 1:
-            return "lost", 0, 0, _count(len(start), anchor.after, symbol)
-        lines = [(number, line) for number, line in lines if number > start[0]]
+def _statement(anchor: Anchor, symbol: StoredSymbol, read: Reader) -> statements.Found:
+    """A statement in a symbol's body."""
     assert anchor.statement is not None
-    found = _matching(lines, _folded(anchor.statement))
-    if anchor.after is not None:
-        found = found[:1]
-    if len(found) > 1:
-        return "lost", 0, 0, _count(len(found), anchor.statement, symbol)
-    how, first, note = "exact", found[0] if found else 0, None
-    if not found:
-        first, ratio = _most_similar(lines, anchor.statement)
-        if ratio < SIMILAR:
-            return "lost", 0, 0, _count(0, anchor.statement, symbol)
-        how, note = "changed", f"reads {text[first - 1].strip()!r} here"
-    last = first
-    if anchor.through is not None:
-        end = _matching([(number, line) for number, line in lines if number >= first], _folded(anchor.through))
-        if not end:
-            return "changed", first, first, f"its last line {anchor.through!r} is not there"
-        last = end[0]
-    return how, first, last, note
+    lines = _body(symbol.file, symbol.start_line, symbol.end_line, read)
+    found = statements.find(lines, anchor.statement, anchor.after, anchor.through)
+    if found.how != "lost":
+        return found
+    return replace(found, note=f"{found.note} in {symbol.id} ({symbol.file})")
 
 
-def _count(count: int, statement: str, symbol: StoredSymbol) -> str:
-    if not count:
-        return f"no {statement!r} in {symbol.id} ({symbol.file})"
-    return f"{count} lines of {symbol.id} fit {statement!r}; tell them apart by `after:`"
-
-
-def _folded(line: str) -> str:
-    return " ".join(line.split())
-
-
-def _matching(lines: list[tuple[int, str]], wanted: str) -> list[int]:
-    """Lines that equal the text; else those that begin with it; else those that hold it."""
-    for fits in (str.__eq__, str.startswith, str.__contains__):
-        if found := [number for number, line in lines if fits(line, wanted)]:
-            return found
-    return []
-
-
-def _most_similar(lines: list[tuple[int, str]], wanted: str) -> tuple[int, float]:
-    """The line whose tokens are most like the text's; a tie is no answer."""
-    tokens = _TOKEN.findall(wanted)
-    ratios = sorted(
-        (
-            (difflib.SequenceMatcher(None, tokens, _TOKEN.findall(line), autojunk=False).ratio(), number)
-            for number, line in lines
-            if line
-        ),
-        reverse=True,
-    )
-    if not ratios or (len(ratios) > 1 and ratios[0][0] == ratios[1][0]):
-        return 0, 0.0
-    return ratios[0][1], ratios[0][0]
+def _body(file: str, first: int, last: int, read: Reader) -> statements.Lines:
+    text = read(file).decode("utf-8", "replace").splitlines()
+    return list(enumerate(text[first - 1 : last], start=first))

@@ -13,7 +13,7 @@ import marshal
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,7 +109,7 @@ def _bring_up(
         found = dict(_read_macros(tree, stale, pool))
         known = {path: text for path, text in writer.macros().items() if path in present} | found
         mask = macros.learn(macros.Macro(*macro) for path in sorted(known) for macro in known[path])
-        mask_text = json.dumps({name: sorted(names) for name, names in asdict(mask).items()})
+        mask_text = json.dumps([sorted(mask.plain), sorted(mask.with_arguments), mask.shared])
         remasked = writer.meta("mask") not in (None, mask_text)
         if remasked:
             # Another mask reads every C file differently, so an update must read them all to equal a cold build.
@@ -211,7 +211,8 @@ def _macro_task(tree: Tree, paths: list[str]) -> bytes:
     found = []
     for path in paths:
         source, _ = _read(tree, path)
-        found.append((path, [[m.name, m.takes_arguments, m.needs, m.is_empty] for m in macros.defined(source)]))
+        made = macros.defined(source, shares=path.endswith((".h", ".hpp", ".cuh")))
+        found.append((path, [[m.name, m.takes_arguments, m.needs, m.is_empty, m.text] for m in made]))
     return marshal.dumps(found)
 
 
@@ -250,17 +251,19 @@ def _parse_task(tree: Tree, files: list[tuple[int, SourceFile]], mask: macros.Ma
                 file.mtime_ns,
                 digest_of(source),
                 symbol_rows(number, file.lang.scheme, parsed.symbol_fields),
-                pack(number, parsed.mention_fields),
+                pack(parsed.mention_fields),
                 [(1, unread)] if unread else [(problem.line, problem.what) for problem in parsed.problems],
             )
         )
+    packed = marshal.dumps(batch)
+    del batch
     gc.enable()
-    return marshal.dumps(batch)
+    return packed
 
 
 def _read(tree: Tree, path: str) -> tuple[bytes, str | None]:
     """A file's bytes, or nothing and the reason why it could not be read."""
     try:
-        return tree.read(path), None
+        return tree.read(path, listed=True), None
     except TourError as error:
         return b"", error.what

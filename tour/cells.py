@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -66,7 +67,8 @@ class Runner:
 
 def runner(python: str | None = None) -> Runner:
     """The Python at ``python``, or this one; raises ``TourError`` where it lacks torch or a kernel."""
-    program = python or sys.executable
+    named = python or sys.executable
+    program = str(Path.cwd() / Path(shutil.which(named) or named))  # not resolved: an environment's Python is a link
     asked = "import json, sys, ipykernel, torch; print(json.dumps([sys.version.split()[0], str(torch.__version__)]))"
     try:
         said = subprocess.run([program, "-c", asked], capture_output=True, text=True, timeout=120)
@@ -108,7 +110,7 @@ def run(tour: Tour, where: Runner, *, seconds: float = SECONDS, progress: Progre
         empty = Path(made) / "cells"
         empty.mkdir()
         try:
-            with client.setup_kernel(cwd=str(empty), env=quiet, stderr=subprocess.DEVNULL):
+            with client.setup_kernel(cleanup_kc=True, cwd=str(empty), env=quiet, stderr=subprocess.DEVNULL):
                 for number, (step, cell) in enumerate(cells):
                     progress(f"{tour.name}: {step}", number, len(cells))
                     outcomes.append(_run(client, notebook.cells[number], number, step, cell))

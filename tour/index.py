@@ -4,7 +4,8 @@ The index is a cache: a file of another format, or one cut short, is rebuilt, ne
 stores paths, and the facts a reader needs to judge whether they still hold (size, time, digest). A symbol's row number
 is its file's number and its place in the file, so that whoever parsed a file can number its rows alone. A file's
 mentions, a hundred for every one that is ever asked for, are packed into one row: columns of numbers, in the order of
-the lines. Beside them stands which files mention a name at all, and which tie something to it.
+the lines. Beside them stands which files mention a name at all, and which tie something to it: for each name and role
+the numbers of the files.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import sqlite3
 import sys
 from array import array
 from bisect import bisect_left, bisect_right
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import astuple, dataclass
+from itertools import count
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -26,7 +28,7 @@ from typing import Any, NamedTuple, Self
 from tour.errors import StaleIndex
 from tour.model import At, Kind, Lang, MentionFields, Role, SymbolFields
 
-FORMAT = 10
+FORMAT = 12
 """Raised with every change of the schema or of what parsers store; another number means: rebuild."""
 
 APPLICATION_ID = 0x746F7572  # "tour"
@@ -42,11 +44,11 @@ CREATE TABLE symbol (
   qualname TEXT NOT NULL, signature TEXT NOT NULL, line INTEGER NOT NULL, col INTEGER NOT NULL,
   start_line INTEGER NOT NULL, end_line INTEGER NOT NULL, parent INTEGER, defines INTEGER NOT NULL);
 CREATE TABLE mentions (file INTEGER PRIMARY KEY, strings TEXT NOT NULL, places BLOB NOT NULL);
-CREATE TABLE mentioned (
-  name TEXT NOT NULL, role TEXT NOT NULL, file INTEGER NOT NULL, PRIMARY KEY (name, role, file)) WITHOUT ROWID;
-CREATE TABLE tied (
-  name TEXT NOT NULL, role TEXT NOT NULL, file INTEGER NOT NULL, PRIMARY KEY (name, role, file)) WITHOUT ROWID;
-CREATE TABLE precise (file INTEGER PRIMARY KEY, key TEXT NOT NULL, told TEXT NOT NULL);
+CREATE TABLE mentioned (name TEXT, role TEXT, files BLOB NOT NULL, PRIMARY KEY (name, role)) WITHOUT ROWID;
+CREATE TABLE tied (name TEXT, role TEXT, files BLOB NOT NULL, PRIMARY KEY (name, role)) WITHOUT ROWID;
+CREATE TABLE precise (
+  file INTEGER PRIMARY KEY, key TEXT NOT NULL, errors INTEGER NOT NULL, missing TEXT NOT NULL, headers TEXT NOT NULL,
+  told TEXT NOT NULL);
 CREATE TABLE walk (key TEXT PRIMARY KEY, told TEXT NOT NULL) WITHOUT ROWID;
 """
 _INDICES = """
@@ -66,6 +68,9 @@ class StoredFile(NamedTuple):
     digest: bytes
 
 
+PackedMentions = tuple[str, bytes, list[tuple[str, str]], list[tuple[str, str]]]
+
+
 @dataclass(frozen=True, slots=True)
 class FileRows:
     """One file on its way into the index, its rows numbered and in plain tuples, which cross processes cheaply."""
@@ -78,7 +83,7 @@ class FileRows:
     digest: bytes
     symbols: list[tuple[Any, ...]]
     """As ``symbol_rows`` gives them."""
-    mentions: tuple[str, bytes, list[tuple[str, str, int]], list[tuple[str, str, int]]]
+    mentions: PackedMentions
     """As ``pack`` gives them."""
     problems: list[tuple[int, str]]
     """Line and what."""
@@ -97,6 +102,17 @@ class PreciseRow:
     target_line: int
     struct: str | None
     """Of a wrapper that torchgen writes the ``at::_ops`` struct that it asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReading:
+    """What came of reading one file with libclang, besides its calls."""
+
+    key: str
+    """What the file, and what it was read with, were."""
+    errors: int
+    missing: tuple[str, ...]
+    """Headers that were not found."""
 
 
 ROWS = 1 << 22
@@ -124,31 +140,28 @@ _TIES = frozenset(role.value for role in (Role.ENTRY, Role.IMPL, Role.REGISTER, 
 """Roles whose target is asked for: which Python names is this C function bound to, which stub is this kernel's."""
 
 
-def pack(
-    file: int, mentions: Sequence[MentionFields]
-) -> tuple[str, bytes, list[tuple[str, str, int]], list[tuple[str, str, int]]]:
-    """A file's mentions as the strings in them, eight columns of numbers, and the rows that say where names and
-    targets are.
+def pack(mentions: Sequence[MentionFields]) -> PackedMentions:
+    """A file's mentions as the strings in them, eight columns of numbers, and what it mentions and ties, each a name's
+    last part with a role.
 
     The columns are ``Mention``'s fields by line; a string stands as its place in the strings, counted from 1 in the
     target, and a scope counts from 1 too, for 0 is none.
     """
     ordered = sorted(mentions, key=_line_of)
-    strings: dict[str | None, int] = {}
-    number = strings.setdefault
+    numbers: defaultdict[str, int] = defaultdict(count().__next__)
     columns = list(zip(*ordered, strict=True)) or [()] * 8
-    roles = [number(role, len(strings)) for role in columns[0]]
-    names = [number(name, len(strings)) for name in columns[1]]
-    targets = [0 if target is None else number(target, len(strings)) + 1 for target in columns[2]]
+    roles = [numbers[role] for role in columns[0]]
+    names = [numbers[name] for name in columns[1]]
+    targets = [0 if target is None else numbers[target] + 1 for target in columns[2]]
     scopes = [scope + 1 for scope in columns[7]]
     places = b"".join(array("I", column).tobytes() for column in (roles, names, targets, *columns[3:7], scopes))
-    told = {(last_part(name), role, file) for role, name in set(zip(columns[0], columns[1], strict=True))}
+    told = {(last_part(name), role) for role, name in set(zip(columns[0], columns[1], strict=True))}
     tied = {
-        (last_part(target), role, file)
-        for role, _, target in zip(*columns[:3], strict=True)
+        (last_part(target), role)
+        for role, target in set(zip(columns[0], columns[2], strict=True))
         if role in _TIES and target is not None
     }
-    return json.dumps(list(strings)), places, sorted(told), sorted(tied)
+    return json.dumps(list(numbers)), places, list(told), list(tied)
 
 
 _line_of = itemgetter(3)
@@ -322,6 +335,11 @@ class _Mentions:
             )
             for number in numbers
         ]
+
+
+def _numbers(files: bytes) -> Sequence[int]:
+    """The numbers of files, as ``mentioned`` and ``tied`` keep them."""
+    return memoryview(files).cast("I")
 
 
 def _run(file: int) -> tuple[int, int]:
@@ -608,16 +626,16 @@ class Index:
         """The files that a table has for a name in one of the roles, by path."""
         wanted = tuple(roles)
         marks = ", ".join("?" * len(wanted))
-        told = f"SELECT DISTINCT file FROM {table} WHERE name = ? AND role IN ({marks})"
-        files = {file for (file,) in self._db.execute(told, (name, *wanted))}
+        told = f"SELECT files FROM {table} WHERE name = ? AND role IN ({marks})"
+        files = {file for (files,) in self._db.execute(told, (name, *wanted)) for file in _numbers(files)}
         self._look_up_paths(files)
         return sorted(files, key=self._path)
 
     def files_mentioning(self, name: str) -> int:
         """How many files mention a name, in any role."""
         if name not in self._files_of_name:
-            told = "SELECT count(DISTINCT file) FROM mentioned WHERE name = ?"
-            self._files_of_name[name] = int(self._db.execute(told, (name,)).fetchone()[0])
+            rows = self._db.execute("SELECT files FROM mentioned WHERE name = ?", (name,))
+            self._files_of_name[name] = len({file for (files,) in rows for file in _numbers(files)})
         return self._files_of_name[name]
 
     def files_ending(self, path: str) -> list[str]:
@@ -641,10 +659,12 @@ class Index:
         """The Python names, ending in ``name``, that code generation binds operators to."""
         return list(dict.fromkeys(mention.name for mention in self.mentions_of(name, Role.GENERATE)))
 
-    def precise_key(self, path: str) -> str | None:
-        """What the file, and what it was read with, were when libclang read it; ``None`` where it did not."""
-        row = self._db.execute("SELECT key FROM precise WHERE file = ?", (self._number(path),)).fetchone()
-        return row[0] if row else None
+    def precise_reading(self, path: str) -> StoredReading | None:
+        """How libclang read a file; ``None`` where it did not, or where a header has changed since."""
+        row = self._db.execute(
+            "SELECT key, errors, missing FROM precise WHERE file = ?", (self._number(path),)
+        ).fetchone()
+        return StoredReading(row[0], row[1], tuple(json.loads(row[2]))) if row else None
 
     def precise(self, path: str) -> list[PreciseRow]:
         """What libclang says of a file's calls, in their order; nothing where it was not asked."""
@@ -739,6 +759,37 @@ def _logs(path: Path) -> list[Path]:
     return [path.with_name(f"{path.name}{ending}") for ending in ("-wal", "-shm")]
 
 
+class _Files:
+    """Which files a name and role came to and went from, on its way into ``mentioned`` or ``tied``."""
+
+    def __init__(self) -> None:
+        self._come: dict[tuple[str, str], list[int]] = {}
+        self._gone: dict[tuple[str, str], list[int]] = {}
+
+    def add(self, file: int, told: Iterable[tuple[str, str]]) -> None:
+        files_of = self._come.setdefault
+        for name_and_role in told:
+            files_of(name_and_role, []).append(file)
+
+    def remove(self, file: int, told: Iterable[tuple[str, str]]) -> None:
+        for name_and_role in told:
+            self._gone.setdefault(name_and_role, []).append(file)
+
+    def write(self, db: sqlite3.Connection, table: str, *, fresh: bool) -> None:
+        rows = []
+        for name_and_role in sorted(self._come.keys() | self._gone.keys()):  # in the table's own order
+            files = self._come.get(name_and_role, [])
+            if not fresh:
+                known = db.execute(f"SELECT files FROM {table} WHERE name = ? AND role = ?", name_and_role).fetchone()
+                stay = set(_numbers(known[0]) if known else ()) - set(self._gone.get(name_and_role, ()))
+                files = [*stay, *files]
+            rows.append((*name_and_role, array("I", files).tobytes()))
+        db.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?)", rows)
+        if not fresh:
+            empty = [name_and_role for *name_and_role, files in rows if not files]
+            db.executemany(f"DELETE FROM {table} WHERE name = ? AND role = ?", empty)
+
+
 class Writer:
     """An index opened to be written: everything between opening and ``commit`` happens or does not.
 
@@ -764,8 +815,8 @@ class Writer:
             self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             self._db.execute(f"PRAGMA user_version = {FORMAT}")
             self._db.executescript(_SCHEMA)
-        self._told: list[tuple[str, str, int]] = []
-        self._tied: list[tuple[str, str, int]] = []
+        self._told = {table: _Files() for table in ("mentioned", "tied")}
+        self._readers: dict[int, set[int]] | None = None
         self._db.execute("PRAGMA cache_size = -65536")
         self._db.execute("BEGIN IMMEDIATE")
 
@@ -811,14 +862,22 @@ class Writer:
         self._db.execute("DELETE FROM symbol WHERE id BETWEEN ? AND ?", _run(row[0]))
         strings, places = self._db.execute("SELECT strings, places FROM mentions WHERE file = ?", row).fetchone()
         mentions = _Mentions(row[0], path, strings, places)
-        for table, gone in (("mentioned", mentions.names()), ("tied", mentions.ties())):
-            self._db.executemany(
-                f"DELETE FROM {table} WHERE name = ? AND role = ? AND file = ?", [(*told, row[0]) for told in gone]
-            )
+        self._told["mentioned"].remove(row[0], mentions.names())
+        self._told["tied"].remove(row[0], mentions.ties())
         self._db.execute("DELETE FROM mentions WHERE file = ?", row)
-        self._db.execute("DELETE FROM precise WHERE file = ?", row)
+        for reader in {row[0]} | self._readers_of(row[0]):
+            self._db.execute("DELETE FROM precise WHERE file = ?", (reader,))
         self._db.execute("DELETE FROM problem WHERE file = ?", row)
         self._db.execute("DELETE FROM file WHERE id = ?", row)
+
+    def _readers_of(self, file: int) -> set[int]:
+        """The files that libclang read and that include a file."""
+        if self._readers is None:
+            self._readers = {}
+            for reader, headers in self._db.execute("SELECT file, headers FROM precise"):
+                for header in json.loads(headers):
+                    self._readers.setdefault(header, set()).add(reader)
+        return self._readers.get(file, set())
 
     def add(self, rows: FileRows, macros: Sequence[Sequence[Any]] = ()) -> None:
         """Store one file that the index does not hold."""
@@ -830,23 +889,28 @@ class Writer:
         self._db.executemany("INSERT INTO symbol VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows.symbols)
         strings, places, told, tied = rows.mentions
         self._db.execute("INSERT INTO mentions VALUES (?, ?, ?)", (rows.id, strings, places))
-        self._told += told
-        self._tied += tied
+        self._told["mentioned"].add(rows.id, told)
+        self._told["tied"].add(rows.id, tied)
         self._db.executemany("INSERT INTO problem VALUES (?, ?, ?)", ((rows.id, *problem) for problem in rows.problems))
 
-    def set_precise(self, path: str, key: str, rows: Iterable[PreciseRow]) -> None:
-        """Keep what libclang says of a file, at once; what was remembered of the old facts goes."""
+    def set_precise(
+        self, path: str, reading: StoredReading, headers: Iterable[str], rows: Iterable[PreciseRow]
+    ) -> None:
+        """Keep what libclang says of a file until one of ``headers`` changes; what was remembered of old facts goes."""
+        numbers = dict(self._db.execute("SELECT path, id FROM file"))
+        included = json.dumps(sorted({numbers[header] for header in headers if header in numbers}))
         told = json.dumps([astuple(row) for row in rows], separators=(",", ":"))
-        self._db.execute("INSERT OR REPLACE INTO precise SELECT id, ?, ? FROM file WHERE path = ?", (key, told, path))
+        self._db.execute(
+            "INSERT OR REPLACE INTO precise VALUES (?, ?, ?, ?, ?, ?)",
+            (numbers[path], reading.key, reading.errors, json.dumps(reading.missing), included, told),
+        )
         self._db.execute("DELETE FROM walk")
         self._db.execute("COMMIT")
 
     def commit(self) -> None:
         """Make all of it true at once; what was remembered of the old facts goes."""
-        self._told.sort()  # a table that is written in its own order is written once
-        self._tied.sort()
-        self._db.executemany("INSERT INTO mentioned VALUES (?, ?, ?)", self._told)
-        self._db.executemany("INSERT INTO tied VALUES (?, ?, ?)", self._tied)
+        for table, told in self._told.items():
+            told.write(self._db, table, fresh=self._fresh)
         self._db.execute("DELETE FROM walk")
         self._db.execute("INSERT OR REPLACE INTO meta VALUES ('complete', '1')")
         for statement in filter(str.strip, _INDICES.split(";")):
@@ -875,6 +939,7 @@ def facts_of(index: Path) -> Iterable[tuple[Any, ...]]:
             {"rows": ROWS},
         )
         named = dict(db.execute("SELECT id, qualname FROM symbol"))
+        paths = dict(db.execute("SELECT id, path FROM file"))
         packed = "SELECT f.id, f.path, m.strings, m.places FROM mentions m JOIN file f ON f.id = m.file ORDER BY f.path"
         for row in db.execute(packed):
             mentions = _Mentions(*row).all()
@@ -882,9 +947,9 @@ def facts_of(index: Path) -> Iterable[tuple[Any, ...]]:
                 (("mention", *mention[:-1], named.get(mention.scope or -1)) for mention in mentions), key=repr
             )
         for table in ("mentioned", "tied"):
-            yield from db.execute(
-                f"SELECT '{table}', f.path, m.name, m.role FROM {table} m JOIN file f ON f.id = m.file ORDER BY 2, 3, 4"
-            )
+            rows = db.execute(f"SELECT name, role, files FROM {table}")
+            told = ((table, paths[file], name, role) for name, role, files in rows for file in _numbers(files))
+            yield from sorted(told)
         yield from db.execute(
             "SELECT 'problem', f.path, p.line, p.what FROM problem p JOIN file f ON f.id = p.file ORDER BY 2, 3, 4"
         )

@@ -1,7 +1,8 @@
 """A hop → the links that show it, and how surely; and a whole tour, step by step, in one tree.
 
 A hop is shown by one link of its kind from the origin's lines to the next step's place, or by a short route whose
-last link is of that kind and whose others are calls and imports. ``then`` is shown by the order of lines in one body.
+last link is of that kind and whose others are calls and imports. ``then`` is shown by the order of lines in one body,
+``contains`` by a definition inside another; ``inherits`` from either end.
 Where nothing shows a hop the author's reason stands in (``asserted``), and without one it is unproven (``none``).
 """
 
@@ -65,13 +66,16 @@ def walk(tour: Tour, index: Index, read: Reader, version: str) -> list[Passage]:
 def _walk(tour: Tour, index: Index, read: Reader, version: str) -> list[Passage]:
     links = Links(index)
     places = {step.id: locate(step, index, read, version) for step in tour.steps}
+    order = {step.id: number for number, step in enumerate(tour.steps)}
     passages = []
     for number, step in enumerate(tour.steps):
         following = (later.id for later in tour.steps[number + 1 :] if places[later.id].located != "absent")
         to = next(following, None) if step.hop and places[step.id].located != "absent" else None
         proof = None
         if step.hop is not None and to is not None:
-            under_way = {node(place.symbol) for place in list(places.values())[: number + 1] if place.symbol}
+            # what is being imported is not imported again; of calls only the way back through the start shows nothing
+            last = number if step.hop.kind is LinkKind.IMPORTS else order[step.hop.origin]
+            under_way = {node(place.symbol) for place in list(places.values())[: last + 1] if place.symbol}
             proof = prove(step.hop, places[step.hop.origin], places[to], index, links, under_way)
         passages.append(Passage(step, places[step.id], to, proof))
     return passages
@@ -144,9 +148,15 @@ def prove(
         return _unproven(hop, "one end of it is not located")
     if hop.kind is LinkKind.THEN:
         return _in_order(hop, origin, target)
+    if hop.kind is LinkKind.CONTAINS:
+        return _inside(hop, origin, target, index)
     passing = frozenset({LinkKind.CALLS, LinkKind.IMPORTS, hop.kind})
     if hop.kind is LinkKind.IMPORTS:
         passing = frozenset({LinkKind.IMPORTS})
+    if hop.kind is LinkKind.INHERITS and not origin.statement:
+        back = _inherited(links, origin, target)
+        if back:
+            return Proof(back[0].grade.value, back[0].at, tuple(back))
     way = surest(
         links,
         _starts(origin, index),
@@ -175,12 +185,25 @@ def _starts(origin: Place, index: Index) -> list[tuple[Node, tuple[int, int] | N
 
 def _arrives(link: Link, target: Place) -> bool:
     """Whether a link leads to the step's symbol, or to something that its statement defines."""
-    if link.target_at is None or target.symbol is None:
+    if target.symbol is None:
         return False
-    if link.target_at == target.symbol.at:
+    if link.target_at is not None and link.target_at == target.symbol.at:
         return True
-    inside = target.statement and target.line <= link.target_at.line <= target.end_line
-    return inside and link.target_at.file == target.symbol.file
+    if not target.statement:
+        return False
+    # what binds a name is a statement of its own: a row of a table, or a call of pybind11's `def` or `class_`
+    ends = [link.target_at, link.at if link.kind is LinkKind.BINDS else None]
+    return any(
+        end is not None and end.file == target.symbol.file and target.line <= end.line <= target.end_line
+        for end in ends
+    )
+
+
+def _inherited(links: Links, origin: Place, target: Place) -> list[Link]:
+    """The link from a derived class back to its base: a story may be told from either end."""
+    assert origin.symbol is not None and target.symbol is not None
+    found = links.leaving(node(target.symbol))
+    return [link for link in found if link.kind is LinkKind.INHERITS and link.target_at == origin.symbol.at]
 
 
 def _in_order(hop: Hop, origin: Place, target: Place) -> Proof:
@@ -194,6 +217,21 @@ def _in_order(hop: Hop, origin: Place, target: Place) -> Proof:
     link = Link(
         LinkKind.THEN, origin.symbol.id, target.symbol.id, target.symbol.at, at, "proof/order-of-lines", Grade.EXACT
     )
+    return Proof(Grade.EXACT.value, at, (link,))
+
+
+def _inside(hop: Hop, origin: Place, target: Place, index: Index) -> Proof:
+    """``contains``: the target is defined in the origin's body."""
+    assert origin.symbol is not None and target.symbol is not None
+    around = target.symbol
+    while around.parent is not None and around.row != origin.symbol.row:
+        around = index.symbol(around.parent)
+    if around.row != origin.symbol.row or around.row == target.symbol.row:
+        return _unproven(hop, f"{_named(target)} is not defined in {_named(origin)}")
+    if origin.statement and not origin.line <= target.symbol.line <= origin.end_line:
+        return _unproven(hop, f"{_named(target)} is not defined in these lines of {origin.symbol.id}")
+    at, rule = target.symbol.at, "proof/definition"
+    link = Link(LinkKind.CONTAINS, origin.symbol.id, target.symbol.id, at, at, rule, Grade.EXACT)
     return Proof(Grade.EXACT.value, at, (link,))
 
 

@@ -25,13 +25,15 @@ ONWARD = "onward"
 QUESTIONS = "questions"
 """The id of the section before it: questions for the reader, each a third-level heading with its answer."""
 
-SCHEMA = "annotations/tour.schema.json"
-"""The form of a ``tour.yaml``."""
 
 _HINT = "annotations/README.md has the format."
 
-_RESERVED = frozenset({ONWARD, QUESTIONS})
-_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+RESERVED = frozenset({ONWARD, QUESTIONS})
+"""Ids that no step may bear."""
+
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+"""What tours and steps are called."""
+
 _HEADING = re.compile(r"(?m)^(#{1,2}) +(.+?)(?: +\{#([\w-]+)\})? *$")
 _QUESTION = re.compile(r"(?m)^### +(.+?) *$")
 
@@ -131,6 +133,11 @@ class Tour:
     """Of ``tour.yaml``: what places and proofs depend on, besides the tree."""
 
 
+def schema() -> Path:
+    """The form of a ``tour.yaml``, as JSON Schema."""
+    return resources.folder("annotations") / "tour.schema.json"
+
+
 def names(folder: Path) -> list[str]:
     """The tours in a folder of annotations."""
     return sorted(found.parent.name for found in folder.glob("*/tour.yaml"))
@@ -156,13 +163,13 @@ def passing(folder: Path) -> dict[str, list[tuple[str, str]]]:
 def load(name: str, folder: Path) -> Tour:
     """Read one tour. Raises ``UnknownName`` with the nearest names, or ``AnnotationError`` with file and line."""
     file = folder / name / "tour.yaml"
-    if not _ID.fullmatch(name) or not file.is_file():
+    if not NAME.fullmatch(name) or not file.is_file():
         known = names(folder)
         nearest = tuple(difflib.get_close_matches(name, known, n=3, cutoff=0.4))
         hint = f"The nearest: {', '.join(nearest)}." if nearest else f"There are: {', '.join(known) or 'none'}."
         raise UnknownName(f"there is no tour {name!r}", nearest, hint=hint)
     text = _read(file)
-    form = read(file, text, resources.folder(SCHEMA), _HINT)
+    form = read(file, text, schema(), _HINT)
     steps = _steps(form)
     prose = {lang: _prose(file.with_name(f"{lang}.md"), [step.id for step in steps]) for lang in LANGS}
     asked = {lang: len(words.questions) for lang, words in prose.items()}
@@ -194,7 +201,7 @@ def _steps(form: Form) -> tuple[Step, ...]:
     for number, written in enumerate(form.data["steps"]):
         where = ("steps", number)
         known = {step.id for step in steps}
-        if written["id"] in {*known, *_RESERVED}:
+        if written["id"] in {*known, *RESERVED}:
             raise form.wrong(f"step id {written['id']!r} is taken", *where, "id")
         several = written["anchor"] if isinstance(written["anchor"], list) else [written["anchor"]]
         anchors = tuple(
@@ -277,7 +284,7 @@ def _prose(file: Path, step_ids: list[str]) -> Prose:
             raise AnnotationError(f"heading {section.title!r} lacks its id", at=at, hint="Write `## Title {#step-id}`.")
         if section_id in found:
             raise AnnotationError(f"step {section_id!r} has its prose twice", at=at)
-        if section_id not in _RESERVED and section_id not in step_ids:
+        if section_id not in RESERVED and section_id not in step_ids:
             near = difflib.get_close_matches(section_id, step_ids, n=1)
             hint = f"The nearest step is {near[0]}." if near else None
             raise AnnotationError(f"prose for a step {section_id!r} that tour.yaml lacks", at=at, hint=hint)

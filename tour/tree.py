@@ -1,7 +1,7 @@
 """A PyTorch source tree: find it, tell its version, list its files, read one, know where its index is.
 
 A tree is a git checkout, an unpacked source archive, or the installed ``torch`` package (Python and headers).
-Nothing here touches the network (``origins.py`` does), and nothing of a tree is imported or parsed. Its
+Nothing here touches the network (``origins`` does), and nothing of a tree is imported or parsed. Its
 version is weighed from several clues, because the plain one lies: 1.13.1 has ``1.13.0a0`` in ``version.txt``.
 Left out of a tree's files are those that are not its own: hidden folders, what a build wrote, environments,
 and other projects' repositories inside it (bundled third-party code). What the tree's own code generation wrote
@@ -42,9 +42,12 @@ LANGS = {
     ".cc": Lang.CPP,
     ".cpp": Lang.CPP,
     ".cxx": Lang.CPP,
+    ".inc": Lang.CPP,
+    ".inl": Lang.CPP,
     ".mm": Lang.CPP,
     ".cu": Lang.CUDA,
     ".cuh": Lang.CUDA,
+    ".hip": Lang.CUDA,
 }
 OPERATORS = "native_functions.yaml"
 _NAMED = {OPERATORS: Lang.OPERATORS, "derivatives.yaml": Lang.DERIVATIVES}
@@ -124,13 +127,14 @@ class Tree:
         found.sort(key=attrgetter("path"))
         return found
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, *, listed: bool = False) -> bytes:
         """A file's bytes, its own before a generated one's.
 
+        ``listed`` says that ``files``, which follows no links, gave the path just now; it is not looked at again.
         Raises ``TreeError`` where it is gone, unreadable, or outside the tree.
         """
         root = os.fspath(self.root)
-        if _leaves(root, path):
+        if not listed and _leaves(root, path):
             raise TreeError("the path leaves the tree", at=path, hint=f"The tree is {root}.")
         place = self.root / path
         if self.generated is not None and not _there(place):

@@ -25,6 +25,8 @@ COMMANDS = {
     "trace": "walks",
     "check": "walks",
     "run": "walks",
+    "diff": "walks",
+    "new": "authors",
     "anchor": "authors",
     "build": "publishing",
     "serve": "publishing",

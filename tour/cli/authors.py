@@ -1,6 +1,9 @@
-"""For those who write tours: ``anchor``."""
+"""For those who write tours: ``new`` and ``anchor``."""
 
 from __future__ import annotations
+
+import sys
+from pathlib import Path
 
 import click
 
@@ -36,3 +39,49 @@ def anchor(place: str, tree: str | None, lang: str, as_json: bool) -> None:
         terminal.show_anchor(view, lang)
     if any(found.located == "lost" for _, found in view.found):
         raise click.exceptions.Exit(1)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  tour new relu --from torch.relu --to at::native::relu      its steps are the surest route
+  tour new hooks --at torch/nn/modules/module.py:1550 --at torch/utils/hooks.py:30
+  tour new hooks                                             asks for what it needs"""
+)
+@click.argument("name")
+@click.option("--from", "origin", metavar="A", help="Where a route starts, as for `tour path`.")
+@click.option("--to", "goal", metavar="B", help="Where it ends.")
+@click.option(
+    "--at", "places", metavar="FILE:LINE", multiple=True, help="A step at this place; after those of a route."
+)
+@click.option("--title", help="The tour's title; by default its name.")
+@click.option(
+    "--into",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder of tours that it goes into; by default the one that `tour list` lists.",
+)
+@tree_option()
+def new(
+    name: str,
+    origin: str | None,
+    goal: str | None,
+    places: tuple[str, ...],
+    title: str | None,
+    into: Path | None,
+    tree: str | None,
+) -> None:
+    """Start a tour that passes `tour check`: its steps in tour.yaml, its prose to be written in both languages."""
+    from tour.resources import folder
+
+    if not origin and not goal and not places:
+        if not sys.stdin.isatty():
+            raise click.UsageError("A tour needs steps: a route (--from A --to B), or places (--at FILE:LINE).")
+        title = title or click.prompt("Title", default=name.replace("-", " ").capitalize())
+        origin = click.prompt("Where does the walk start (a name, as for `tour where`)")
+        goal = click.prompt("Where does it end")
+    if bool(origin) != bool(goal):
+        raise click.UsageError("A route has two ends: --from A --to B.")
+    route = (origin, goal) if origin and goal else None
+    made = tour.draft(name, ready(tree), into or folder("annotations"), title=title, route=route, places=places)
+    click.echo(f"{made}: written, with en.md and zh.md beside it. annotations/README.md says what goes in.")
+    click.echo(f"`tour trace {name}` shows it, `tour check {name}` checks it.")

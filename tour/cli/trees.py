@@ -144,10 +144,10 @@ def index_command(
 
     from tour import codegen, tree
 
-    files = tuple(name for name in told if precise and name.endswith(SOURCES))
+    files = tuple(name for name in told if is_source(name)) if precise else ()
     others = [name for name in told if name not in files]
     if precise and not files:
-        raise click.UsageError(f"--precise needs files that end in {', '.join(SOURCES)}.")
+        raise click.UsageError("--precise needs files in C, C++ or CUDA.")
     if len(others) + bool(spec) > 1:
         raise click.UsageError(f"One tree at a time: {', '.join([*others, *filter(None, [spec])])}.")
     found = tree.open_tree(others[0] if others else spec)
@@ -215,8 +215,11 @@ def _generated_state(tree: Tree) -> str:
     return "current" if codegen.is_current(tree) else "out of date"
 
 
-SOURCES = (".cpp", ".cc", ".cxx", ".c")
-"""What libclang can be asked to read."""
+def is_source(name: str) -> bool:
+    """Whether libclang can be asked to read it."""
+    from tour.precise import KINDS
+
+    return name.endswith(KINDS)
 
 
 def read_precisely(tree: Tree, files: Sequence[str]) -> list[Any]:
@@ -224,15 +227,16 @@ def read_precisely(tree: Tree, files: Sequence[str]) -> list[Any]:
     from tour import precise
     from tour.render import terminal
 
-    root = f"{tree.root}/"
-    asked = [str(Path(file).resolve()).removeprefix(root) if Path(file).is_file() else file for file in files]
     with terminal.progress() as progress:
         readings = precise.read(
-            tree, asked, progress, lambda: click.echo("Another `tour index` is at this tree; waiting for it.", err=True)
+            tree, files, progress, lambda: click.echo("Another `tour index` is at this tree; waiting for it.", err=True)
         )
     for reading in readings:
-        kept = ", known from before" if reading.kept else f", {reading.errors} errors"
-        click.echo(f"{reading.file}: {reading.calls} calls resolved by libclang{kept}", err=True)
+        errors = f", {reading.errors} error{'s' * (reading.errors != 1)}" if reading.errors else ""
+        kept = ", known from before" if reading.kept else ""
+        click.echo(
+            f"{reading.file}: {reading.calls} of {reading.written} calls resolved by libclang{errors}{kept}", err=True
+        )
         if advice := precise.advice(reading):
             click.echo(f"  {advice}", err=True)
     return readings

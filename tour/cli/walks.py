@@ -1,4 +1,4 @@
-"""The tours: ``list``, ``trace``, ``check``, ``run``."""
+"""The tours: ``list``, ``trace``, ``check``, ``run``, ``diff``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 import tour
-from tour.cli.arguments import complete_tours, json_option, lang_option, tree_option
-from tour.cli.trees import SOURCES, read_precisely, ready
+from tour.cli.arguments import complete_tours, complete_trees, json_option, lang_option, tree_option
+from tour.cli.trees import is_source, read_precisely, ready
 
 
 @click.command(name="list")
@@ -47,19 +47,9 @@ def trace(
     name: str, tree: str | None, lang: str, step: str | None, quiet: bool, pager: bool | None, as_json: bool
 ) -> None:
     """Walk a tour: each step's place, code, prose, hop and proof."""
-    from tour import tours
-    from tour.errors import UnknownName
     from tour.render import data
-    from tour.resources import folder
 
-    if step is not None or name not in tour.names():  # a wrong name is said before a tree is asked for
-        known = [found.id for found in tours.load(name, folder("annotations")).steps]
-        if step is not None and step not in known:
-            import difflib
-
-            raise UnknownName(
-                f"{name} has no step {step!r}", tuple(difflib.get_close_matches(step, known, n=3, cutoff=0.4))
-            )
+    _known(name, step)
     view = tour.trace(name, ready(tree), lang)
     if as_json:
         click.echo(data.dumps(data.trace(view, step)))
@@ -70,6 +60,22 @@ def trace(
     broken = [s for s in view.steps if s.located == "lost" and step in {None, s.id}]
     if broken:
         raise click.exceptions.Exit(1)
+
+
+def _known(name: str, step: str | None) -> None:
+    """Raise ``UnknownName`` for a wrong tour or step: it is said before a tree is asked for."""
+    from tour import tours
+    from tour.errors import UnknownName
+    from tour.resources import folder
+
+    if step is None and name in tour.names():
+        return
+    known = [found.id for found in tours.load(name, folder("annotations")).steps]
+    if step is not None and step not in known:
+        import difflib
+
+        nearest = tuple(difflib.get_close_matches(step, known, n=3, cutoff=0.4))
+        raise UnknownName(f"{name} has no step {step!r}", nearest)
 
 
 @click.command(
@@ -103,7 +109,7 @@ def check(names: tuple[str, ...], trees: tuple[str, ...], every: bool, precise: 
     for tree in opened:
         if precise:
             steps = [step.file for name in asked for step in tour.trace(name, tree).steps if step.file]
-            read_precisely(tree, [file for file in dict.fromkeys(steps) if file.endswith(SOURCES)])
+            read_precisely(tree, [file for file in dict.fromkeys(steps) if is_source(file)])
         for name in asked:
             found += tour.check(name, tree)
             checked.append(data.tour_row(tour.trace(name, tree)) | {"tree": tree.version})
@@ -148,4 +154,40 @@ def run(names: tuple[str, ...], every: bool, python: str | None, timeout: float,
     if as_json:
         click.echo(data.dumps(data.ran(where, ran)))
     if any(outcome.state != "ran" for _, outcomes in ran for outcome in outcomes):
+        raise click.exceptions.Exit(1)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  tour diff import-torch --from 1.13.1 --to 2.6.0
+  tour diff import-torch --from 1.13.1 --to 2.6.0 --step create
+  tour diff import-torch --from 1.13.1 --to ~/src/pytorch --quiet     one line a step"""
+)
+@click.argument("name", shell_complete=complete_tours)
+@click.option(
+    "--from", "old", metavar="VERSION|PATH", required=True, help="The older tree.", shell_complete=complete_trees
+)
+@click.option(
+    "--to", "new", metavar="VERSION|PATH", required=True, help="The newer tree.", shell_complete=complete_trees
+)
+@lang_option
+@click.option("--step", metavar="ID", help="Only this step.")
+@click.option("--quiet", "-q", is_flag=True, help="What changed, without the lines.")
+@click.option("--pager/--no-pager", default=None, help="Page the output; by default on a terminal when it is long.")
+@json_option
+def diff(
+    name: str, old: str, new: str, lang: str, step: str | None, quiet: bool, pager: bool | None, as_json: bool
+) -> None:
+    """How the code under each step changed from one tree to another: moved, renamed, edited, word by word."""
+    from tour.render import data, terminal
+
+    _known(name, step)
+    before, after = ready(old), ready(new)
+    changed = [change for change in tour.diff(name, before, after, lang) if step in {None, change.step}]
+    if as_json:
+        click.echo(data.dumps(data.diff(name, before, after, changed)))
+    else:
+        terminal.show_diff(name, before.version, after.version, changed, lang, quiet=quiet, pager=pager)
+    if any("lost" in change.states for change in changed):
         raise click.exceptions.Exit(1)

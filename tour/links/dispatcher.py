@@ -5,8 +5,8 @@ and its shape check (``TORCH_META_FUNC``), the inner loop of a ``ufunc_inner_loo
 ``structured_delegate:`` hands over to, the one that an ``autogen:`` variant wraps, and the view that a ``…_copy``
 operator copies (``torchgen/model.py``, ``torchgen/gen.py``, ``torchgen/gen_functionalization_type.py``).
 ``TORCH_LIBRARY`` blocks register others in C++. A name with several definitions is told apart by the operator's
-schema. Cannot see: registrations made through macros that paste names (``VMAP_SUPPORT``, autocast's
-``KERNEL``), in a loop, from Python, or by boxed fallbacks for a whole key.
+schema. Cannot see: registrations in a loop, from Python, or by boxed fallbacks for a whole key, and which of a class
+template's specialisations is meant.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from tour.links.python_scopes import PythonScopes
 from tour.model import Grade, Kind, Link, LinkKind, Role
 
 _FUNCTIONS = frozenset({Kind.FUNCTION, Kind.METHOD})
+_KERNELS = _FUNCTIONS | {Kind.CLASS}
+"""What may be registered: a function, or a class that makes one."""
 _STRUCTURED_KEYS = frozenset({"CPU", "CUDA", "MPS", "XPU", "MTIA"})
 """Keys whose entry in a structured operator is a ``TORCH_IMPL_FUNC`` (``torchgen/model.py``,
 ``STRUCTURED_DISPATCH_KEYS``)."""
@@ -116,8 +118,12 @@ def _link(
     *,
     key: str | None = None,
 ) -> Link:
-    """A link, exact unless ``found`` holds definitions that differ in more than the branch that they stand in."""
-    count = cases(found or [])
+    """A link, exact unless ``found`` holds definitions that differ in more than the branch that they stand in.
+
+    Methods of several classes of one name do: they are specialisations.
+    """
+    classes = {symbol.parent for symbol in found or () if symbol.kind is Kind.METHOD}
+    count = max(cases(found or []), len(classes))
     sure = count <= 1
     return Link(
         LinkKind.DISPATCHES, source.id, target.id, target.at, mention.at, f"dispatcher/{rule}",
@@ -198,7 +204,7 @@ def _registered(index: Index, source: Node) -> Iterator[Link]:
         block = index.symbol(mention.scope)
         around = _BLOCK.search(block.qualname)
         found, _ = cpp_targets(index, mention.target, block)
-        found = [symbol for symbol in found if symbol.kind in _FUNCTIONS and symbol.name not in _NO_KERNELS]
+        found = [symbol for symbol in found if symbol.kind in _KERNELS and symbol.name not in _NO_KERNELS]
         found = [symbol for symbol in found if symbol.file == mention.file] or found
         for kernel in found:
             yield _link(source, kernel, mention, "registration", found, key=around[2] if around else None)

@@ -2,8 +2,9 @@
 
 ``kernel<<<grid, block>>>(…)``, ``cudaLaunchKernel(kernel, …)``, and the loops that run a lambda or functor for each
 element: ``gpu_kernel``, ``cpu_kernel`` and their kin (``aten/src/ATen/native/cuda/Loops.cuh``,
-``aten/src/ATen/native/cpu/Loops.h``). Cannot see: kernels chosen through a template parameter or a computed pointer,
-kernels compiled at run time (jiterator's strings), and what runs inside a vendor's library.
+``aten/src/ATen/native/cpu/Loops.h``); exact where libclang has read the file. Cannot see: kernels chosen through a
+template parameter or a computed pointer, kernels compiled at run time (jiterator's strings), and what runs inside a
+vendor's library.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from tour.index import Index, StoredSymbol, last_part
 from tour.links.cpp_scopes import cpp_targets
 from tour.links.nodes import Node, mentions_in, stored
+from tour.links.precise import targets_of
 from tour.links.python_scopes import PythonScopes
 from tour.model import Grade, Kind, Link, LinkKind, Role
 
@@ -43,6 +45,9 @@ LOOPS = frozenset(
 """Functions that run what they are given once for each element."""
 
 
+_RUN = frozenset({Kind.FUNCTION, Kind.METHOD, Kind.KERNEL})
+
+
 def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes: PythonScopes) -> Iterator[Link]:
     """The kernels that a function's body launches, and the loops that it starts."""
     if source.scheme != "cpp":
@@ -52,6 +57,12 @@ def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes
         for mention in mentions_in(index, symbol, lines, Role.LAUNCH, Role.CALL):
             name = last_part(mention.name)
             if mention.role is Role.CALL and name not in LOOPS:
+                continue
+            if read := [target for target in targets_of(index, mention) if target.kind in _RUN]:
+                for target in read:
+                    yield Link(
+                        LinkKind.LAUNCHES, source.id, target.id, target.at, mention.at, "precise/libclang", Grade.EXACT
+                    )
                 continue
             if held is None:
                 held = {}

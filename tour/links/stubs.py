@@ -58,6 +58,6 @@ def device_of(index: Index, mention: StoredMention) -> str:
             return macro[1]
         if macro and macro[1]:
             return "CPU"
-    if mention.file.endswith((".cu", ".cuh")):
+    if mention.file.endswith((".cu", ".cuh", ".hip")):
         return "CUDA"
     return "MPS" if mention.file.endswith(".mm") else "CPU"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 
 from tour.model import Kind, Lang, Mention, MentionFields, Problem, Role, Symbol, SymbolFields
-from tour.parsers import branches, c_family, expansions, macros, op_yaml, python
+from tour.parsers import c_family, expansions, macros, op_yaml, python
 from tour.parsers.treesitter import Records
 
 NO_MASK = macros.Mask()
@@ -71,18 +72,24 @@ def parse(path: str, source: bytes, lang: Lang, mask: macros.Mask = NO_MASK) -> 
         masked = macros.blank(source, mask)
         records = expansions.united(
             masked,
-            lambda text: branches.read(text, lambda view: c_family.parse(lang, path, view)),
+            lambda text: c_family.read(lang, path, text),
             lambda text: c_family.parse(lang, path, macros.blank(text, mask)),
+            mask.shared,
         )
     symbols, mentions, found = records
     return Parsed(symbols, mentions, problems + found)
+
+
+# Not ``astuple``, which copies each field with care and takes as long as all else in such a file.
+_SYMBOL_FIELDS = attrgetter(*[field.name for field in fields(Symbol)[1:]])
+_MENTION_FIELDS = attrgetter(*[field.name for field in fields(Mention)[1:]])
 
 
 def _fields(records: op_yaml.Records) -> Records:
     """Records as fields."""
     symbols, mentions, problems = records
     return (
-        [(symbol.kind.value, *astuple(symbol)[1:]) for symbol in symbols],
-        [(mention.role.value, *astuple(mention)[1:]) for mention in mentions],
+        [(symbol.kind.value, *_SYMBOL_FIELDS(symbol)) for symbol in symbols],
+        [(mention.role.value, *_MENTION_FIELDS(mention)) for mention in mentions],
         problems,
     )

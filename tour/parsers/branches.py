@@ -13,7 +13,7 @@ n-th view takes the n-th branch of both.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tour.model import MentionFields, SymbolFields
@@ -209,17 +209,6 @@ def _choice(turns: Sequence[int], turn: int) -> tuple[int | None, int]:
             return branch, turn
         turn -= width
     return None, 0
-
-
-def read(source: bytes, parse: Callable[[bytes], Records]) -> Records:
-    """What ``parse`` reads from ``source``; where the grammar loses its way, from its views instead."""
-    whole = parse(source)
-    if not whole[2]:
-        return whole
-    readings = [parse(view) for view in views(source)]
-    # A view that the grammar follows to the end has its scopes right.
-    readings.sort(key=lambda reading: bool(reading[2]))
-    return unite(readings) if readings else whole
 
 
 def unite(readings: Sequence[Records]) -> Records:

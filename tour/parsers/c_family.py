@@ -11,8 +11,9 @@ import re
 from tree_sitter import Node
 
 from tour.model import Lang, Role
+from tour.parsers import branches
 from tour.parsers.objective_c import without_bodies
-from tour.parsers.treesitter import Captures, Dialect, Records, records, text
+from tour.parsers.treesitter import Captures, Dialect, Records, Syntax, records, syntax, text
 
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 _STRUCTURED = re.compile(r"TORCH_(?:PRECOMPUTE_)?(IMPL|META)_FUNC2?\s*\(([\w\s,]+)\)")
@@ -27,10 +28,26 @@ _QUALIFIED = re.compile(r"(::)?~?[A-Za-z_]\w*(::~?[A-Za-z_]\w*)*")
 
 
 def parse(lang: Lang, path: str, source: bytes) -> Records:
-    """Symbols, mentions and problems of one C, C++ or CUDA file."""
-    if path.endswith(".mm"):
-        source = without_bodies(source)
-    return records(lang, path, source, _DIALECT)
+    """Symbols, mentions and problems of one C, C++ or CUDA file, or of a piece of one."""
+    return records(_syntax(lang, path, source), path, _DIALECT)
+
+
+def read(lang: Lang, path: str, source: bytes) -> Records:
+    """The same of a whole file, one preprocessor branch at a time where the grammar needs it."""
+    whole = _syntax(lang, path, source)
+    views = branches.views(source) if whole.is_broken else []
+    if not views:
+        return records(whole, path, _DIALECT)
+    readings: list[Records] = []
+    for view in views:
+        whole = _syntax(lang, path, view, whole)
+        readings.append(records(whole, path, _DIALECT))
+    # A view that the grammar follows to the end has its scopes right.
+    return branches.unite(sorted(readings, key=lambda reading: bool(reading[2])))
+
+
+def _syntax(lang: Lang, path: str, source: bytes, known: Syntax | None = None) -> Syntax:
+    return syntax(lang, without_bodies(source) if path.endswith(".mm") else source, known)
 
 
 def without_template_arguments(name: str) -> str:

@@ -1,13 +1,15 @@
 """One C, C++ or CUDA file as libclang understands it: which definition each written call means.
 
 libclang reads the headers itself, so overloads, templates and calls inside macros are resolved; of the file the bodies
-are read, of its headers only declarations. A call is told by the place where it is written. Left out: calls inside
-function templates that depend on their arguments (libclang visits no instantiation), and branches of ``#if`` that the
-arguments do not take. The recipe for reading PyTorch without building it is in ``precise.py``.
+are read, of its headers only declarations. A call, a kernel's launch among them, is told by the place where it is
+written. Left out: calls inside function templates that depend on their arguments (libclang visits no instantiation),
+branches of ``#if`` that the arguments do not take, and which override a virtual call ends in. The recipe for reading
+PyTorch without building it is in ``precise.py``.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from ctypes import POINTER, byref, c_uint
@@ -26,7 +28,7 @@ _OPTIONS = 0x4 | 0x100 | 0x40 | 0x800 | 0x200
 
 _MISSING = re.compile(r"'([^']+)' file not found")
 _STRUCT = re.compile(rb"_ops::(\w+)::call")
-_SPACES = {cindex.CursorKind.NAMESPACE, cindex.CursorKind.CLASS_DECL, cindex.CursorKind.STRUCT_DECL,
+SPACES = {cindex.CursorKind.NAMESPACE, cindex.CursorKind.CLASS_DECL, cindex.CursorKind.STRUCT_DECL,
            cindex.CursorKind.CLASS_TEMPLATE, cindex.CursorKind.UNION_DECL, cindex.CursorKind.ENUM_DECL,
            cindex.CursorKind.CLASS_TEMPLATE_PARTIAL_SPECIALIZATION}  # fmt: skip
 
@@ -40,7 +42,7 @@ class Called:
     """Where the callee's name is written, from 0 in bytes."""
     qualname: str
     file: str
-    """Absolute path of the declaration that the call names."""
+    """Path of the definition of what the call names where the file or its headers hold it, else of the declaration."""
     target_line: int
     struct: str | None
     """Of a wrapper that torchgen writes the ``at::_ops`` struct that its body asks: ``add_Tensor``."""
@@ -51,28 +53,41 @@ class Understood:
     """What libclang made of one file."""
 
     calls: list[Called]
+    """In the order of the lines. At one place stand several where calls are chained, and where a lambda that a dispatch
+    macro repeats means another overload for another type."""
+    headers: list[str]
+    """Paths of all the files that were included, each once."""
     missing: list[str]
     """Headers that were not found, as they are named in ``#include``."""
     errors: int
     """How many errors there were in all."""
 
 
-def understand(path: Path, arguments: list[str]) -> Understood:
-    """Read one file with a compiler's arguments. Raises ``cindex.TranslationUnitLoadError`` where libclang cannot."""
-    unit = cindex.Index.create().parse(str(path), args=arguments, options=_OPTIONS)
+def understand(path: Path, arguments: list[str]) -> Understood | None:
+    """Read one file with a compiler's arguments; ``None`` where libclang cannot: it crashed, or nothing is there."""
+    try:
+        unit = cindex.Index.create().parse(str(path), args=arguments, options=_OPTIONS)
+    except cindex.TranslationUnitLoadError:
+        return None
     errors = [found for found in unit.diagnostics if found.severity >= cindex.Diagnostic.Error]
     missing = dict.fromkeys(match[1] for found in errors if (match := _MISSING.search(found.spelling)))
-    calls: dict[tuple[int, int, str], Called] = {}
+    headers = dict.fromkeys(_clean(found.include.name) for found in unit.get_includes())
+    calls: dict[Called, None] = {}
     main = str(path)
     for cursor in unit.cursor.get_children():
         if cursor.location.file is not None and cursor.location.file.name == main:
-            for call in _calls(cursor, main):
-                calls.setdefault((call.line, call.column, call.qualname), call)
-    return Understood(sorted(calls.values(), key=lambda call: (call.line, call.column)), list(missing), len(errors))
+            calls.update(dict.fromkeys(_calls(cursor, main)))
+    ordered = sorted(calls, key=lambda call: (call.line, call.column))
+    return Understood(ordered, list(headers), list(missing), len(errors))
+
+
+def _clean(path: str) -> str:
+    """Without the ``..`` that an ``#include`` left in it."""
+    return os.path.normpath(path)
 
 
 def _calls(top: Any, main: str) -> Iterator[Called]:
-    """The calls in a declaration, each once: a lambda in a dispatch macro is seen once for each type."""
+    """The calls in a declaration."""
     for cursor in top.walk_preorder():
         if cursor.kind == cindex.CursorKind.CALL_EXPR and (found := _called(cursor, main)):
             yield found
@@ -88,16 +103,21 @@ def _called(cursor: Any, main: str) -> Called | None:
     if template is not None and template.kind != cindex.CursorKind.INVALID_FILE:
         target = template
     place = _written_at(_name_of(cursor), main)
-    where = target.location
+    where = (target.get_definition() or target).location
     if place is None or where.file is None:
         return None
-    name = "::".join(_path(target))
-    return Called(*place, without_template_arguments(name), where.file.name, where.line, _struct(target))
+    name = qualified(target)
+    return Called(*place, name, _clean(where.file.name), where.line, _struct(target))
 
 
 def _only_overload(cursor: Any) -> Any:
     """The function that a dependent call can only mean."""
-    for child in cursor.walk_preorder():
+    callee = next(iter(cursor.get_children()), None)
+    while callee is not None and callee.kind == cindex.CursorKind.UNEXPOSED_EXPR:
+        callee = next(iter(callee.get_children()), None)
+    if callee is None or callee.kind != cindex.CursorKind.DECL_REF_EXPR:
+        return None
+    for child in callee.get_children():
         if child.kind == cindex.CursorKind.OVERLOADED_DECL_REF:
             count = cindex.conf.lib.clang_getNumOverloadedDecls(child)
             return cindex.conf.lib.clang_getOverloadedDecl(child, 0) if count == 1 else None
@@ -125,15 +145,15 @@ def _written_at(cursor: Any, main: str) -> tuple[int, int] | None:
     return line.value, column.value - 1
 
 
-def _path(cursor: Any) -> list[str]:
+def qualified(cursor: Any) -> str:
     """The names around a declaration and its own; namespaces without a name are left out, as in the index."""
     parts = [cursor.spelling]
     around = cursor.semantic_parent
     while around is not None and around.kind != cindex.CursorKind.TRANSLATION_UNIT:
-        if around.kind in _SPACES and around.spelling and not around.spelling.startswith("("):
+        if around.kind in SPACES and around.spelling and not around.spelling.startswith("("):
             parts.append(around.spelling)
         around = around.semantic_parent
-    return parts[::-1]
+    return without_template_arguments("::".join(parts[::-1]))
 
 
 def _struct(target: Any) -> str | None:

@@ -10,16 +10,19 @@ that make declarations, and preprocessor branches that cut a declaration in two.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 _DEFINE = re.compile(rb"^[ \t]*#[ \t]*define[ \t]+(\w+)(\([^)\n]*\))?((?:\\\r?\n|[^\n])*)", re.MULTILINE)
 _DIRECTIVE = re.compile(rb"^[ \t]*#(?:\\\r?\n|[^\n])*", re.MULTILINE)
+_BEGINS_DEFINE, _BEGINS_DIRECTIVE = re.compile(rb"#[ \t]*define\b"), re.compile(rb"#")
 _COMMENT = re.compile(rb"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _BLOCK_COMMENT = re.compile(rb"/\*(?:\\\r?\n|.)*?\*/")
 _BLANKS = bytes(byte if byte in b"\\\r\n" else 0x20 for byte in range(256))
 """Line ends and what continues a line stay."""
+_CAPITALS, _RESERVED = re.compile(rb"[A-Z][A-Z0-9_]{2,}"), re.compile(rb"__\w+|PyObject_(?:VAR_)?HEAD")
+"""What every candidate is or ends in; looked for first, since ``re`` is slow at what begins with ``\\b``."""
 _CANDIDATE = re.compile(rb"\b(?:[A-Z][A-Z0-9_]{2,}|__\w+|PyObject_(?:VAR_)?HEAD)\b")
 _SPECIFIERS = frozenset(
     b"inline static constexpr virtual noexcept extern __restrict__ __restrict restrict __host__ __device__ __global__ "
@@ -38,6 +41,9 @@ defines is judged by that."""
 _TOKEN = re.compile(rb'\s+|"C"|\[\[|[A-Za-z_]\w*')
 _TYPE_IN_TWO = re.compile(rb"\bunsigned (char|int|long|short)\b(?=\s*[,)])")
 _TYPE_ARGUMENTS = re.compile(rb"\b[A-Z][A-Z0-9_]+\([^()\n;{}]*\bunsigned (?:char|int|long|short)\b[^()\n;{}]*\)")
+LONGEST_SHARED = 10_000
+_WORD = re.compile(rb"\w+")
+_GLUE = re.compile(rb"[\w:]+(?:\s*##\s*[\w:]+)*|\w+\([\w\s,]*\)")
 _BRACE_PAIR = re.compile(rb"(END_)?HANDLE_\w+|\w+_(BEGIN|END)")
 
 
@@ -50,6 +56,8 @@ class Macro:
     needs: str | None
     """Space-separated macros that its body is made of besides attributes; ``None`` where it holds anything else."""
     is_empty: bool
+    text: str = ""
+    """Parameters and body of one that other files may need to expand: see ``shared``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +67,55 @@ class Mask:
     plain: frozenset[str] = frozenset()
     with_arguments: frozenset[str] = frozenset()
     """Those whose argument list is blanked too."""
+    shared: tuple[tuple[str, str], ...] = ()
+    """Names and texts of those that are expanded wherever they are used; see ``expansions.py``."""
 
 
-def defined(source: bytes) -> list[Macro]:
-    """The ``#define``s of one file."""
+def directives(
+    source: bytes, whole: re.Pattern[bytes] = _DIRECTIVE, head: re.Pattern[bytes] = _BEGINS_DIRECTIVE
+) -> Iterator[re.Match[bytes]]:
+    """The preprocessor lines that ``whole`` describes from a line's start on, and ``head`` from the ``#`` on.
+
+    The same as ``whole.finditer``, which tries every line of the source.
+    """
+    end = 0
+    for begun in head.finditer(source):
+        start = source.rfind(b"\n", 0, begun.start()) + 1
+        if start >= end and (found := whole.match(source, start)):
+            end = found.end()
+            yield found
+
+
+def defines(source: bytes, whole: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:
+    """The same of ``#define``s."""
+    return directives(source, whole, _BEGINS_DEFINE)
+
+
+def defined(source: bytes, shares: bool = False) -> list[Macro]:
+    """The ``#define``s of one file; ``shares`` says that others may include it."""
     macros = []
-    for name, parameters, body in _DEFINE.findall(source):
+    found = [define.groups() for define in defines(source, _DEFINE)]
+    registers = b".impl(" in source and any(b".impl(" in body for _, _, body in found)
+    for name, parameters, body in found:
         body = _COMMENT.sub(b" ", body.replace(b"\\\r\n", b" ").replace(b"\\\n", b" ")).strip()
         needs = _needs(body)
         if needs is None and _BRACE_PAIR.fullmatch(name) and body.count(b"{") != body.count(b"}"):
             needs = ""
-        macros.append(Macro(name.decode("ascii", "replace"), bool(parameters), needs, not body))
+        text = (
+            f"{parameters.decode()} {body.decode()}"
+            if shares and parameters and _is_shared(parameters, body, registers)
+            else ""
+        )
+        macros.append(Macro(name.decode("ascii", "replace"), bool(parameters), needs, not body, text))
     return macros
+
+
+def _is_shared(parameters: bytes, body: bytes, registers: bool) -> bool:
+    """Whether a macro registers operators or stands beside one that does, hands a list to a macro, or only pastes."""
+    if len(body) > LONGEST_SHARED or not (parameters + body).isascii():
+        return False
+    lists = any((b" " + body).count(b" %s(" % name) > 1 for name in _WORD.findall(parameters))
+    return registers or lists or _GLUE.fullmatch(body) is not None
 
 
 def _needs(body: bytes) -> str | None:
@@ -130,7 +175,9 @@ def learn(macros: Iterable[Macro]) -> Mask:
             break
         blankable = kept
     called = {name for name in blankable if any(macro.takes_arguments for macro in bodies[name])}
-    return Mask(frozenset(blankable - called) | (_FOREIGN - bodies.keys()), frozenset(called))
+    texts = {name: {macro.text for macro in found if macro.text} for name, found in bodies.items()}
+    shared = sorted((name, text) for name, found in texts.items() if len(found) == 1 for text in found if text)
+    return Mask(frozenset(blankable - called) | (_FOREIGN - bodies.keys()), frozenset(called), tuple(shared))
 
 
 def blank(source: bytes, mask: Mask) -> bytes:
@@ -138,11 +185,14 @@ def blank(source: bytes, mask: Mask) -> bytes:
 
     In a ``#define`` that runs over several lines comments are blanked too, for the grammar ends it at the first.
     """
+    takes_arguments = _by_bytes(mask)
+    present = not takes_arguments.keys().isdisjoint(_CAPITALS.findall(source))
+    present = present or not takes_arguments.keys().isdisjoint(_RESERVED.findall(source))
+    if not present and b"\\\n" not in source:
+        return _with_types_in_one_word(source)
     masked = bytearray(source)
-    present = _by_bytes(mask).keys() & set(_CANDIDATE.findall(source))
-    takes_arguments = {name: _by_bytes(mask)[name] for name in present}
     at = 0
-    for directive in [*_DIRECTIVE.finditer(source), None]:
+    for directive in [*directives(source), None]:
         end = directive.start() if directive else len(source)
         for found in _CANDIDATE.finditer(source, at, end) if present else ():
             if (with_arguments := takes_arguments.get(found[0])) is not None:
@@ -153,7 +203,11 @@ def blank(source: bytes, mask: Mask) -> bytes:
             text = directive[0]
             if b"/*" in text and b"\\\n" in text:
                 masked[end:at] = _BLOCK_COMMENT.sub(lambda comment: comment[0].translate(_BLANKS), text)
-    return _TYPE_ARGUMENTS.sub(_as_one_word, bytes(masked)) if b"unsigned " in source else bytes(masked)
+    return _with_types_in_one_word(bytes(masked))
+
+
+def _with_types_in_one_word(source: bytes) -> bytes:
+    return _TYPE_ARGUMENTS.sub(_as_one_word, source) if b"unsigned " in source else source
 
 
 def _as_one_word(call: re.Match[bytes]) -> bytes:

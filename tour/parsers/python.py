@@ -12,7 +12,7 @@ from functools import lru_cache
 from tree_sitter import Node
 
 from tour.model import Lang, MentionFields, Role, SymbolFields
-from tour.parsers.treesitter import Captures, Dialect, Records, records, text
+from tour.parsers.treesitter import Captures, Dialect, Records, records, syntax, text
 
 _PLAIN = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _OPTIONAL = re.compile(r"(?:\w+\.)*Optional\[(.*)\]|(.*)\|None|None\|(.*)")
@@ -67,12 +67,12 @@ def parse(path: str, source: bytes) -> Records:
             Role.ARGUMENT: _element,
         },
         mention_target=_bound,
-        role=_role,
+        role=_role if b"TYPE_CHECKING" in source else _as_captured,
         function_kind=lambda node, name, source: "function",
-        whole=lambda node: parent if (parent := node.parent) and parent.type == "decorated_definition" else node,
-        is_definition=lambda node: not _is_overload(node, source),
+        whole=_decorated,
+        is_definition=lambda whole: not _is_overload(whole, source),
     )
-    symbols, mentions, problems = records(Lang.PYTHON, path, source, dialect, module)
+    symbols, mentions, problems = records(syntax(Lang.PYTHON, source), path, dialect, module)
     return symbols, _without_values(symbols, mentions), problems
 
 
@@ -143,14 +143,17 @@ def _element(node: Node, captures: Captures, source: bytes) -> str | None:
 def _class(node: Node, captures: Captures, source: bytes) -> str | None:
     """What is called or annotated, where it looks like a class; at the top of a module any function that is called."""
     name = _class_of(source[node.start_byte : node.end_byte])
-    if name is None and _at_top(node):
+    if name is None and _at_top(node, captures["mention.instance"][0], source):
         called = _plain(node, captures, source)
         return called if called.rpartition(".")[2] not in _WRAPPERS else None
     return name
 
 
-def _at_top(node: Node) -> bool:
-    """Whether a call's function stands in a plain ``x = f(…)`` of a module's own body."""
+def _at_top(node: Node, whole: Node, source: bytes) -> bool:
+    """Whether a call's function stands in a plain ``x = f(…)``, the ``whole`` of it, of a module's own body."""
+    before = source[source.rfind(b"\n", 0, whole.start_byte) + 1 : whole.start_byte]
+    if before[:1].isspace() and b";" not in before:
+        return False  # indented; to climb from each such statement costs more than all else here
     around = node.parent
     for kind in ("call", "assignment", "expression_statement", "module"):
         if around is None or around.type != kind:
@@ -159,7 +162,7 @@ def _at_top(node: Node) -> bool:
     return True
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 9)
 def _class_of(raw: bytes) -> str | None:
     """The class that is called or annotated, where it looks like one: ``C`` of ``C``, ``"C"`` and ``Optional[C]``."""
     name = b"".join(raw.split()).strip(b"\"'").decode("utf-8", "replace")
@@ -193,6 +196,10 @@ def _position(node: Node, starter: str) -> int:
     return at - 1 if starter == "submit" else at + (starter in {"spawn", "start_processes"})
 
 
+def _as_captured(role: Role, node: Node, source: bytes) -> Role:
+    return role
+
+
 def _role(role: Role, node: Node, source: bytes) -> Role:
     """``TYPING`` for an import in the first branch of an ``if TYPE_CHECKING:``."""
     if role not in {Role.IMPORT, Role.FROM}:
@@ -207,11 +214,16 @@ def _role(role: Role, node: Node, source: bytes) -> Role:
     return role
 
 
-def _is_overload(node: Node, source: bytes) -> bool:
+def _decorated(node: Node) -> Node:
+    """A function or class with its decorators."""
+    if node.type == "assignment":
+        return node
     parent = node.parent
-    if parent is None or parent.type != "decorated_definition":
-        return False
-    return any(
+    return parent if parent is not None and parent.type == "decorated_definition" else node
+
+
+def _is_overload(whole: Node, source: bytes) -> bool:
+    return whole.type == "decorated_definition" and any(
         child.type == "decorator" and text(child, source).rpartition(".")[2].lstrip("@ ") in {"overload", "_overload"}
-        for child in parent.children
+        for child in whole.children
     )

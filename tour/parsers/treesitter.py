@@ -11,11 +11,12 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from importlib import import_module
+from operator import itemgetter
 from pathlib import Path
 
-from tree_sitter import Language, Node, Parser, Query, QueryCursor
+from tree_sitter import Language, Node, Parser, Query, QueryCursor, Tree
 
 from tour.model import Lang, MentionFields, Problem, Role, SymbolFields
 
@@ -31,10 +32,10 @@ _JOINTS = (
 )
 """Where C++ meets Python, the dispatcher and devices: the bytes that give such a file away, and what to look for."""
 
-GRAMMARS: dict[Lang, tuple[str, str, tuple[tuple[bytes, str], ...]]] = {
+GRAMMARS: dict[Lang, tuple[str, tuple[str, ...], tuple[tuple[bytes, str], ...]]] = {
     Lang.PYTHON: (
         "tree_sitter_python",
-        "python.scm",
+        ("python.scm", "python_module.scm"),
         (
             (b"Extension(", "python_extensions.scm"),
             (b"SKIP_PYTHON_BINDINGS", "python_codegen.scm"),
@@ -51,12 +52,15 @@ GRAMMARS: dict[Lang, tuple[str, str, tuple[tuple[bytes, str], ...]]] = {
             (b"Queue(", "python_queues.scm"),
         ),
     ),
-    Lang.C: ("tree_sitter_c", "c.scm", ()),
-    Lang.CPP: ("tree_sitter_cpp", "c_family.scm", _JOINTS),
-    Lang.CUDA: ("tree_sitter_cuda", "c_family.scm", (*_JOINTS, (b"<<<", "c_launches.scm"))),
+    Lang.C: ("tree_sitter_c", ("c.scm",), ()),
+    Lang.CPP: ("tree_sitter_cpp", ("c_family.scm",), _JOINTS),
+    Lang.CUDA: ("tree_sitter_cuda", ("c_family.scm",), (*_JOINTS, (b"<<<", "c_launches.scm"))),
 }
-"""For each language its grammar's package, its query file, and what is added to it for files that hold some bytes: a
+"""For each language its grammar's package, its query files, and what is added to it for files that hold some bytes: a
 pattern with a text predicate costs time in every file, and few files have what it looks for."""
+
+_FROM_ROOT = frozenset({"python_module.scm"})
+"""Files whose patterns all begin at the root of the syntax tree: run so that no other node is looked at."""
 
 LONGEST_NAME, LONGEST_SIGNATURE = 300, 3000
 """Bytes of a name and of a signature that are kept: template arguments in a generated file can run to kilobytes, and
@@ -101,7 +105,7 @@ class Dialect:
     whole: Callable[[Node], Node]
     """The node that spans a definition with what precedes it: decorators, ``template <…>``."""
     is_definition: Callable[[Node], bool]
-    """False for a definition that only declares, such as a Python ``@overload``."""
+    """False for a definition, given whole, that only declares, such as a Python ``@overload``."""
     functions_nest: bool = True
     """Whether a function can stand in another. Where it cannot, one that seems to does so because the grammar lost a
     brace, and is named by the class or namespace around both; or it is a macro's call with a block behind it."""
@@ -127,42 +131,95 @@ def _query(lang: Lang, file: str, errors: bool) -> tuple[Query, dict[int, str]]:
 
 def text(node: Node, source: bytes, most: int = LONGEST_NAME) -> str:
     """The node's source text with runs of blanks folded, cut at ``most`` bytes."""
-    raw = source[node.start_byte : min(node.end_byte, node.start_byte + most)]
+    start, end = node.start_byte, node.end_byte
+    raw = source[start : end if end - start <= most else start + most]
     return " ".join(raw.decode("utf-8", "replace").split())
 
 
-def records(lang: Lang, path: str, source: bytes, dialect: Dialect, module: str | None = None) -> Records:
-    """Parse ``source`` and give its symbols, mentions and problems, each in the order of the file.
+@dataclass(frozen=True, slots=True)
+class Syntax:
+    """One file's syntax tree."""
+
+    lang: Lang
+    source: bytes
+    tree: Tree
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether there are stretches in it that the grammar does not understand."""
+        doubtful = [self.tree.root_node]
+        while doubtful:
+            node = doubtful.pop()
+            if node.is_error:
+                return True
+            if node.has_error:  # or something is missing
+                doubtful += node.children
+        return False
+
+
+def syntax(lang: Lang, source: bytes, known: Syntax | None = None) -> Syntax:
+    """Parse ``source``; sooner, where the tree of a text is ``known`` of which a few lines hold other bytes.
+
+    All lines of the two must be as long as each other.
+    """
+    if known is None:
+        return Syntax(lang, source, _grammar(lang)[1].parse(source))
+    tree = known.tree.copy()
+    start = 0
+    for row, (old, new) in enumerate(zip(known.source.split(b"\n"), source.split(b"\n"), strict=True)):
+        end = start + len(new)
+        if old != new:
+            tree.edit(start, end, end, (row, 0), (row, len(new)), (row, len(new)))
+        start = end + 1
+    return Syntax(lang, source, _grammar(lang)[1].parse(source, tree))
+
+
+def records(parsed: Syntax, path: str, dialect: Dialect, module: str | None = None) -> Records:
+    """The symbols, mentions and problems of a file, each in its order.
 
     ``module`` is the qualified name of a symbol that stands for the whole file (a Python module), if there is one.
     """
-    root = _grammar(lang)[1].parse(source).root_node
+    lang, source, root = parsed.lang, parsed.source, parsed.tree.root_node
     _, always, extra = GRAMMARS[lang]
     added = dict.fromkeys(file for needle, file in extra if needle in source)
     found: list[_Found] = []
-    named: list[_Found] = []
+    mentions: list[_Placeless] = []
     errors: list[Node] = []
-    for file in (always, *added):
-        query, labels = _query(lang, file, errors=file == always)
-        for pattern, captures in QueryCursor(query).matches(root):
+    plain = _PlainNames(dialect.plain_name)
+    for file in (*always, *added):
+        query, labels = _query(lang, file, errors=file == always[0])
+        cursor = QueryCursor(query)
+        if file in _FROM_ROOT:
+            cursor.set_max_start_depth(0)
+        for pattern, captures in cursor.matches(root):
             label = labels.get(pattern) or labels.setdefault(pattern, _label(captures))
             node = captures[label][0]
+            if label == "mention.call":
+                # Nine mentions in ten are calls of a plain name, the same few thousand names over and over.
+                start, end = node.start_byte, node.end_byte
+                if end - start <= LONGEST_NAME and (name := plain[source[start:end]]) is not None:
+                    row, column = node.start_point
+                    mentions.append((start, "call", name, None, row + 1, column, row + 1, column + end - start))
+                    continue
             if label[0] == "m":
-                named.append((node.start_byte, 0, len(named), label, node, captures))
+                if mention := _mention(label, node, captures, source, dialect):
+                    mentions.append(mention)
             elif label == "error":
                 errors.append(node)
             else:
                 # Of a definition in pieces the name is where it begins; what is before it may be anything.
                 start = captures["name"][0].start_byte if node.is_error else node.start_byte
-                found.append((start, -node.end_byte, len(found), label, node, captures))
-    found.sort()
-    named.sort()
+                found.append((start, -node.end_byte, label, node, captures))
+    found.sort(key=itemgetter(0, 1))
+    mentions.sort(key=itemgetter(0))
     symbols, spans = _nest(found, source, dialect, module, root)
-    return symbols, _place(named, source, dialect, spans), _problems(errors, path)
+    return symbols, _place(mentions, spans), _problems(errors, path)
 
 
-_Found = tuple[int, int, int, str, Node, Captures]
-"""Start, minus the end, a number that keeps sorting from looking further, the label, the node, its captures."""
+_Found = tuple[int, int, str, Node, Captures]
+"""Of a definition its start, minus its end, the label, the node, its captures."""
+_Placeless = tuple[int, str, str, str | None, int, int, int, int]
+"""A mention's start, and its fields without the symbol around it."""
 
 
 def _label(captures: Captures) -> str:
@@ -184,15 +241,15 @@ def _nest(
         symbols.append(("module", module, "", 1, 0, 1, root.end_point[0] + 1, -1, True))
         spans.append((0, len(source) + 1, 0))
         stack.append((len(source) + 1, 0))
-    for start, minus_end, _, label, node, captures in found:
+    for start, minus_end, label, node, captures in found:
         while stack and stack[-1][0] <= start:
             stack.pop()
-        _, kind, *declaration = label.split(".")
+        kind, is_declaration = _kind(label)
         parent = stack[-1][1] if stack else -1
         around = symbols[parent][0] if parent >= 0 else None
-        if around in _BODIES and declaration:
+        if around in _BODIES and (is_declaration or kind in _NO_LOCALS):
             continue
-        if kind in _NO_LOCALS and (around in _BODIES or _in_block(node)):
+        if kind in _NO_LOCALS and not dialect.functions_nest and _in_block(node):
             continue
         name_node = captures["name"][0]
         name = dialect.definition_name(name_node, captures, source)
@@ -214,9 +271,11 @@ def _nest(
         if len(qualname) > LONGEST_QUALNAME:
             continue
         signature = captures.get("signature")
-        while name_node.end_point[0] > name_node.start_point[0] and (last := name_node.child_by_field_name("name")):
-            name_node = last  # of `A::` and `f` on two lines the second says where it is
         line, column = name_node.start_point
+        while name_node.end_point[0] > line and (last := name_node.child_by_field_name("name")):
+            name_node = last  # of `A::` and `f` on two lines the second says where it is
+            line, column = name_node.start_point
+        whole = dialect.whole(node)
         symbols.append(
             (
                 kind,
@@ -224,10 +283,10 @@ def _nest(
                 text(signature[0], source, LONGEST_SIGNATURE) if signature else "",
                 line + 1,
                 column,
-                dialect.whole(node).start_point[0] + 1,
+                whole.start_point[0] + 1,
                 node.end_point[0] + 1,
                 parent,
-                not declaration and dialect.is_definition(node),
+                not is_declaration and dialect.is_definition(whole),
             )
         )
         if kind in _CONTAINERS:
@@ -236,23 +295,42 @@ def _nest(
     return symbols, spans
 
 
+@cache
+def _kind(label: str) -> tuple[str, bool]:
+    """``function`` of ``symbol.function.declaration``, and whether it only declares."""
+    _, kind, *declaration = label.split(".")
+    return kind, bool(declaration)
+
+
 def _in_block(node: Node) -> bool:
     """Whether a definition stands among statements: in the body of a lambda outside any function."""
     return (around := node.parent) is not None and around.type == "compound_statement"
 
 
-def _place(
-    named: list[_Found], source: bytes, dialect: Dialect, spans: list[tuple[int, int, int]]
-) -> list[MentionFields]:
+def _mention(label: str, node: Node, captures: Captures, source: bytes, dialect: Dialect) -> _Placeless | None:
+    start = node.start_byte
+    if label != "mention.call":
+        node = captures["name"][0]
+    role = _ROLES[label]
+    name = dialect.mention_names[role](node, captures, source)
+    if not name:
+        return None
+    row, column = node.start_point
+    end_row, end_column = node.end_point
+    role = dialect.role(role, node, source)
+    target = dialect.mention_target(node, captures, source)
+    return start, role._value_, name, target, row + 1, column, end_row + 1, end_column
+
+
+def _place(mentions: list[_Placeless], spans: list[tuple[int, int, int]]) -> list[MentionFields]:
     """Mentions with the innermost symbol around each; both lists are sorted by where they start."""
-    mentions: list[MentionFields] = []
+    placed: list[MentionFields] = []
     stack: list[tuple[int, int]] = []
     upcoming = iter(spans)
     following = next(upcoming, _NOWHERE)
-    end, scope = _NOWHERE[0], -1
-    plain, readers, target_of = _plain_names(dialect.plain_name), dialect.mention_names, dialect.mention_target
-    for start, _, _, label, node, captures in named:
-        if start >= following[0] or start >= end:
+    scope, turn = -1, following[0]
+    for start, role, name, target, line, column, end_line, end_column in mentions:
+        if start >= turn:
             while following[0] <= start:
                 while stack and stack[-1][0] <= following[0]:
                     stack.pop()
@@ -261,35 +339,26 @@ def _place(
             while stack and stack[-1][0] <= start:
                 stack.pop()
             end, scope = stack[-1] if stack else (_NOWHERE[0], -1)
-        if label == "mention.call":
-            # Nine mentions in ten are calls of a plain name, the same few thousand names over and over.
-            end_byte = node.end_byte
-            row, column = node.start_point
-            if end_byte - start <= LONGEST_NAME and (name := plain(source[start:end_byte])) is not None:
-                mentions.append(("call", name, None, row + 1, column, row + 1, column + end_byte - start, scope))
-                continue
-        else:
-            node = captures["name"][0]
-            row, column = node.start_point
-        role = _ROLES[label]
-        if name := readers[role](node, captures, source):
-            end_row, end_column = node.end_point
-            role = dialect.role(role, node, source)
-            target = target_of(node, captures, source)
-            mentions.append((role._value_, name, target, row + 1, column, end_row + 1, end_column, scope))
-    return mentions
+            turn = min(end, following[0])
+        placed.append((role, name, target, line, column, end_line, end_column, scope))
+    return placed
 
 
 _NOWHERE = (sys.maxsize, sys.maxsize, -1)
 
 
-@cache
-def _plain_names(pattern: re.Pattern[bytes]) -> Callable[[bytes], str | None]:
-    @lru_cache(maxsize=1 << 16)
-    def plain(raw: bytes) -> str | None:
-        return raw.decode() if pattern.fullmatch(raw) else None
+class _PlainNames(dict[bytes, str | None]):
+    """The names in one file that can be taken as they stand, ``None`` for what cannot.
 
-    return plain
+    One file's, for a cache of all names is slower than no cache: it is too large for the processor's.
+    """
+
+    def __init__(self, pattern: re.Pattern[bytes]) -> None:
+        self._is_plain = pattern.fullmatch
+
+    def __missing__(self, raw: bytes) -> str | None:
+        name = self[raw] = raw.decode() if self._is_plain(raw) else None
+        return name
 
 
 def _problems(errors: list[Node], path: str) -> list[Problem]:

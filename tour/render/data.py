@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # a question from an editor waits for nothing that it does not need
     from tour.answers import Answer
     from tour.cells import Outcome, Runner
+    from tour.changes import Change
     from tour.model import At, Link
     from tour.tours import Anchor
     from tour.views import AnchorView, Finding, HopView, StepView, TourView
@@ -62,6 +63,31 @@ def anchor_fields(anchor: Anchor) -> dict[str, Any]:
     """An anchor's keys and values as ``tour.yaml`` has them."""
     keys = ("symbol", "file", "statement", "after", "through")
     return {key: value for key in keys if (value := getattr(anchor, key)) is not None}
+
+
+def diff(name: str, before: Any, after: Any, changed: Iterable[Change]) -> dict[str, Any]:
+    """``tour diff NAME --from A --to B --json``."""
+    return {
+        "tour": name,
+        "from": tree_row(before),
+        "to": tree_row(after),
+        "steps": [
+            {
+                "id": change.step,
+                "title": change.title,
+                "states": list(change.states),
+                "from": {"symbol": change.symbol_before, **(_at(change.before) or {})} if change.before else None,
+                "to": {"symbol": change.symbol_after, **(_at(change.after) or {})} if change.after else None,
+                "removed": change.removed,
+                "added": change.added,
+                "hunks": [
+                    [{"from": line.before, "to": line.after, "pieces": list(line.pieces)} for line in hunk]
+                    for hunk in change.hunks
+                ],
+            }
+            for change in changed
+        ],
+    }
 
 
 def ran(where: Runner, ran: Iterable[tuple[str, Sequence[Outcome]]]) -> dict[str, Any]:

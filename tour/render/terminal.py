@@ -27,6 +27,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tour.cells import Outcome
+from tour.changes import Change, Line
 from tour.model import Lane, Progress
 from tour.render.answers import COLOURS
 from tour.render.data import anchor_fields, tour_row
@@ -173,6 +174,55 @@ def show_anchor(view: AnchorView, lang: str) -> None:
         lines.append(line)
     lines += [Text(f"{version}  " + said.say("no_index"), "dim") for version in view.unread]
     _lines(_console(), lines)
+
+
+def show_diff(
+    name: str,
+    before: str,
+    after: str,
+    changed: Sequence[Change],
+    lang: str,
+    *,
+    quiet: bool = False,
+    pager: bool | None = None,
+) -> None:
+    """Print what changed under each step; without colours what went is ``[-…-]`` and what came ``{+…+}``."""
+    said = words(lang)
+    console = _console()
+    parts: list[RenderableType] = [Text(f"{name}  {before} → {after}", "bold"), Text("")]
+    for number, change in enumerate(changed, start=1):
+        states = ", ".join(said.change(state) for state in change.states)
+        heading = Text.assemble((f"{number:>2} ", "dim"), (_unticked(change.title), "bold"))
+        style = "dim" if change.states in {("same",), ("absent",)} else "yellow"
+        line = Text(states, "bold red" if "lost" in change.states else style)
+        if change.hunks:
+            line.append(f"  −{change.removed} +{change.added}", "dim")
+        places = [str(at) for at in (change.before, change.after) if at]
+        line.append("  " + " → ".join(dict.fromkeys(places)), "dim")
+        if "renamed" in change.states:
+            line.append(f"  {change.symbol_before} → {change.symbol_after}", "dim")
+        parts += [heading, Padding(line, (0, 0, 0, 3))]
+        if change.hunks and not quiet:
+            parts.append(Text(""))
+            for hunk in change.hunks:
+                parts += [Padding(_changed(line, console), (0, 0, 0, 3)) for line in hunk]
+                parts.append(Text(""))
+    _print(console, Group(*parts), pager)
+
+
+def _changed(line: Line, console: Console) -> Text:
+    """A line of a hunk with both its numbers."""
+    numbers = f"{line.before or '':>5} {line.after or '':>5}  "
+    text = Text(numbers, "dim", overflow="fold")
+    coloured = console.color_system is not None
+    for kind, piece in line.pieces:
+        if kind == " ":
+            text.append(piece, "none")
+        elif coloured:
+            text.append(piece, "red strike" if kind == "-" else "green")
+        else:
+            text.append(f"[-{piece}-]" if kind == "-" else f"{{+{piece}+}}")
+    return text
 
 
 def show_run(name: str, outcomes: Sequence[Outcome]) -> None:

@@ -37,6 +37,10 @@ class Words:
         """How a step was found, and in which version."""
         return str(self.table["marks"][state]).format(version=version)
 
+    def change(self, state: str) -> str:
+        """How the code under a step changed."""
+        return str(self.table["changes"][state])
+
     def grade(self, grade: str) -> str:
         """How sure a hop is."""
         return str(self.table["grades"][grade])

@@ -17,6 +17,7 @@
 (function_definition declarator: (function_declarator declarator: (_) @name parameters: (_) @signature)) @symbol.function
 (function_definition declarator: (pointer_declarator declarator: (function_declarator declarator: (_) @name parameters: (_) @signature))) @symbol.function
 (function_definition declarator: (pointer_declarator declarator: (pointer_declarator declarator: (function_declarator declarator: (_) @name parameters: (_) @signature)))) @symbol.function
+(function_definition declarator: (pointer_declarator declarator: (reference_declarator (function_declarator declarator: (_) @name parameters: (_) @signature)))) @symbol.function
 (function_definition declarator: (reference_declarator (function_declarator declarator: (_) @name parameters: (_) @signature))) @symbol.function
 ; a body of one macro call without a semicolon reads like an initializer
 (declaration declarator: (init_declarator declarator: (function_declarator declarator: (_) @name parameters: (_) @signature) value: (initializer_list (call_expression) .))) @symbol.function

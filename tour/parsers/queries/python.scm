@@ -6,12 +6,7 @@
 
 (function_definition name: (identifier) @name parameters: (parameters) @signature) @symbol.function
 
-; names that a module or class body binds, also under if and try
-(module (expression_statement (assignment left: (identifier) @name) @symbol.variable))
-(module (if_statement (block (expression_statement (assignment left: (identifier) @name) @symbol.variable))))
-(module (if_statement (else_clause (block (expression_statement (assignment left: (identifier) @name) @symbol.variable)))))
-(module (try_statement (block (expression_statement (assignment left: (identifier) @name) @symbol.variable))))
-(module (try_statement (except_clause (block (expression_statement (assignment left: (identifier) @name) @symbol.variable)))))
+; names that a class body binds
 (class_definition body: (block (expression_statement (assignment left: (identifier) @name) @symbol.variable)))
 
 (call function: (_) @mention.call)

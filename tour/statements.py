@@ -1,0 +1,165 @@
+"""A statement's text → its lines in the body of a symbol: as it stands, or the most similar there is.
+
+Similar is what has the same tokens in the same order, the rarer of them counting for more; how a statement is broken
+into lines, comments, and underscores before a name do not count. The best is believed only where nothing comes near.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import log2
+
+SIMILAR = 0.7
+"""How much a changed statement must be like the wanted one, of 1."""
+
+APART = 0.12
+"""By how much the best must lead what comes next."""
+
+SPAN = 8
+"""Lines that one statement may be broken into."""
+
+_LOOKED_AT = 24
+"""Stretches of lines that are compared token by token, of those that share most with the wanted text."""
+
+_TOKEN = re.compile(r"[A-Za-z_]\w*|\d[\w.]*|\"[^\"]*\"|'[^']*'|[^\w\s]")
+_COMMENT = re.compile(r"(^|\s)(#\s|//).*$")
+
+Lines = Sequence[tuple[int, str]]
+"""Lines of a body with their numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where a statement is."""
+
+    how: str
+    """``exact``, ``changed`` or ``lost``."""
+    first: int = 0
+    last: int = 0
+    note: str | None = None
+    """What it reads now; why it is lost."""
+
+
+def find(lines: Lines, statement: str, after: str | None, through: str | None) -> Found:
+    """Look for a statement below the line ``after``, up to the line ``through``; both may be left out."""
+    folded = [(number, fold(line)) for number, line in lines]
+    if after is not None:
+        start = matching(folded, fold(after))
+        if len(start) != 1:
+            return Found("lost", note=_count(len(start), after))
+        folded = [(number, line) for number, line in folded if number > start[0]]
+    found = matching(folded, fold(statement))
+    if after is not None:
+        found = found[:1]
+    if len(found) > 1:
+        return Found("lost", note=_count(len(found), statement))
+    if found:
+        how, first, last, note = "exact", found[0], found[0], None
+    else:
+        nearest = _most_similar(folded, statement)
+        if nearest is None:
+            return Found("lost", note=_count(0, statement))
+        first, last = nearest
+        how, note = "changed", f"reads {_read(folded, first, last)!r} here"
+    if through is None:
+        return Found(how, first, last, note)
+    below = [(number, line) for number, line in folded if number >= first]
+    if end := matching(below, fold(through)):
+        return Found(how, first, end[0], note)
+    nearest = _most_similar(below, through)
+    if nearest is None:
+        return Found("changed", first, last, f"its last line {through!r} is not there")
+    return Found("changed", first, nearest[1], note or f"its last line reads {_read(folded, *nearest)!r} here")
+
+
+def fold(line: str) -> str:
+    """A line with its blanks made one."""
+    return " ".join(line.split())
+
+
+def matching(lines: Lines, wanted: str) -> list[int]:
+    """Lines that equal the text; else those that begin with it; else those that hold it."""
+    for fits in (str.__eq__, str.startswith, str.__contains__):
+        if found := [number for number, line in lines if fits(line, wanted)]:
+            return found
+    return []
+
+
+def _count(count: int, statement: str) -> str:
+    if not count:
+        return f"no {statement!r}"
+    return f"{count} lines fit {statement!r}; tell them apart by `after:`"
+
+
+def _read(lines: Lines, first: int, last: int) -> str:
+    return " ".join(line for number, line in lines if first <= number <= last)
+
+
+def _most_similar(lines: Lines, wanted: str) -> tuple[int, int] | None:
+    """First and last line of the stretch most like ``wanted``; ``None`` where none is, or several are."""
+    tokens = _tokens(wanted)
+    each = [(number, _tokens(line)) for number, line in lines]
+    weights = _weights(tokens, [here for _, here in each])
+    most = sum(weights[token] for token in tokens)
+    if not most:
+        return None
+    shared = Counter(tokens)
+    likely = sorted(
+        (
+            (_overlap(shared, here, weights, most), first, last, here)
+            for first, last, here in _stretches(each, 2 * len(tokens) + 4)
+        ),
+        key=lambda stretch: -stretch[0],
+    )[:_LOOKED_AT]
+    scored = sorted(
+        ((_alike(tokens, here, weights), -(last - first), first, last) for _, first, last, here in likely), reverse=True
+    )
+    if not scored or scored[0][0] < SIMILAR:
+        return None
+    score, _, first, last = scored[0]
+    rivals = (other for other, _, start, end in scored if start > last or end < first)
+    return None if score - next(rivals, 0.0) < APART else (first, last)
+
+
+def _tokens(text: str) -> list[str]:
+    return [token.lstrip("_") or token for token in _TOKEN.findall(_COMMENT.sub("", text))]
+
+
+def _weights(tokens: Sequence[str], lines: Sequence[Sequence[str]]) -> dict[str, float]:
+    """What a token counts: little where it is no word, less the more lines hold it."""
+    held = Counter(token for line in lines for token in set(line))
+    return {
+        token: (1.0 if token[0].isalnum() or token[0] in "\"'_" else 0.25) / (1.0 + log2(1 + held[token]))
+        for token in {*tokens, *held}
+    }
+
+
+def _stretches(lines: Sequence[tuple[int, list[str]]], longest: int) -> Iterator[tuple[int, int, list[str]]]:
+    """Every stretch of lines that holds something and no more than ``longest`` tokens, or one line."""
+    for start, (first, tokens) in enumerate(lines):
+        if not tokens:
+            continue
+        here = list(tokens)
+        yield first, first, here
+        for last, further in lines[start + 1 : start + SPAN]:
+            if not further or len(here) + len(further) > longest:
+                break
+            here = [*here, *further]
+            yield first, last, here
+
+
+def _overlap(wanted: Counter[str], here: Sequence[str], weights: dict[str, float], most: float) -> float:
+    """The most that ``_alike`` can give."""
+    common = sum(weights[token] for token in (wanted & Counter(here)).elements())
+    return 2 * common / (most + sum(weights[token] for token in here))
+
+
+def _alike(wanted: Sequence[str], here: Sequence[str], weights: dict[str, float]) -> float:
+    """The weight of what two texts share in order, of all that they hold."""
+    blocks = difflib.SequenceMatcher(None, wanted, here, autojunk=False).get_matching_blocks()
+    common = sum(weights[wanted[block.a + offset]] for block in blocks for offset in range(block.size))
+    return 2 * common / (sum(weights[token] for token in wanted) + sum(weights[token] for token in here))
