@@ -9,7 +9,7 @@ Cannot see: callables that are passed around, decorators that call something els
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tour.index import Index, StoredMention, StoredSymbol, last_part
 from tour.links.nodes import Node, mentions_in, node, operators_named, stored
@@ -26,8 +26,7 @@ _OF_BUILTINS = frozenset(name for kind in (str, bytes, list, dict, set, tuple, i
 _FUNCTIONS = frozenset({Kind.FUNCTION, Kind.METHOD})
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
+class _Target(NamedTuple):
     node: Node
     rule: str
     grade: Grade
