@@ -1,16 +1,16 @@
 """Python's links held against a run: who called whom in Debian's torch 1.13.1, whose code is the 1.13.1 tree's.
 
 `scripts/workload.py` runs under `/usr/bin/python3` (package `python3-torch`) and writes down each Python function of
-torch that started, with the place of its caller to the column. Each such pair belongs to a mention in the index, or to
-none where no call is written (an attribute that is a property, an operator, a loop, C++ that calls back).
+torch that started, with the place of its caller to the column. Each such pair belongs to a mention in the index, or
+to a place in the function's text (an attribute that is a property, an operator, a loop, a builtin that calls back).
 
 Counted: pairs of a place in a function's body (comprehensions count for the function around them) and a function,
 both in the tree's files, each pair once however often it ran. Not counted: lambdas, comprehensions, class and module
-bodies as callees, and module bodies as callers. A pair is found when a link of the mention leads to the callee, and a
+bodies as callees, and module bodies as callers. A pair is found when a link of the place leads to the callee, and a
 site that we call exact is right when every callee seen there is among its exact targets. Where the callee is what a
 decorator put in the function's place, the pair is counted like any other, and the share of those is told.
 
-    python scripts/accuracy_python.py [--pairs FILE] [--missed N]
+    python scripts/accuracy_python.py [--other] [--pairs FILE] [--missed N]
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tour.index import Index, StoredMention, StoredSymbol
-from tour.links import Links, node
-from tour.model import Grade, Kind, Role
+from tour.links import Links, node, python_implicit
+from tour.model import Grade, Kind, Link, Role
 from tour.tree import index_path, open_tree
 
 TREE = "1.13.1"
@@ -86,6 +86,7 @@ class Said:
         self.links = Links(index)
         self._symbols: dict[str, list[StoredSymbol]] = {}
         self._calls: dict[str, list[StoredMention]] = {}
+        self._places: dict[int, dict[tuple[int, int, int, int], list[python_implicit.Place]]] = {}
 
     def function(self, file: str, line: int, name: str) -> StoredSymbol | None:
         """The function that starts on a line; decorators count."""
@@ -127,16 +128,29 @@ class Said:
             return False
         return any(pair.where[0] in stretch for stretch in lines)
 
-    def targets(self, mention: StoredMention) -> tuple[set[tuple[str, int]], set[tuple[str, int]]]:
-        """Where the links of a mention lead: those that are exact, and the guesses."""
-        if mention.scope is None:
-            return set(), set()
+    def targets(
+        self, pair: Pair, mention: StoredMention | None, caller: StoredSymbol
+    ) -> tuple[set[tuple[str, int]], set[tuple[str, int]]]:
+        """Where the links of a place lead: those that are exact, and the guesses."""
+        found = []
+        if mention is not None and mention.scope is not None:
+            found += self.links.of(node(self.index.symbol(mention.scope)), mention)
+        found += self.implicit(pair, caller)
         exact, guessed = set(), set()
-        source = node(self.index.symbol(mention.scope))
-        for link in self.links.of(source, mention):
+        for link in found:
             if link.target_at is not None:
                 (exact if link.grade is Grade.EXACT else guessed).add((link.target_at.file, link.target_at.line))
-        return exact, guessed
+        return exact, guessed - exact
+
+    def implicit(self, pair: Pair, caller: StoredSymbol) -> Iterator[Link]:
+        """What a place runs that is no written call."""
+        scopes = self.links.scopes
+        if caller.row not in self._places:
+            placed = self._places.setdefault(caller.row, defaultdict(list))
+            for place in python_implicit.places(self.index, caller, scopes):
+                placed[place.line, place.end_line, place.column, place.end_column].append(place)
+        for place in self._places[caller.row].get(pair.where, ()):
+            yield from python_implicit.links_at(self.index, node(caller), place, scopes)
 
 
 def cause(pair: Pair, mention: StoredMention | None, exact: bool, callee: StoredSymbol, said: Said) -> str:
@@ -159,7 +173,7 @@ def cause(pair: Pair, mention: StoredMention | None, exact: bool, callee: Stored
 def compare(pairs: set[Pair], said: Said, missed: int) -> Iterator[str]:
     counted, found, sure = Counter[str](), Counter[str](), Counter[str]()
     causes: dict[str, list[str]] = defaultdict(list)
-    sites: dict[StoredMention, list[tuple[bool, bool, str]]] = defaultdict(list)
+    sites: dict[tuple[str, tuple[int, int, int, int], str], list[tuple[bool, bool, str]]] = defaultdict(list)
     for pair in sorted(pairs, key=lambda pair: (pair.file, pair.where, pair.callee_file, pair.callee_line)):
         callee = said.function(pair.callee_file, pair.callee_line, pair.callee)
         caller = said.around(pair.file, pair.where[0], pair.caller)
@@ -168,7 +182,7 @@ def compare(pairs: set[Pair], said: Said, missed: int) -> Iterator[str]:
         if said.is_decorator(pair):
             pair = replace(pair, decorates=True)
         mention = said.mention(pair) if pair.op.startswith("CALL") else None
-        exact, guessed = said.targets(mention) if mention else (set(), set())
+        exact, guessed = said.targets(pair, mention, caller)
         here = (callee.file, callee.line)
         counted[pair.how] += 1
         found[pair.how] += here in exact or here in guessed
@@ -176,18 +190,22 @@ def compare(pairs: set[Pair], said: Said, missed: int) -> Iterator[str]:
         told = f"{pair.file}:{pair.where[0]} {mention.name if mention else '?'} → {callee.qualname}"
         if here not in exact and here not in guessed:
             causes[cause(pair, mention, bool(exact), callee, said)].append(told)
-        if mention and exact and pair.how == "a call is written":
+        if exact:
             wrapped = callee.parent is not None and said.index.symbol(callee.parent).kind in FUNCTIONS
-            sites[mention].append((here in exact, wrapped or here in guessed, told))
+            sites[pair.file, pair.where, pair.how].append((here in exact, wrapped or here in guessed, told))
     yield "| place | pairs | found | share | of these exact |"
     yield "| --- | ---: | ---: | ---: | ---: |"
     for how, number in [*counted.most_common(), ("all", counted.total())]:
         one, two = (found.total(), sure.total()) if how == "all" else (found[how], sure[how])
         yield f"| {how} | {number} | {one} | {one / number:.1%} | {two} |"
+    written = [all(row[0] for row in rows) for (*_, how), rows in sites.items() if how == "a call is written"]
+    yield ""
+    yield f"Sites with a written call that we call exact and that ran a Python function: {len(written)}."
+    yield f"Right: {sum(written)} ({sum(written) / len(written):.1%})."
     right = [all(row[0] for row in rows) for rows in sites.values()]
     lenient = [all(row[0] or row[1] for row in rows) for rows in sites.values()]
     yield ""
-    yield f"Sites that we call exact and that ran a Python function: {len(right)}."
+    yield f"Sites of every kind that we call exact and that ran a Python function: {len(right)}."
     yield f"Right: {sum(right)} ({sum(right) / len(right):.1%}); counting also sites that ran a decorator's wrapper,"
     yield f"or an override that we list as a guess: {sum(lenient)} ({sum(lenient) / len(right):.1%})."
     yield ""
@@ -202,16 +220,49 @@ def compare(pairs: set[Pair], said: Said, missed: int) -> Iterator[str]:
         yield from [f"  {row[2]}" for rows in sites.values() for row in rows if not row[0]][: missed * 3]
 
 
+def claimed(ran: Path, pairs: set[Pair], said: Said) -> str:
+    """How many of the exact links that no call is written for were seen to run, at lines that ran."""
+    lines: dict[str, set[int]] = defaultdict(set)
+    for file, line in map(json.loads, ran.read_text().splitlines()):
+        lines[file.removeprefix(ROOT)].add(line)
+    seen = {(pair.file, pair.where, pair.callee_file, pair.callee) for pair in pairs}
+    right, all_of_them = 0, 0
+    for file, ran_here in lines.items():
+        # A line within a function: its first one runs when it is defined.
+        outer = [symbol for symbol in said.index.symbols_in(file) if symbol.kind in FUNCTIONS]
+        outer = [symbol for symbol in outer if symbol.parent and said.index.symbol(symbol.parent).kind not in FUNCTIONS]
+        for symbol in outer:
+            if ran_here.isdisjoint(range(symbol.line + 1, symbol.end_line + 1)):
+                continue
+            for place in python_implicit.places(said.index, symbol, said.links.scopes):
+                where = (place.line, place.end_line, place.column, place.end_column)
+                at_place = python_implicit.links_at(said.index, node(symbol), place, said.links.scopes)
+                for link in at_place if place.line in ran_here else ():
+                    if link.grade is Grade.EXACT and link.target_at is not None:
+                        all_of_them += 1
+                        right += (file, where, link.target_at.file, link.target.rpartition(".")[2]) in seen
+    return (
+        f"Exact links without a written call at lines that ran: {all_of_them}; seen to run: {right / all_of_them:.1%}."
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--pairs", type=Path, help="what an earlier run of the workload wrote")
+    parser.add_argument("--other", action="store_true", help="run the second program")
     parser.add_argument("--missed", type=int, default=0, help="list so many of each cause")
     options = parser.parse_args()
+    more = ["other"] if options.other else []
     with tempfile.TemporaryDirectory() as folder, Index(index_path(open_tree(TREE))) as index:
-        path = options.pairs or Path(folder) / "pairs"
+        path, ran = options.pairs or Path(folder) / "pairs", Path(folder) / "lines"
+        program = ["/usr/bin/python3", "-I", Path(__file__).with_name("workload.py")]
         if options.pairs is None:
-            subprocess.run(["/usr/bin/python3", "-I", Path(__file__).with_name("workload.py"), path], check=True)
-        print("\n".join(compare(observed(path), Said(index), options.missed)))
+            subprocess.run([*program, path, *more], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run([*program, ran, *more, "lines"], check=True, stdout=subprocess.DEVNULL)
+        said, pairs = Said(index), observed(path)
+        print("\n".join(compare(pairs, said, options.missed)))
+        if options.pairs is None:
+            print(f"\n{claimed(ran, pairs, said)}")
 
 
 if __name__ == "__main__":

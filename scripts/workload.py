@@ -2,11 +2,14 @@
 
 Needs nothing of ours. Every event is a Python function that starts: where the caller stood (file and the stretch of
 the expression under way, to the column), by which instruction, through which C function if any, and what started.
-`scripts/accuracy_python.py` reads the file that is named as the only argument; workers of a data loader add to it.
+`scripts/accuracy_python.py` reads the file that is named as the first argument; workers of a data loader add to it.
+``other`` as a further argument runs a second program, which the linkers' rules were not made for; ``lines`` writes down
+the lines that ran instead.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dis
 import functools
 import json
@@ -23,6 +26,7 @@ from typing import Any
 
 OUT = Path(sys.argv[1])
 FOUND: dict[tuple[Any, ...], int] = {}
+RAN: set[tuple[str, int]] = set()
 IN_C: dict[FrameType, str] = {}
 """What a frame has called in C and not got back from."""
 
@@ -57,11 +61,22 @@ def watch(frame: FrameType, event: str, called: Any) -> None:
             FOUND[key] = FOUND.get(key, 0) + 1
 
 
+def trace(frame: FrameType, event: str, argument: Any) -> Any:
+    """Note each line of torch that runs."""
+    file = frame.f_code.co_filename
+    if "/torch/" not in file:
+        return None
+    RAN.add((file, frame.f_lineno))
+    return trace
+
+
 def write_down() -> None:
     sys.setprofile(None)
+    sys.settrace(None)
     with OUT.open("a") as file:
         for key, count in list(FOUND.items()):
             file.write(json.dumps([*key, count]) + "\n")
+        file.writelines(json.dumps(line) + "\n" for line in sorted(RAN))
     FOUND.clear()
 
 
@@ -304,13 +319,242 @@ def compiling(torch: Any) -> None:
     torch.quantization.quantize_dynamic(net, {torch.nn.Linear})(torch.ones(1, 2))
 
 
+def other_modules(torch: Any) -> None:
+    nn = torch.nn
+    image, row = torch.randn(2, 3, 8, 8), torch.randn(4, 6)
+    nn.LazyLinear(3)(row), nn.LazyConv2d(4, 3)(image)
+    table = nn.ParameterDict({"a": nn.Parameter(torch.ones(2)), "b": nn.Parameter(torch.zeros(2))})
+    table["c"] = nn.Parameter(torch.ones(1))
+    list(table.items()), table.pop("a"), len(table), "b" in table, repr(table)
+    chain = nn.Sequential(nn.Linear(6, 6), nn.Tanh())
+    chain.append(nn.Linear(6, 2)), chain[0], chain[:2], len(chain), chain.add_module("last", nn.ReLU())
+    chain(row), chain.register_parameter("scale", nn.Parameter(torch.ones(1)))
+    names = nn.ModuleDict()
+    names["x"] = nn.Linear(2, 2)
+    names.update({"y": nn.ReLU()}), names.keys(), list(names.items()), names.pop("x")
+    nn.init.calculate_gain("relu"), nn.init.dirac_(torch.empty(3, 3, 3)), nn.init.sparse_(torch.empty(3, 3), 0.1)
+    for layer in (nn.Fold((4, 4), 2), nn.MaxUnpool2d(2), nn.CosineSimilarity(), nn.PairwiseDistance()):
+        repr(layer)
+    nn.MaxUnpool2d(2)(*nn.MaxPool2d(2, return_indices=True)(image))
+    nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2, 16), 2)(torch.randn(3, 2, 8), torch.randn(4, 2, 8))
+    nn.AdaptiveLogSoftmaxWithLoss(6, 10, [3, 6])(row, torch.randint(0, 10, (4,)))
+    for loss in (nn.GaussianNLLLoss(),):
+        loss(row, row, torch.ones(4, 6))
+    nn.MarginRankingLoss()(row[:, 0], row[:, 1], torch.ones(4)), nn.HingeEmbeddingLoss()(row, torch.ones(4, 6))
+    nn.TripletMarginWithDistanceLoss()(row, row + 1, row - 1), nn.MultiLabelMarginLoss()(row, torch.zeros(4, 6).long())
+    functional = nn.functional
+    functional.grid_sample(image, functional.affine_grid(torch.randn(2, 2, 3), [2, 3, 8, 8], align_corners=False))
+    functional.gumbel_softmax(row), functional.interpolate(image, scale_factor=2, mode="bilinear")
+    functional.normalize(row), functional.one_hot(torch.arange(3)), functional.pad(image, (1, 1)), functional.glu(row)
+    nn.utils.rnn.pack_sequence([torch.ones(3, 2), torch.ones(2, 2)]), nn.utils.rnn.pad_sequence([row, row])
+    nn.utils.fusion.fuse_conv_bn_eval(nn.Conv2d(3, 3, 1).eval(), nn.BatchNorm2d(3).eval())
+    nn.utils.stateless.functional_call(chain, {"0.bias": torch.zeros(6)}, row)
+    nn.utils.prune.global_unstructured([(chain[0], "weight")], nn.utils.prune.L1Unstructured, amount=1)
+    nn.utils.prune.remove(chain[0], "weight")
+    nn.utils.remove_weight_norm(nn.utils.weight_norm(nn.Linear(2, 2)))
+    nn.utils.parametrizations.spectral_norm(nn.Linear(3, 3))(torch.ones(1, 3))
+    nn.utils.clip_grad_value_(chain.parameters(), 1.0), nn.utils.skip_init(nn.Linear, 2, 2)
+
+    class Extra(nn.Module):  # type: ignore[name-defined, misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Linear(2, 2)
+
+        def get_extra_state(self) -> Any:
+            return 1
+
+        def set_extra_state(self, state: Any) -> None: ...
+
+        def forward(self, x: Any) -> Any:
+            return self.inner(x)
+
+    net = Extra()
+    net.load_state_dict(net.state_dict()), net.to_empty(device="cpu"), net.bfloat16(), net.double()
+    net.type(torch.float)
+    __import__("copy").deepcopy(net), dir(net), net.extra_repr(), del_attribute(net)
+
+
+def del_attribute(net: Any) -> None:
+    del net.inner
+
+
+def other_training(torch: Any) -> None:
+    optim, schedules = torch.optim, torch.optim.lr_scheduler
+    net = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.BatchNorm1d(4))
+    optimizer = optim.AdamW(net.parameters(), lr=0.1, amsgrad=True, foreach=True)
+    for schedule in (
+        schedules.MultiStepLR(optimizer, [1]), schedules.CosineAnnealingWarmRestarts(optimizer, 2),
+        schedules.PolynomialLR(optimizer), schedules.ConstantLR(optimizer),
+        schedules.MultiplicativeLR(optimizer, lambda at: 0.9),
+        schedules.ChainedScheduler([schedules.ConstantLR(optimizer)]),
+        schedules.SequentialLR(optimizer, [schedules.ConstantLR(optimizer), schedules.LinearLR(optimizer)], [1]),
+    ):  # fmt: skip
+        net(torch.randn(3, 4)).sum().backward()
+        optimizer.step()
+        schedule.step()
+        schedule.load_state_dict(schedule.state_dict())
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))]})
+    averaged = optim.swa_utils.AveragedModel(net)
+    optim.swa_utils.update_bn([torch.randn(3, 4)], averaged), optim.swa_utils.SWALR(optimizer, 0.1).step()
+    sparse = torch.nn.Embedding(4, 2, sparse=True)
+    rare = optim.SparseAdam(sparse.parameters())
+    sparse(torch.tensor([1])).sum().backward()
+    rare.step()
+    scaler = torch.cuda.amp.GradScaler(enabled=False)
+    scaler.scale(net(torch.randn(3, 4)).sum()).backward()
+    scaler.step(optimizer), scaler.update()
+
+
+def other_data(torch: Any) -> None:
+    from torch.utils.data import (
+        BatchSampler,
+        ChainDataset,
+        DataLoader,
+        DistributedSampler,
+        IterableDataset,
+        RandomSampler,
+        SequentialSampler,
+        SubsetRandomSampler,
+        TensorDataset,
+    )
+    from torch.utils.data.datapipes.iter import IterableWrapper
+    from torch.utils.data.datapipes.map import SequenceWrapper
+
+    pairs = TensorDataset(torch.arange(8.0))
+    list(BatchSampler(SequentialSampler(pairs), 3, True)), list(SubsetRandomSampler([1, 2]))
+    list(DistributedSampler(pairs, 2, 0)), list(RandomSampler(pairs, replacement=True, num_samples=3))
+    list(DataLoader(pairs, batch_sampler=BatchSampler(RandomSampler(pairs), 2, False)))
+    list(DataLoader(pairs, collate_fn=list, batch_size=2, drop_last=True)), len(DataLoader(pairs, batch_size=3))
+
+    class Stream(IterableDataset):  # type: ignore[type-arg, misc]
+        def __iter__(self) -> Any:
+            return iter(range(3))
+
+    list(ChainDataset([Stream(), Stream()]))
+    pipe = IterableWrapper(range(6))
+    one, two = pipe.fork(2)
+    list(one.zip(two)), list(pipe.concat(IterableWrapper([1])).shuffle())
+    list(pipe.sharding_filter().batch(2).collate())
+    odd, even = IterableWrapper(range(4)).demux(2, lambda at: at % 2)
+    list(odd.mux(even)), list(SequenceWrapper([1, 2]).map(str).shuffle()), list(IterableWrapper([[1], [2]]).unbatch())
+    list(IterableWrapper(range(4)).groupby(lambda at: at % 2))
+
+
+def other_autograd(torch: Any) -> None:
+    class Twice(torch.autograd.Function):  # type: ignore[name-defined, misc]
+        @staticmethod
+        def forward(ctx: Any, x: Any, y: Any) -> Any:
+            ctx.mark_non_differentiable(y)
+            return x * 2, y
+
+        @staticmethod
+        @torch.autograd.function.once_differentiable
+        def backward(ctx: Any, one: Any, other: Any) -> Any:
+            return one * 2, None
+
+    x = torch.randn(3, dtype=torch.double, requires_grad=True)
+    Twice.apply(x, x.detach())[0].sum().backward()
+    functional = torch.autograd.functional
+    functional.jvp(lambda y: y * y, x.detach(), torch.ones(3).double())
+    functional.vjp(lambda y: y * y, x.detach(), torch.ones(3).double())
+    functional.hvp(lambda y: (y**3).sum(), x.detach(), torch.ones(3).double())
+    functional.vhp(lambda y: (y**3).sum(), x.detach(), torch.ones(3).double())
+    functional.jacobian(lambda y: y * y, x.detach(), vectorize=True)
+    with torch.autograd.forward_ad.dual_level():
+        torch.autograd.forward_ad.unpack_dual(torch.autograd.forward_ad.make_dual(x.detach(), x.detach()) * 2)
+    with torch.autograd.graph.save_on_cpu(), torch.autograd.detect_anomaly():
+        (x * x).sum().backward()
+    torch.autograd.gradgradcheck(lambda y: y**3, (x,))
+    torch.utils.checkpoint.checkpoint_sequential(torch.nn.Sequential(torch.nn.Linear(3, 3).double()), 1, x)
+    with torch.profiler.profile(schedule=torch.profiler.schedule(wait=0, warmup=1, active=1)) as profile:
+        for _ in range(3):
+            (x * 2).sum().backward()
+            profile.step()
+    str(profile.key_averages())
+    with torch.autograd.profiler.record_function("mine"), torch.set_grad_enabled(False):
+        x * 2
+
+
+def other_tensors(torch: Any) -> None:
+    for shape in (
+        torch.distributions.Beta(1.0, 2.0), torch.distributions.Gamma(1.0, 1.0), torch.distributions.Poisson(2.0),
+        torch.distributions.Bernoulli(0.3), torch.distributions.Laplace(0.0, 1.0),
+        torch.distributions.Uniform(0.0, 1.0), torch.distributions.Exponential(1.0),
+        torch.distributions.MultivariateNormal(torch.zeros(2), torch.eye(2)),
+        torch.distributions.LogNormal(0.0, 1.0), torch.distributions.Dirichlet(torch.ones(3)),
+        torch.distributions.Independent(torch.distributions.Normal(torch.zeros(2), torch.ones(2)), 1),
+        torch.distributions.Gumbel(0.0, 1.0), torch.distributions.OneHotCategorical(torch.ones(3)),
+    ):  # fmt: skip
+        shape.log_prob(shape.sample()), shape.mean, shape.variance, repr(shape)
+        shape.expand((2, *shape.batch_shape)), shape.support
+    torch.distributions.kl_divergence(torch.distributions.Beta(1.0, 2.0), torch.distributions.Beta(2.0, 1.0))
+
+    class Named(torch.Tensor):  # type: ignore[name-defined, misc]
+        @classmethod
+        def __torch_function__(cls, function: Any, types: Any, given: Any = (), keywords: Any = None) -> Any:
+            return super().__torch_function__(function, types, given, keywords or {})
+
+    named = torch.ones(2, 2).as_subclass(Named)
+    named + 1, torch.cat([named, named]), torch.nn.functional.relu(named), named.sum(), named.split(1)
+    torch.norm(named)
+    x = torch.randn(3, 3)
+    x in x, len(x), x.T, x.mT, x.__array__(), abs(x), reversed(x), x // 2, 2**x, 5 % x, x.align_to, x.is_shared()
+    torch.atleast_2d(x), torch.chain_matmul(x, x), torch.unique_consecutive(x), torch.istft, torch.pca_lowrank(x, 2)
+    torch.svd_lowrank(x, 2), torch.lobpcg(x @ x.T + torch.eye(3) * 9, 1)
+    torch.sparse_coo_tensor([[0], [1]], [1.0], (2, 2))
+    x.to_sparse().coalesce(), torch.save(x.to_sparse(), "/dev/null"), x.storage().data_ptr(), x.storage()[0]
+    torch.set_printoptions(precision=3), repr(torch.randn(20, 100)), repr(x.to_sparse()), repr(torch.tensor([1 + 2j]))
+    torch.testing.make_tensor((2, 2), device="cpu", dtype=torch.float), torch.random.get_rng_state(), torch.typename(x)
+    torch.is_storage(x), torch.result_type(x, 1), torch.promote_types(torch.int, torch.float), torch.get_num_threads()
+    with contextlib.suppress(AssertionError):
+        torch.testing.assert_close(x, x + 1)
+    future = torch.futures.Future()  # type: ignore[var-annotated]
+    future.then(lambda done: done.value()), future.set_result(1), torch.futures.wait_all([future])
+
+
+def other_compiling(torch: Any) -> None:
+    import torch.fx.passes.shape_prop
+    from torch import fx
+
+    net = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU())
+    graph = fx.symbolic_trace(net)
+    fx.Interpreter(graph).run(torch.ones(1, 2)), fx.Transformer(graph).transform()
+    torch.fx.passes.shape_prop.ShapeProp(graph).propagate(torch.ones(1, 2))
+    for at in graph.graph.nodes:
+        if at.op == "call_module":
+            with graph.graph.inserting_after(at):
+                at.replace_all_uses_with(graph.graph.call_function(torch.neg, (at,)), lambda user: user.op == "output")
+    graph.recompile(), graph.graph.lint(), graph.graph.eliminate_dead_code()
+    fx.replace_pattern(graph, lambda y: torch.neg(y), lambda y: torch.abs(y))
+    graph.print_readable(), __import__("copy").deepcopy(graph), __import__("pickle").dumps(graph)
+
+    scripted = torch.jit.script(torch.nn.Linear(2, 2))
+    torch.jit.freeze(scripted.eval()), scripted.code, scripted.graph, scripted.state_dict(), repr(scripted)
+    with tempfile.NamedTemporaryFile(suffix=".pt") as file:
+        scripted.save(file.name)
+        torch.jit.load(file.name)(torch.ones(1, 2))
+    ready = torch.ao.quantization.QuantWrapper(torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.ReLU())).eval()
+    ready.qconfig = torch.ao.quantization.get_default_qconfig("fbgemm")
+    prepared = torch.ao.quantization.prepare(ready)
+    prepared(torch.randn(2, 4))
+    torch.ao.quantization.convert(prepared)(torch.randn(2, 4))
+
+
+FIRST: list[Callable[[Any], None]] = [modules, module_interface, training, data, autograd, tensors, compiling]
+OTHER: list[Callable[[Any], None]] = [
+    other_modules, other_training, other_data, other_autograd, other_tensors, other_compiling,
+]  # fmt: skip
+
+
 def main() -> None:
     warnings.simplefilter("ignore")
-    parts: list[Callable[[Any], None]] = [
-        modules, module_interface, training, data, autograd, tensors, compiling,
-    ]  # fmt: skip
-    sys.setprofile(watch)
-    threading.setprofile(watch)
+    parts = OTHER if "other" in sys.argv[2:] else FIRST
+    if "lines" in sys.argv[2:]:
+        sys.settrace(trace)
+        threading.settrace(trace)
+    else:
+        sys.setprofile(watch)
+        threading.setprofile(watch)
     import torch
     import torch.nn.utils.prune
     import torch.utils.checkpoint

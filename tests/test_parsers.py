@@ -87,6 +87,8 @@ def test_python_calls_keep_what_can_be_resolved() -> None:
         ("f = _add_docstr(torch.g, r'…')", [("alias", "torch.g", "f")]),
         ("f = boolean_dispatch(default=False, if_true=g, if_false=h)",
          [("alias", "g", "f"), ("alias", "h", "f")]),
+        ("f = partial(g, 1)\ndef h():\n    x = lower(y)", [("alias", "g", "f")]),
+        ("@a.b\n@c(1)\ndef f(): ...", [("decorator", "a.b", None)]),
         ("self.x = _C.Engine(1)", [("instance", "_C.Engine", "self.x")]),
         ("x = lower(1)", [("instance", "lower", "x")]),
         ("def f():\n    x = lower(1)\n    return x", []),
@@ -105,7 +107,7 @@ def test_python_calls_keep_what_can_be_resolved() -> None:
     ],
 )  # fmt: skip
 def test_python_says_what_names_stand_for_and_what_is_started(
-    source: str, expected: list[tuple[str, str, str]]
+    source: str, expected: list[tuple[str, str, str | None]]
 ) -> None:
     assert [row[:3] for row in mentions(source, Lang.PYTHON) if row[0] != "call"] == expected
 

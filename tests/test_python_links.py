@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tour.index import Index
-from tour.links import Links, Node
+from tour.links import Links, Node, node
 from tour.tree import Tree
 
 pytestmark = pytest.mark.real
@@ -44,6 +44,10 @@ FACTS = [
     (f"{MODULE}.to", "calls", "torch._C._nn._parse_to"),
     ("torch._tensor.Tensor.backward", "calls", "torch.autograd.backward"),
     (f"{DECODER}._ff_block", "calls", "torch.nn.modules.linear.Linear.forward"),
+    ("torch.nn.modules.linear.Linear.forward", "calls", f"{MODULE}.__getattr__"),
+    ("torch.nn.modules.linear.Linear.__init__", "calls", f"{MODULE}.__setattr__"),
+    (f"{MODULE}.zero_grad", "calls", f"{MODULE}.parameters"),
+    (f"{MODULE}._apply", "calls", "torch.autograd.grad_mode.no_grad.__enter__"),
 ]  # fmt: skip
 """From, how, to: exact in both trees."""
 
@@ -60,6 +64,19 @@ def test_the_engine_of_autograd_is_found_through_a_class_attribute(real: tuple[T
         Node("py:torch.autograd.graph._engine_run_backward")
     )
     assert "py:torch._C._ImperativeEngine.run_backward" in {link.target for link in found}
+
+
+def test_the_function_that_a_module_applies_is_what_callers_hand_over(real: tuple[Tree, Index]) -> None:
+    found = Links(real[1]).leaving(Node(f"py:{MODULE}._apply"))
+    assert f"py:{MODULE}.to.convert" in {link.target for link in found if link.grade.value == "name"}
+
+
+def test_what_no_grad_wraps_runs_in_its_wrapper(real: tuple[Tree, Index]) -> None:
+    [wrapper] = [
+        symbol for symbol in real[1].symbols_named("decorate_context", "py") if symbol.file.startswith("torch/")
+    ][-1:]
+    links = Links(real[1])
+    assert "py:torch.optim.lbfgs.LBFGS.step" in {link.target for link in links.leaving(node(wrapper))}
 
 
 def test_a_queue_is_not_another(real: tuple[Tree, Index]) -> None:

@@ -19,7 +19,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tour.errors import TourError
-from tour.index import FileRows, Index, StoredFile, Writer, digest_of, pack, read_by, state_of, symbol_rows
+from tour.index import (
+    FileRows,
+    Index,
+    StoredFile,
+    Writer,
+    digest_of,
+    pack,
+    pack_text,
+    read_by,
+    state_of,
+    symbol_rows,
+)
 from tour.model import Lang, Progress, silent
 from tour.tree import SourceFile, Tree, alone
 
@@ -253,6 +264,7 @@ def _parse_task(tree: Tree, files: list[tuple[int, SourceFile]], mask: macros.Ma
                 symbol_rows(number, file.lang.scheme, parsed.symbol_fields),
                 pack(parsed.mention_fields),
                 [(1, unread)] if unread else [(problem.line, problem.what) for problem in parsed.problems],
+                pack_text(source) if file.lang is Lang.PYTHON else None,
             )
         )
     packed = marshal.dumps(batch)

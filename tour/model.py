@@ -103,6 +103,8 @@ class Role(StrEnum):
 
     For ``def f() -> C`` ``target`` is ``return``.
     """
+    DECORATOR = "decorator"
+    """``@a.b`` without arguments, on the lines before a function or class; with arguments it is a ``CALL``."""
     START = "start"
     """A function handed to a thread or process: ``name`` is the function, ``target`` what starts it."""
     ARGUMENT = "argument"

@@ -16,7 +16,7 @@ from typing import Any
 from tour.anchors import Place, Reader, locate
 from tour.answers import rules
 from tour.index import Index
-from tour.links import LINKERS, Links, Node, node
+from tour.links import LINKERS, WRITTEN, Links, Node, node
 from tour.model import At, Grade, Link, LinkKind
 from tour.route import surest
 from tour.tours import Hop, Step, Tour
@@ -157,15 +157,18 @@ def prove(
         back = _inherited(links, origin, target)
         if back:
             return Proof(back[0].grade.value, back[0].at, tuple(back))
-    way = surest(
-        links,
-        _starts(origin, index),
-        lambda link: link.kind is hop.kind and _arrives(link, target),
-        avoid=under_way,
-        kinds=passing,
-        linkers=("imports",) if hop.kind is LinkKind.IMPORTS else tuple(LINKERS),
-        longest=LONGEST.get(hop.kind, 2),
-    )
+    way: list[Link] = []
+    # A call that is written shows more than one that is not.
+    for linkers in [("imports",)] if hop.kind is LinkKind.IMPORTS else [WRITTEN, tuple(LINKERS)]:
+        way = way or surest(
+            links,
+            _starts(origin, index),
+            lambda link: link.kind is hop.kind and _arrives(link, target),
+            avoid=under_way,
+            kinds=passing,
+            linkers=linkers,
+            longest=LONGEST.get(hop.kind, 2),
+        )
     if not way:
         return _unproven(hop, f"the index has no {hop.kind} link from {_named(origin)} to {_named(target)}")
     grade = Grade.NAME if any(link.grade is Grade.NAME for link in way) else Grade.EXACT

@@ -14,7 +14,7 @@ from math import inf, log2
 
 from tour.dispatch import Dispatch, Side
 from tour.index import Index
-from tour.links import LINKERS, Links, Node, arriving, stored
+from tour.links import LINKERS, WRITTEN, Links, Node, arriving, stored
 from tour.model import Grade, Kind, Link, LinkKind
 
 MOST_EXPANDED = 3000
@@ -101,18 +101,23 @@ def between(
 ) -> list[list[Link]]:
     """The surest route from any of ``starts`` to any of ``goals``, then up to ``alternatives`` others.
 
-    Each alternative avoids a place that the routes before it pass through. Empty where there is no route. A class of
-    Python starts also at its ``forward``, which calling its objects runs.
+    What runs without a written call is a way only where no other is. Each alternative avoids a place that the routes
+    before it pass through. Empty where there is no route. A class of Python starts also at its ``forward``, which
+    calling its objects runs.
     """
     starts = [*starts, *(found for start in starts for found in _run_by(start, index, links))]
-    routes = [_Meeting(index, links, starts, goals, frozenset()).route()]
+    linkers = WRITTEN
+    routes = [_Meeting(index, links, starts, goals, frozenset(), linkers).route()]
+    if not routes[0]:
+        linkers = tuple(LINKERS)
+        routes = [_Meeting(index, links, starts, goals, frozenset(), linkers).route()]
     avoided: set[Node] = set()
     while routes[-1] and len(routes) <= alternatives:
         middle = [Node(link.target, link.target_at) for link in routes[-1][:-1]]
         if not middle:
             break
         avoided.add(middle[-1])
-        routes.append(_Meeting(index, links, starts, goals, avoided).route())
+        routes.append(_Meeting(index, links, starts, goals, avoided, linkers).route())
     return [found for found in routes if found]
 
 
@@ -129,9 +134,16 @@ class _Meeting:
     """A search from both ends (Pohl 1971) that goes on where less has been read, until no better way can meet."""
 
     def __init__(
-        self, index: Index, links: Links, starts: Sequence[Node], goals: Sequence[Node], avoid: Set[Node]
+        self,
+        index: Index,
+        links: Links,
+        starts: Sequence[Node],
+        goals: Sequence[Node],
+        avoid: Set[Node],
+        linkers: tuple[str, ...],
     ) -> None:
         self._index = index
+        self._linkers = linkers
         self._links = links
         self._avoid = avoid
         self._order = count()
@@ -200,7 +212,7 @@ class _Meeting:
         """The links from a place, or to it, with the place at their other end."""
         at, of = here
         if side is self._ahead:
-            found = self._links.leaving(at)
+            found = self._links.leaving(at, None, self._linkers)
         else:
             found = self._links.arriving(at, _MOST_FILES)
             side.is_cut = side.is_cut or arriving.is_common(self._index, at, _MOST_FILES)

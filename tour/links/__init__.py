@@ -24,6 +24,7 @@ from tour.links import (
     operators,
     precise,
     python_calls,
+    python_implicit,
     stubs,
     threads,
 )
@@ -31,7 +32,7 @@ from tour.links.nodes import Node, mentions_of_symbol, node, operators_named, st
 from tour.links.python_scopes import PythonScopes
 from tour.model import Grade, Link, LinkKind, Role
 
-__all__ = ["LINKERS", "Links", "Node", "node", "operators_named", "stored"]
+__all__ = ["LINKERS", "WRITTEN", "Links", "Node", "node", "operators_named", "stored"]
 
 Linker = Callable[[Index, Node, "tuple[int, int] | None", PythonScopes], Iterator[Link]]
 
@@ -49,9 +50,13 @@ LINKERS: dict[str, Linker] = {
     "functions": functions.links_from,
     "threads": threads.links_from,
     "python_calls": python_calls.links_from,
+    "python_implicit": python_implicit.links_from,
     "cpp_calls": cpp_calls.links_from,
 }
 """Every linker, those that read declarations before those that read code."""
+
+WRITTEN = tuple(name for name in LINKERS if name != "python_implicit")
+"""Those whose links are written where they are: an import, a call, a registration."""
 
 _OF_MENTION: tuple[Callable[[Index, Node, StoredMention, PythonScopes], Iterator[Link]], ...] = (
     imports.links_of,
@@ -68,7 +73,8 @@ class Links:
 
     def __init__(self, index: Index) -> None:
         self._index = index
-        self._scopes = PythonScopes(index)
+        self.scopes = PythonScopes(index)
+        """What Python names mean where they stand."""
         self._known: dict[tuple[Node, tuple[int, int] | None, tuple[str, ...]], list[Link]] = {}
         self._placed: dict[Link, Node] = {}
         self._arrived: dict[tuple[Node, int | None], list[Link]] = {}
@@ -80,18 +86,18 @@ class Links:
         key = (source, lines, linkers)
         if key not in self._known:
             self._known[key] = [
-                link for name in linkers for link in LINKERS[name](self._index, source, lines, self._scopes)
+                link for name in linkers for link in LINKERS[name](self._index, source, lines, self.scopes)
             ]
         return self._known[key]
 
     def of(self, source: Node, mention: StoredMention) -> Iterator[Link]:
         """The links that one place in Python makes, without reading all the body around it."""
         for links_of in _OF_MENTION:
-            yield from links_of(self._index, source, mention, self._scopes)
+            yield from links_of(self._index, source, mention, self.scopes)
 
     def python(self, name: str) -> list[Node]:
         """What an absolute dotted Python name stands for, as far as Python's own files say."""
-        return self._scopes.dotted(name)
+        return self.scopes.dotted(name)
 
     def arriving(self, target: Node, most_files: int | None = None) -> list[Link]:
         """The links that lead to a symbol, from the innermost symbol around each place, surest first.
@@ -111,15 +117,15 @@ class Links:
                         self._placed.setdefault(link, source)
 
         if target.scheme == "py":
-            for mention in arriving.in_python(self._index, target, self._scopes, most_files):
+            for mention in arriving.in_python(self._index, target, self.scopes, most_files):
                 if mention.scope is not None:
                     around = node(self._index.symbol(mention.scope))
                     keep(around, self.of(around, mention))
-            for source in arriving.sources(self._index, target, self._scopes):
-                keep(source, self.leaving(source))
+            for source in arriving.sources(self._index, target, self.scopes):
+                keep(source, self.leaving(source, None, WRITTEN))
         for symbol in stored(self._index, target) if target.scheme != "py" else ():
             for place in dict.fromkeys(arriving.elsewhere(self._index, symbol, most_files)):
-                keep(place.source, self.leaving(place.source, place.lines, place.linkers or tuple(LINKERS)))
+                keep(place.source, self.leaving(place.source, place.lines, place.linkers or WRITTEN))
         bound = {link.at for link in ours if link.kind is LinkKind.BINDS and link.grade is Grade.EXACT}
         kept = [link for link in ours if link.grade is Grade.EXACT or link.at not in bound]
         self._arrived[key] = sorted(kept, key=lambda link: link.grade is not Grade.EXACT)
@@ -152,7 +158,7 @@ class Links:
 
     def member(self, owner: StoredSymbol, name: str) -> list[Node]:
         """A class's attribute of that name, its own or inherited."""
-        return [value.node for value in self._scopes.members(owner, name) if not value.is_foreign]
+        return [value.node for value in self.scopes.members(owner, name) if not value.is_foreign]
 
     def same_as(self, variable: StoredSymbol) -> list[Node]:
         """What a Python variable only stands for: ``conv1d = _add_docstr(torch.conv1d, …)``."""

@@ -2,7 +2,8 @@
 
 A place counts when the last part of the name that stands there is the target's, or a name that an import or an
 assignment gave it. Cannot see: links that hold no name of their target, such as the call of an object that runs
-``__call__``; names that are made at run time; and of a name that very many places bear those in other top folders.
+``__call__``, and all of ``python_implicit``; names that are made at run time; and of a name that very many places bear
+those in other top folders.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 Exact: what the called name stands for; of a class also its ``__init__`` or ``__new__``, of an object its ``__call__``,
 and its ``forward`` where a base class binds both (as ``Module`` does). By name: methods of subclasses that override
 the one found, and on a receiver of unknown type every method of that name in the same top folder, where there are few.
-Cannot see: callables that are passed around, decorators that call something else first, and metaclasses.
+By name too: a method that only raises ``NotImplementedError`` where subclasses override it. Cannot see: callables that
+are passed around and decorators that call something else first (``links/python_implicit.py`` does), and metaclasses.
 """
 
 from __future__ import annotations
@@ -13,20 +14,20 @@ from typing import NamedTuple
 
 from tour.index import Index, StoredMention, StoredSymbol, last_part
 from tour.links.nodes import Node, mentions_in, node, operators_named, stored
-from tour.links.python_scopes import PythonScopes, Value
+from tour.links.python_scopes import MOST_NAMED, PythonScopes, Value
 from tour.model import Grade, Kind, Link, LinkKind, Role
 
 MOST_CANDIDATES = 12
 """A method that more classes define says too little by its name."""
-MOST_NAMED = 180
-"""Methods of one name whose bases are looked at."""
 
 _OF_BUILTINS = frozenset(name for kind in (str, bytes, list, dict, set, tuple, int, float) for name in dir(kind))
 """Methods that an unknown receiver most likely has from the language itself."""
 _FUNCTIONS = frozenset({Kind.FUNCTION, Kind.METHOD})
 
 
-class _Target(NamedTuple):
+class Target(NamedTuple):
+    """What one call may run."""
+
     node: Node
     rule: str
     grade: Grade
@@ -82,33 +83,34 @@ def _made_elsewhere(index: Index, tie: StoredMention) -> Iterator[Node]:
         yield Node(f"py:{tie.name}")
 
 
-def targets(index: Index, mention: StoredMention, scopes: PythonScopes) -> list[_Target]:
+def targets(index: Index, mention: StoredMention, scopes: PythonScopes) -> list[Target]:
     """What one call may run, the surest first, each once."""
     if mention.scope is None:
         return []
     scope = index.symbol(mention.scope)
     values = scopes.values(mention.name, scope)
-    found = list(_called(values, scopes)) if values else list(_by_name(mention, scopes))
-    best: dict[Node, _Target] = {}
+    found = list(called(values, scopes)) if values else list(_by_name(mention, scopes))
+    best: dict[Node, Target] = {}
     for target in sorted(found, key=lambda target: target.grade is Grade.NAME):
         best.setdefault(target.node, target)
     return list(best.values())
 
 
-def _called(values: list[Value], scopes: PythonScopes) -> Iterator[_Target]:
+def called(values: list[Value], scopes: PythonScopes) -> Iterator[Target]:
+    """What the call of any of some values runs."""
     for value in values:
         if value.is_foreign:
             continue
         grade = Grade.EXACT if value.is_sure else Grade.NAME
         if value.via is not None:
-            yield _Target(node(value.via), "scope", grade, len(values))
+            yield Target(node(value.via), "scope", grade, len(values))
         symbol = value.symbol
         if symbol is None:
             if not value.is_instance:
-                yield _Target(value.node, "scope", grade, len(values))
+                yield Target(value.node, "scope", grade, len(values))
         elif symbol.kind is Kind.CLASS:
             if not value.is_instance:
-                yield _Target(value.node, "scope", grade, len(values))
+                yield Target(value.node, "scope", grade, len(values))
             special = ("__call__",) if value.is_instance else ("__new__", "__init__")
             for name in special:
                 for made in scopes.members(symbol, name):
@@ -116,18 +118,21 @@ def _called(values: list[Value], scopes: PythonScopes) -> Iterator[_Target]:
             if value.is_instance:
                 yield from _forward(symbol, grade, len(values), scopes)
         elif symbol.kind is not Kind.MODULE:
-            yield _Target(value.node, "scope", grade, len(values))
-            yield from _overriding(value.via or symbol, scopes)
+            over = list(_overriding(value.via or symbol, scopes))
+            if over and scopes.is_abstract(symbol):
+                grade = Grade.NAME  # somebody else's runs
+            yield Target(value.node, "scope", grade, max(len(values), len(over) + 1))
+            yield from over
 
 
-def _special(made: Value, grade: Grade, candidates: int) -> Iterator[_Target]:
+def _special(made: Value, grade: Grade, candidates: int) -> Iterator[Target]:
     if made.symbol is not None and made.symbol.kind in _FUNCTIONS:
         if made.via is not None:
-            yield _Target(node(made.via), "special", grade, candidates)
-        yield _Target(made.node, "special", grade, candidates)
+            yield Target(node(made.via), "special", grade, candidates)
+        yield Target(made.node, "special", grade, candidates)
 
 
-def _forward(owner: StoredSymbol, grade: Grade, candidates: int, scopes: PythonScopes) -> Iterator[_Target]:
+def _forward(owner: StoredSymbol, grade: Grade, candidates: int, scopes: PythonScopes) -> Iterator[Target]:
     """``forward`` of an object whose base class leaves it to be defined and calls it from ``__call__``."""
     binds = scopes.names
     if any(
@@ -137,28 +142,14 @@ def _forward(owner: StoredSymbol, grade: Grade, candidates: int, scopes: PythonS
             yield from _special(found, grade, candidates)
 
 
-def _overriding(member: StoredSymbol, scopes: PythonScopes) -> Iterator[_Target]:
-    """The same method of subclasses, which the call runs where the object is one of theirs.
-
-    Of what very many override those in the same folder: of ``Module.forward`` those of ``torch.nn.modules``.
-    """
-    owner = scopes.names(member.file).rows[member.parent] if member.parent is not None else member
-    if owner.kind is not Kind.CLASS or member.name in {"__init__", "__new__"}:
-        return
-    named = scopes.methods_named(member.name, member.file)
-    if len(named) > MOST_NAMED:
-        folder = member.file.rpartition("/")[0]
-        named = [other for other in named if other.file.rpartition("/")[0] == folder]
-    over = [
-        other
-        for other in named
-        if (of := scopes.class_of(other)) and of.row != owner.row and owner in scopes.ancestry(of)
-    ]
+def _overriding(member: StoredSymbol, scopes: PythonScopes) -> Iterator[Target]:
+    """The same method of subclasses, which the call runs where the object is one of theirs."""
+    over = scopes.overriding(member) if member.name not in {"__init__", "__new__"} else []
     for other in over:
-        yield _Target(node(other), "override", Grade.NAME, len(over) + 1)
+        yield Target(node(other), "override", Grade.NAME, len(over) + 1)
 
 
-def _by_name(mention: StoredMention, scopes: PythonScopes) -> Iterator[_Target]:
+def _by_name(mention: StoredMention, scopes: PythonScopes) -> Iterator[Target]:
     """Every method of the name that is called on a receiver of unknown type."""
     name = last_part(mention.name)
     if "." not in mention.name or name in _OF_BUILTINS:
@@ -168,7 +159,7 @@ def _by_name(mention: StoredMention, scopes: PythonScopes) -> Iterator[_Target]:
         found = [symbol for symbol in found if not _overrides(symbol, found, scopes)]
     if len(found) <= MOST_CANDIDATES:
         for symbol in found:
-            yield _Target(node(symbol), "name", Grade.NAME, len(found))
+            yield Target(node(symbol), "name", Grade.NAME, len(found))
         if len(found) == 1:
             yield from _overriding(found[0], scopes)
 

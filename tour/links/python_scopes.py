@@ -23,6 +23,8 @@ _FUNCTIONS = frozenset({Kind.FUNCTION, Kind.METHOD})
 _BUILTINS = frozenset(dir(builtins))
 _SAY_NOTHING = frozenset({"object", "Generic", "Protocol", "ABC", "typing.Generic", "abc.ABC"})
 """Bases that bring no members worth a name: what such a class does not bind was set on the object."""
+MOST_NAMED = 180
+"""Methods of one name whose bases are looked at."""
 _DEEPEST = 12
 """Re-exports are followed this far; deeper chains are loops."""
 
@@ -49,7 +51,8 @@ class Value:
         return node(self.symbol) if self.symbol else Node(f"py:{self.qualname}")
 
 
-_FOREIGN = Value("", is_foreign=True)
+FOREIGN = Value("", is_foreign=True)
+"""What the tree has no part in: a number, a string, NumPy."""
 
 
 def _of(symbol: StoredSymbol, *, is_instance: bool = False) -> Value:
@@ -88,6 +91,8 @@ class PythonScopes:
         self._orders: dict[int, tuple[list[StoredSymbol], list[Value]]] = {}
         self._methods: dict[tuple[str, str], list[StoredSymbol]] = {}
         self._made: dict[str, list[StoredMention]] = {}
+        self.beside: dict[str, object] = {}
+        """What linkers remember as long as these answers last, by linker."""
         self._passing: set[tuple[int, str]] = set()
         """The modules whose ``*`` are being followed, and for which name: modules that import each other are common."""
 
@@ -99,6 +104,14 @@ class PythonScopes:
             self._modules[name] = found
         found = self._modules[name]
         return found[0] if found else None
+
+    def module_of(self, symbol: StoredSymbol) -> StoredSymbol | None:
+        """The module whose file a symbol stands in."""
+        rows = self.names(symbol.file).rows
+        at = symbol
+        while at.parent is not None:
+            at = rows[at.parent]
+        return at if at.kind is Kind.MODULE else None
 
     def is_extension(self, module: StoredSymbol) -> bool:
         """Whether the module is declared in a ``setup.py`` and has no Python source."""
@@ -181,6 +194,29 @@ class PythonScopes:
         """The class whose method it is, or whose method it lies in."""
         return owner_of(self.names(method.file).rows, method.row)
 
+    def overriding(self, member: StoredSymbol, within: StoredSymbol | None = None) -> list[StoredSymbol]:
+        """The same method of subclasses of the class that has it, or of the class ``within``.
+
+        Of what very many override those in the same folder: of ``Module.forward`` those of ``torch.nn.modules``.
+        """
+        owner = within or (self.names(member.file).rows[member.parent] if member.parent is not None else member)
+        if owner.kind is not Kind.CLASS:
+            return []
+        named = self.methods_named(member.name, member.file)
+        if len(named) > MOST_NAMED:
+            folder = member.file.rpartition("/")[0]
+            named = [other for other in named if other.file.rpartition("/")[0] == folder]
+        return [
+            other
+            for other in named
+            if (of := self.class_of(other)) and of.row != owner.row and owner in self.ancestry(of)
+        ]
+
+    def is_abstract(self, method: StoredSymbol) -> bool:
+        """Whether a method is there to be overridden: all that it does is to raise ``NotImplementedError``."""
+        text = self._index.text(method.file, method.line, method.end_line)
+        return b"raise NotImplementedError" in text and b"return " not in text and b"if " not in text
+
     def returned(self, value: Value) -> list[Value]:
         """What calling a value gives, as far as a class or an annotation says."""
         if value.is_foreign:
@@ -230,7 +266,7 @@ class PythonScopes:
         else:
             found = self._marked(self._looked_up(_bare(head), scope), head)
         for part in rest:
-            found = self._marked([further for value in found for further in self._attribute(value, _bare(part))], part)
+            found = self._marked([further for value in found for further in self.attribute(value, _bare(part))], part)
         return _distinct(found)
 
     def _marked(self, found: list[Value], part: str) -> list[Value]:
@@ -253,7 +289,7 @@ class PythonScopes:
                 if found is not None:
                     return found
             around = self._index.symbol(around.parent) if around.parent is not None else None
-        return [_FOREIGN] if head in _BUILTINS else []
+        return [FOREIGN] if head in _BUILTINS else []
 
     def _bound(self, scope: StoredSymbol, head: str) -> list[Value] | None:
         """What one scope binds a plain name to; ``None`` where it does not bind it."""
@@ -312,11 +348,11 @@ class PythonScopes:
             return [replace(value, is_instance=True)]
         return self.returned(value)
 
-    def _attribute(self, value: Value, name: str) -> list[Value]:
+    def attribute(self, value: Value, name: str) -> list[Value]:
         """An attribute of a value."""
         symbol = value.symbol
         if value.is_foreign:
-            return [_FOREIGN]
+            return [FOREIGN]
         if symbol is None:
             return [Value(f"{value.qualname}.{name}", is_sure=value.is_sure)]
         found: list[Value] = []
@@ -327,7 +363,7 @@ class PythonScopes:
             found = [replace(value, is_instance=False)] if made else self._member(symbol, name)
         elif symbol.kind is Kind.METHOD and not value.is_instance:
             # Only of a property does one ask for attributes.
-            found = [further for given in self.returned(value) for further in self._attribute(given, name)]
+            found = [further for given in self.returned(value) for further in self.attribute(given, name)]
         return found if value.is_sure else [replace(further, is_sure=False) for further in found]
 
     def _member(self, owner: StoredSymbol, name: str, *, own: bool = True) -> list[Value]:
@@ -341,7 +377,7 @@ class PythonScopes:
             if found is not None:
                 return found
         return [
-            _FOREIGN if base.is_foreign else Value(f"{base.qualname}.{name}")
+            FOREIGN if base.is_foreign else Value(f"{base.qualname}.{name}")
             for base in sorted(outside, key=lambda base: base.is_foreign)[:1]
         ]
 
@@ -373,7 +409,7 @@ class PythonScopes:
                 # A class may be named like its base; the base was bound before it.
                 if mention.name in _SAY_NOTHING:
                     continue
-                for value in self.values(mention.name, around) or [_FOREIGN]:
+                for value in self.values(mention.name, around) or [FOREIGN]:
                     if _is_class(value) and value.symbol and value.symbol.row != owner.row:
                         bases.append(value.symbol)
                     elif not _is_class(value):
@@ -437,7 +473,7 @@ class PythonScopes:
                 self._passing.add((scope.row, name))
                 stars = self._module_attribute(star, name, depth - 1)
                 self._passing.discard((scope.row, name))
-        return stars if stars or not bound else [_FOREIGN]
+        return stars if stars or not bound else [FOREIGN]
 
     def _absolute(self, name: str, depth: int) -> list[Value] | None:
         parts = name.split(".")
@@ -451,7 +487,7 @@ class PythonScopes:
             if found is None:
                 found = self._brought(module, parts[length])
             for part in parts[length + 1 :]:
-                found = [further for value in found or () for further in self._attribute(value, part)]
+                found = [further for value in found or () for further in self.attribute(value, part)]
             return found
         return None
 

@@ -63,6 +63,7 @@ def parse(path: str, source: bytes) -> Records:
             Role.SKIP: _plain,
             Role.ALIAS: _element,
             Role.INSTANCE: _class,
+            Role.DECORATOR: _plain,
             Role.START: _plain,
             Role.ARGUMENT: _element,
         },
@@ -136,7 +137,13 @@ def _shape(node: Node, source: bytes) -> str:
 
 
 def _element(node: Node, captures: Captures, source: bytes) -> str | None:
-    """A name, or ``a.b[]`` for any element of ``a.b``."""
+    """A name, or ``a.b[]`` for any element of ``a.b``; no argument of a function that gives back something else."""
+    if "wrapper" in captures:
+        wrapper = text(captures["wrapper"][0], source).rpartition(".")[2]
+        if wrapper not in _WRAPPERS and not wrapper.endswith("_type_error_to_not_implemented"):
+            return None
+    if "branch" in captures and text(captures["branch"][0], source) not in {"if_true", "if_false"}:
+        return None
     return _shape(node, source) or None
 
 

@@ -11,6 +11,8 @@
 
 (call function: (_) @mention.call)
 
+(decorator [(identifier) (attribute)] @name @mention.decorator)
+
 (class_definition superclasses: (argument_list [(identifier) (attribute)] @name @mention.base))
 (class_definition superclasses: (argument_list (subscript value: [(identifier) (attribute)] @name @mention.base)))
 
