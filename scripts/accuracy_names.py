@@ -19,8 +19,8 @@ from functools import cache
 from pathlib import Path
 
 from tour import layers
+from tour.answers import Answer, Layer
 from tour.index import Index, last_part
-from tour.layers import Answer, Layer
 from tour.links import Links
 from tour.meaning import meaning
 from tour.model import Grade, Lane, Role

@@ -199,8 +199,8 @@ def main() -> None:
             },
         }
         table("A walk, and questions", medians(tasks, options.rounds * 5), bare, 1000.0)
-        print(f"\nThe first walk after an index was built proves every hop anew: {first * 1000:.0f} ms. A `where` is")
-        print("remembered too; the first time they took, in ms:")
+        print(f"\nThe first walk after an index was built proves every hop anew: {first * 1000:.0f} ms. Answers are")
+        print("remembered too; the first time they took, in ms (the first of all also reads the tours):")
         print(", ".join(f"`{question}` {taken * 1000:.0f}" for question, taken in asked.items()) + ".")
         size = index.stat().st_size / 1e6
         shutil.rmtree(cache / "index")

@@ -206,3 +206,12 @@ def test_of_several_of_a_name_the_one_in_a_class_of_the_same_name_is_taken(
     found = place(index, tree, symbol="py:a.engine.Engine.start")
     assert found.located == "moved" and found.symbol is not None and found.symbol.file == "b/engine.py"
     assert place(index, tree, symbol="py:a.engine.Pump.start").located == "lost"
+
+
+def test_a_stub_beside_a_module_is_not_the_place(written: Callable[[dict[str, str]], tuple[Index, Tree]]) -> None:
+    index, tree = written(
+        {"a.py": "def f(x):\n    return x\n", "a.pyi": "def f(x: int) -> int: ...\n", "b.pyi": "def g(): ...\n"}
+    )
+    found = place(index, tree, symbol="py:a.f")
+    assert found.located == "exact" and found.symbol is not None and found.symbol.file == "a.py"
+    assert place(index, tree, symbol="py:b.g").located == "exact"

@@ -15,11 +15,12 @@ from pathlib import Path
 
 import pytest
 
+import tour
 from tour import build, codegen
 from tour.errors import TourError, TreeError
 from tour.index import Index, facts_of
 from tour.links import Links, Node
-from tour.model import Grade, Role
+from tour.model import Grade, LinkKind, Role
 from tour.tree import Tree, TreeKind, generated_home, index_path, with_generated
 
 from .conftest import MINI, REAL_VERSIONS, hears_interrupts, real_tree
@@ -29,7 +30,11 @@ OPERATORS = "build/aten/src/ATen/Operators_0.cpp"
 BINDINGS = "torch/csrc/autograd/generated/python_torch_functions_0.cpp"
 LISTED = {
     OPERATORS, BINDINGS, "build/aten/src/ATen/RegisterCPU.cpp", "torch/csrc/lazy/generated/LazyIr.h",
+    "build/aten/src/ATen/Operators_1.cpp", "build/aten/src/ATen/RedispatchFunctions.h",
     *(f"build/aten/src/ATen/ops/{name}.h" for name in ("mini_norm", "mini_norm_native", "mini_norm_ops")),
+    *(f"build/aten/src/ATen/ops/{name}.h" for name in ("mini_div", "mini_div_native")),
+    *(f"torch/csrc/autograd/generated/{name}" for name in ("VariableType_0.cpp", "TraceType_0.cpp")),
+    *(f"torch/csrc/autograd/generated/{name}" for name in ("Functions.h", "Functions.cpp")),
 }  # fmt: skip
 
 
@@ -163,6 +168,63 @@ def test_links_lead_through_it(tree: Tree, tmp_path: Path) -> None:
         assert not links.leaving(Node("cpp:at::wrapper_CPU_other"), None, ("generated",)), "no class ends before it"
 
 
+WAY = [
+    ("cpp:torch::autograd::THPVariable_mini_div", None),
+    ("cpp:at::mini_div", None),
+    ("cpp:at::_ops::mini_div::call", None),
+    ("op:aten::mini_div", None),
+    ("cpp:torch::autograd::VariableType::mini_div", "Autograd"),
+    ("cpp:at::redispatch::mini_div", None),
+    ("cpp:at::_ops::mini_div::redispatch", None),
+    ("op:aten::mini_div", None),
+    ("cpp:at::wrapper_CPU_mini_div", "CPU"),
+    ("cpp:at::native::structured_mini_div_out::impl", None),
+    ("cpp:at::native::mini_div_stub", None),
+    ("cpp:at::native::mini_div_kernel", "CPU"),
+]
+"""What a call of a differentiable operator goes through: the operator above autograd, then again below."""
+
+
+def test_a_route_passes_autograd_before_the_kernel(tree: Tree, own_cache: Path) -> None:
+    shown = generated(tree)
+    build.update(shown, index_path(shown))
+    for start in ("torch.mini_div", "aten::mini_div"):
+        route = tour.path(start, "at::native::mini_div_kernel", shown)[0]
+        passed = [(link.target, link.key) for link in route]
+        assert passed == WAY[-len(passed) :] and len(passed) == (12 if start.startswith("torch") else 8)
+        assert all(link.grade is Grade.EXACT for link in route)
+    own = next(link for link in route if link.target == "cpp:at::redispatch::mini_div")
+    assert own.target_at is not None and own.target_at.line == 5, "the overload of another operator"
+    composed, traced = "aten::mini_sum", "torch::TraceType::mini_div"
+    for start in (composed, traced):
+        passed = [(link.target, link.key) for link in tour.path(start, "at::native::mini_div_kernel", shown)[0]]
+        assert passed[-8:] == WAY[-8:], start
+
+
+def test_without_generated_code_facts_stand_for_it(tree: Tree, own_cache: Path) -> None:
+    build.update(tree, index_path(tree))
+    route = tour.path("torch.mini_div", "at::native::mini_div_kernel", tree)[0]
+    rules = ["operators/binding", "dispatcher/structured", "cpp_calls/scope", "stubs/register"]
+    assert [link.rule for link in route if link.rule != "dispatcher/structured-delegate"] == rules
+
+
+def test_the_node_that_generated_code_makes(tree: Tree, own_cache: Path) -> None:
+    shown = generated(tree)
+    build.update(shown, index_path(shown))
+    made = "cpp:torch::autograd::generated::MiniDivBackward0"
+    below = [
+        (layer.symbol, layer.at and layer.at.file.rpartition("/")[2])
+        for layer in tour.where("torch.mini_div", shown, backward=True).layers
+    ]
+    assert below[1:4] == [(made, "derivatives.yaml"), (made, "Functions.h"), (f"{made}::apply", "Functions.cpp")]
+    with Index(index_path(shown)) as index:
+        links = Links(index)
+        making = links.leaving(Node("cpp:torch::autograd::VariableType::mini_div"), None, ("generated",))
+        assert [(link.target, link.kind, link.at.line) for link in making][:1] == [(made, LinkKind.DIFFERENTIATES, 6)]
+    route = tour.path("torch::autograd::VariableType::mini_div", "MiniDivBackward0", shown)[0]
+    assert [link.rule for link in route] == ["generated/node"]
+
+
 def edit(tree: Tree, text: str) -> None:
     file = tree.root / "torchgen/gen.py"
     file.write_text(file.read_text() + text)
@@ -271,6 +333,10 @@ def test_the_code_that_a_real_tree_generates(version: str, tmp_path: Path, monke
     passed = (
         "native_functions.yaml",
         "batch_norm.h",
+        "_batch_norm_impl_index.h",
+        "native/Normalization.cpp",
+        "RedispatchFunctions.h",
+        "RegisterCompositeImplicitAutograd.cpp",
         "RegisterCPU.cpp",
         *(f"{name}_{n}.cpp" for n in range(5) for name in NAMES),
     )
@@ -292,3 +358,9 @@ def test_the_code_that_a_real_tree_generates(version: str, tmp_path: Path, monke
         links = Links(index)
         asked = links.leaving(Node("cpp:at::_ops::add_Tensor::call"), None, ("generated",))
         assert [(link.target, link.grade) for link in asked] == [("op:aten::add.Tensor", Grade.EXACT)]
+    route = tour.path("torch::autograd::THPVariable_batch_norm", "at::native::batch_norm_cpu", shown)[0]
+    assert all(link.grade is Grade.EXACT for link in route)
+    passed = [link.target.removeprefix("cpp:") for link in route]
+    assert [name for name in passed if name in WAYS[version]] == [*WAYS[version]][1:]
+    twice = [at for at, name in enumerate(passed) if name == "op:aten::native_batch_norm"]
+    assert [passed[at + 1] for at in twice] == [*WAYS[version]][-2:], "above autograd, then below it"

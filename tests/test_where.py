@@ -7,10 +7,10 @@ from itertools import pairwise
 import pytest
 
 import tour
-from tour import meaning
+from tour import answers, meaning
+from tour.answers import Answer
 from tour.errors import TourError, UnknownName
 from tour.index import Index
-from tour.layers import Answer
 from tour.links import Links
 from tour.model import Grade, Lane
 from tour.tree import Tree
@@ -145,6 +145,26 @@ def test_a_way_through_a_pybind11_lambda(real: tuple[Tree, Index]) -> None:
     assert [link.kind.value for link in route] == ["calls", "binds", "calls"]
 
 
+@pytest.mark.parametrize(
+    ("origin", "goal", "passes"),
+    [
+        ("torch.div", "div_true_kernel", "cpp:at::native::structured_div_out::impl"),  # one of 600 named ``impl``
+        ("F.softmax", "softmax_lastdim_kernel_impl", "op:aten::_softmax.out"),
+        ("nn.LSTM", "at::native::lstm", "py:torch.lstm"),  # a class begins at its ``forward``
+        ("nn.Linear", "at::native::linear", "op:aten::linear"),
+        ("torch.relu", "ReluBackward0", "op:aten::relu"),
+    ],
+)
+def test_ways_past_names_that_many_files_mention(real: tuple[Tree, Index], origin: str, goal: str, passes: str) -> None:
+    route = tour.path(origin, goal, real[0])[0]
+    assert passes in [link.target for link in route]
+    assert all(link.grade is Grade.EXACT for link in route)
+
+
+def test_no_way_leads_through_tests_that_does_not_begin_there(real: tuple[Tree, Index]) -> None:
+    assert tour.path("torch.add", "add_cuda", real[0]) == []
+
+
 def test_no_way_and_no_such_end(real: tuple[Tree, Index]) -> None:
     assert tour.path("at::native::batch_norm_cpu_kernel", "torch.nn.functional.batch_norm", real[0]) == []
     with pytest.raises(UnknownName) as raised:
@@ -153,9 +173,27 @@ def test_no_way_and_no_such_end(real: tuple[Tree, Index]) -> None:
 
 
 def test_what_is_remembered_is_what_was_found(real: tuple[Tree, Index]) -> None:
-    from tour import layers
-
     for query in ("F.layer_norm", "torch.Tensor.to"):
         answer = tour.where(query, real[0])
-        assert layers.restored(query, layers.kept(answer)) == layers.told(answer, {})
+        assert answers.restored(query, answers.kept(answer)) == answers.told(answer, {})
         assert tour.where(query, real[0]) == answer
+    for callers in ("batch_norm_cpu_kernel", "F.celu"):
+        answer = tour.around(callers, real[0], "callers")
+        assert tour.around(callers, real[0], "callers") == answer
+    wrong = tour.where("torch.dvi", real[0])
+    assert wrong.nearest and tour.where("torch.dvi", real[0]) == wrong
+    for ends in (("F.softmax", "at::native::softmax"), ("at::native::batch_norm_cpu_kernel", "torch.add")):
+        for alternatives in (0, 2):
+            routes = tour.path(*ends, real[0], alternatives=alternatives)
+            assert answers.restored_routes(answers.kept_routes(routes)) == routes
+            assert tour.path(*ends, real[0], alternatives=alternatives) == routes
+
+
+def test_nothing_is_remembered_of_other_rules(real: tuple[Tree, Index], monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = ("torch.div", "at::native::div")
+    monkeypatch.setattr(answers, "rules", lambda: "some rules")
+    with Index(real[1].path) as index:
+        index.remember(f'path some rules 0 ["{ends[0]}", "{ends[1]}"]', "[]")
+    assert tour.path(*ends, real[0]) == []
+    monkeypatch.setattr(answers, "rules", lambda: "other rules")
+    assert tour.path(*ends, real[0]) != []

@@ -16,10 +16,10 @@ from tour.model import LANGS, Progress, silent
 
 if TYPE_CHECKING:
     from tour.anchors import Place
+    from tour.answers import Answer
     from tour.build import Report
     from tour.changes import Change
     from tour.index import Index
-    from tour.layers import Answer
     from tour.model import Link
     from tour.tours import Anchor
     from tour.tree import Tree
@@ -96,23 +96,45 @@ def where(query: str, tree: Tree, *, backward: bool = False) -> Answer:
     A name that nothing bears gives no layers, and the nearest names that there are. The tree must be indexed. Raises
     ``TourError`` for a query that is no name.
     """
-    from tour import layers, meaning
+    from tour import answers
     from tour.index import Index
-    from tour.links import Links, rules
     from tour.tree import index_path
 
     with Index(index_path(tree)) as index:
-        key = f"where {rules()} {'backward' if backward else 'forward'} {query}"
-        if known := index.recall(key):
-            return layers.told(layers.restored(query, known), _passing(index))
-        links = Links(index)
-        meant = meaning.meaning(query, index, links)
-        if not meant.nodes:
-            return layers.Answer(query, (), (), tuple(meaning.nearest(query, index)))
-        follow = layers.differentiated if backward else layers.implemented
+        answer = _answer(query, index, "backward" if backward else "forward")
+        return answers.told(answer, _passing(index)) if answer.layers else answer
+
+
+def around(query: str, tree: Tree, side: str) -> Answer:
+    """What leads to a name directly (``side`` is ``callers``), or what it leads to (``callees``)."""
+    from tour.index import Index
+    from tour.tree import index_path
+
+    with Index(index_path(tree)) as index:
+        return _answer(query, index, side)
+
+
+def _answer(query: str, index: Index, asked: str) -> Answer:
+    """What was found when this was asked before, else now: ``forward``, ``backward``, ``callers`` or ``callees``."""
+    from tour import answers
+
+    key = f"where {answers.rules()} {asked} {query}"
+    if (known := index.recall(key)) is not None:
+        return answers.restored(query, known)
+    from tour import layers, meaning
+    from tour.links import Links
+
+    links = Links(index)
+    meant = meaning.meaning(query, index, links)
+    if not meant.nodes:
+        answer = answers.Answer(query, (), (), tuple(meaning.nearest(query, index)))
+    elif asked in {"callers", "callees"}:
+        answer = layers.around(meant, query, index, links, asked)
+    else:
+        follow = layers.differentiated if asked == "backward" else layers.implemented
         answer = follow(meant, query, index, links)
-        index.remember(key, layers.kept(answer))
-        return layers.told(answer, _passing(index))
+    index.remember(key, answers.kept(answer))
+    return answer
 
 
 def _passing(index: Index) -> dict[str, list[list[str]]]:
@@ -139,33 +161,25 @@ def _stamp(annotations: Path) -> str:
     return repr(sorted(states))
 
 
-def around(query: str, tree: Tree, side: str) -> Answer:
-    """What leads to a name directly (``side`` is ``callers``), or what it leads to (``callees``)."""
-    from tour import layers, meaning
-    from tour.index import Index
-    from tour.links import Links
-    from tour.tree import index_path
-
-    with Index(index_path(tree)) as index:
-        links = Links(index)
-        meant = meaning.meaning(query, index, links)
-        if not meant.nodes:
-            return layers.Answer(query, (), (), tuple(meaning.nearest(query, index)))
-        return layers.around(meant, query, index, links, side)
-
-
 def path(origin: str, goal: str, tree: Tree, *, alternatives: int = 0) -> list[list[Link]]:
     """The surest route from one name to another, then up to ``alternatives`` others; empty where there is none.
 
     The tree must be indexed. Raises ``UnknownName`` where a name is borne by nothing.
     """
-    from tour import meaning, route
+    import json
+
+    from tour import answers
     from tour.errors import UnknownName
     from tour.index import Index
-    from tour.links import Links
     from tour.tree import index_path
 
     with Index(index_path(tree)) as index:
+        key = f"path {answers.rules()} {alternatives} {json.dumps([origin, goal])}"
+        if (known := index.recall(key)) is not None:
+            return answers.restored_routes(known)
+        from tour import meaning, route
+        from tour.links import Links
+
         links = Links(index)
         ends = []
         for query in (origin, goal):
@@ -174,7 +188,9 @@ def path(origin: str, goal: str, tree: Tree, *, alternatives: int = 0) -> list[l
                 nearest = tuple(meaning.nearest(query, index))
                 raise UnknownName(f"PyTorch {tree.version} has nothing named {query!r}", nearest)
             ends.append(meant.nodes)
-        return route.between(index, links, ends[0], ends[1], alternatives=alternatives)
+        routes = route.between(index, links, ends[0], ends[1], alternatives=alternatives)
+        index.remember(key, answers.kept_routes(routes))
+        return routes
 
 
 def check(name: str, tree: Tree) -> list[Finding]:

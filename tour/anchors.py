@@ -192,11 +192,13 @@ def _with_id(symbol_id: str, file: str | None, index: Index) -> list[StoredSymbo
 
 
 def _definitions(symbols: list[StoredSymbol], scheme: str) -> list[StoredSymbol]:
-    """Definitions where there are any; of a Python name the one that holds in the end."""
+    """Definitions where there are any; of a Python name the one that holds in the end, and no stub beside it."""
     ours = [symbol for symbol in symbols if symbol.scheme == scheme]
     found = [symbol for symbol in ours if symbol.is_definition] or ours
-    if scheme == "py" and len({(symbol.file, symbol.parent) for symbol in found}) == 1:
-        return found[-1:]
+    if scheme == "py":
+        found = [symbol for symbol in found if not symbol.file.endswith(".pyi")] or found
+        if len({(symbol.file, symbol.parent) for symbol in found}) == 1:
+            return found[-1:]
     return found
 
 

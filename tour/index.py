@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+import sys
 import zlib
 from array import array
 from bisect import bisect_left, bisect_right
@@ -24,12 +25,12 @@ from io import BytesIO
 from itertools import count
 from operator import attrgetter, itemgetter
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from tour.errors import StaleIndex
 from tour.model import At, Kind, Lang, MentionFields, Role, SymbolFields
 
-FORMAT = 13
+FORMAT = 14
 """Raised with every change of the schema or of what parsers store; another number means: rebuild."""
 
 APPLICATION_ID = 0x746F7572  # "tour"
@@ -59,8 +60,7 @@ CREATE INDEX IF NOT EXISTS problem_file ON problem (file);
 """
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFile:
+class StoredFile(NamedTuple):
     """What the index knows of a file's state when it was read."""
 
     id: int
@@ -177,9 +177,8 @@ def pack_text(source: bytes) -> bytes:
     return zlib.compress(source, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSymbol:
-    """A symbol in the index."""
+class StoredSymbol(NamedTuple):
+    """A symbol in the index; a tuple, for a question may look at ten thousand."""
 
     row: int
     scheme: str
@@ -207,9 +206,8 @@ class StoredSymbol:
         return At(self.file, self.line)
 
 
-@dataclass(frozen=True, slots=True)
-class StoredMention:
-    """A mention in the index."""
+class StoredMention(NamedTuple):
+    """A mention in the index; a tuple, for a question may look at ten thousand."""
 
     role: Role
     name: str
@@ -231,6 +229,8 @@ class StoredMention:
 _SYMBOL = (
     "SELECT id, scheme, kind, name, qualname, signature, line, col, start_line, end_line, parent, defines FROM symbol"
 )
+_LISTED = "IN (SELECT value FROM json_each(?))"
+"""One statement for lists of every length, so that SQLite reads it once."""
 _KINDS = {kind.value: kind for kind in Kind}
 _ROLES = {role.value: role for role in Role}
 
@@ -243,18 +243,29 @@ class _Mentions:
         self._path = path
         self._strings: list[str] = json.loads(strings)
         numbers = memoryview(places).cast("I")
-        count = len(numbers) // 8
+        self._count = count = len(numbers) // 8
         self._columns = [numbers[at * count : (at + 1) * count] for at in range(8)]
-        self._by_name: dict[str, list[int]] | None = None
-        self._asked = 0
+        self._bytes = [places[at * count * 4 : (at + 1) * count * 4] for at in range(3)]
+        self._found: dict[tuple[int, int], list[int]] = {}
+        self._roles = {text: number for number, text in enumerate(self._strings[: len(_ROLES)])}  # which come first
+        self._text = ""
 
-    def between(self, first: int, last: int) -> list[StoredMention]:
+    def between(
+        self, first: int, last: int, roles: frozenset[str] | None = None, scope: int | None = None
+    ) -> list[StoredMention]:
         lines = self._columns[3]
         start = bisect_left(lines, first)
-        return [self._at(number) for number in range(start, bisect_right(lines, last, start))]
+        within: Iterable[int] = range(start, bisect_right(lines, last, start))
+        if roles is not None:
+            wanted, of = self._numbers(roles), self._columns[0]
+            within = [number for number in within if of[number] in wanted]
+        if scope is not None:
+            around, of = scope - self._first_row + 1, self._columns[7]
+            within = [number for number in within if of[number] == around]
+        return self._made(within)
 
     def all(self) -> list[StoredMention]:
-        return [self._at(number) for number in range(len(self._columns[0]))]
+        return self._made(range(self._count))
 
     def names(self) -> set[tuple[str, str]]:
         """Each name's last part, with each role that it has."""
@@ -263,23 +274,25 @@ class _Mentions:
 
     def of(self, name: str, roles: frozenset[str]) -> list[StoredMention]:
         """Those of a name's last part in some roles."""
-        found = self._numbers_of(name)
-        return [self._at(number) for number in found if self._strings[self._columns[0][number]] in roles]
+        texts = [text for mark in "\0.:" for text in self._texts(f"{mark}{name}\0")]
+        return self._in(roles, 1, [text for text in texts if last_part(self._strings[text]) == name])
 
-    def _numbers_of(self, name: str) -> Sequence[int]:
-        """Where a name's last part is mentioned; a file that is asked again and again is put in order by name."""
-        self._asked += 1
-        if self._by_name is None and self._asked < _OFTEN:
-            texts = {at for at, text in enumerate(self._strings) if text.endswith(name) and last_part(text) == name}
-            return [number for number, text in enumerate(self._columns[1]) if text in texts] if texts else ()
-        if self._by_name is None:
-            self._by_name = {}
-            lists: dict[int, list[int]] = {}
-            for number, text in enumerate(self._columns[1]):
-                if text not in lists:
-                    lists[text] = self._by_name.setdefault(last_part(self._strings[text]), [])
-                lists[text].append(number)
-        return self._by_name.get(name, ())
+    def _texts(self, ending: str) -> Iterator[int]:
+        """Which strings hold what ends in their end, ``\0``."""
+        if not self._text:
+            self._text = "\0".join(("", *self._strings, ""))
+            if self._text.count("\0") > len(self._strings) + 1:  # source with a NUL in a name
+                self._text = "\0".join(("", *(text.replace("\0", "\ufffd") for text in self._strings), ""))
+        at = self._text.find(ending)
+        while at >= 0:
+            yield self._text.count("\0", 0, at + 1) - 1
+            at = self._text.find(ending, at + 1)
+
+    def _in(self, roles: frozenset[str], column: int, values: Iterable[int]) -> list[StoredMention]:
+        """Those in some roles of which a column holds one of some numbers."""
+        wanted, of = self._numbers(roles), self._columns[0]
+        found = (number for value in values for number in self._holding(column, value))
+        return self._made(sorted(number for number in found if of[number] in wanted))
 
     def ties(self) -> set[tuple[str, str]]:
         """Each target's last part, with each role in which it is asked for."""
@@ -292,28 +305,46 @@ class _Mentions:
 
     def to(self, targets: frozenset[str], roles: frozenset[str]) -> list[StoredMention]:
         """Those whose target is one of ``targets``, in some roles."""
-        wanted = {number + 1 for number, text in enumerate(self._strings) if text in targets}
-        found = [number for number, target in enumerate(self._columns[2]) if target in wanted]
-        return [self._at(number) for number in found if self._strings[self._columns[0][number]] in roles]
+        return self._in(roles, 2, [text + 1 for target in targets for text in self._texts(f"\0{target}\0")])
 
     def in_roles(self, roles: frozenset[str]) -> list[StoredMention]:
         """Those in some roles."""
-        wanted = {number for number, text in enumerate(self._strings) if text in roles}
-        return [self._at(number) for number, role in enumerate(self._columns[0]) if role in wanted]
+        return self._made(sorted(number for role in self._numbers(roles) for number in self._holding(0, role)))
 
-    def _at(self, number: int) -> StoredMention:
-        role, name, target, line, column, end_line, end_column, scope = (values[number] for values in self._columns)
-        return StoredMention(
-            _ROLES[self._strings[role]],
-            self._strings[name],
-            self._strings[target - 1] if target else None,
-            self._path,
-            line,
-            column,
-            end_line,
-            end_column,
-            self._first_row + scope - 1 if scope else None,
-        )
+    def _numbers(self, roles: frozenset[str]) -> list[int]:
+        return [number for role in roles if (number := self._roles.get(role)) is not None]
+
+    def _holding(self, column: int, value: int) -> list[int]:
+        """Where a column holds a number; looked for in its bytes, of which few are ever read one by one."""
+        if (column, value) not in self._found:
+            packed, held = self._bytes[column], value.to_bytes(4, sys.byteorder)
+            found = self._found[column, value] = []
+            at = packed.find(held)
+            while at >= 0:
+                if at % 4:
+                    at = packed.find(held, at + 1)
+                    continue
+                found.append(at // 4)
+                at = packed.find(held, at + 4)
+        return self._found[column, value]
+
+    def _made(self, numbers: Iterable[int]) -> list[StoredMention]:
+        strings, path, before = self._strings, self._path, self._first_row - 1
+        roles, names, targets, lines, columns, end_lines, end_columns, scopes = self._columns
+        return [
+            StoredMention(
+                _ROLES[strings[roles[number]]],
+                strings[names[number]],
+                strings[targets[number] - 1] if targets[number] else None,
+                path,
+                lines[number],
+                columns[number],
+                end_lines[number],
+                end_columns[number],
+                before + scopes[number] if scopes[number] else None,
+            )
+            for number in numbers
+        ]
 
 
 def _numbers(files: bytes) -> Sequence[int]:
@@ -352,8 +383,13 @@ class Index:
             raise StaleIndex(_UNREADABLE[state].format(path=path), hint="Run `tour index`.")
         self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         self._rows: dict[int, StoredSymbol] = {}
-        self._by_name: dict[str, dict[str, list[StoredSymbol]] | None] = {}
+        self._by_name: dict[str, dict[str, list[int]] | None] = {}
+        self._defined: dict[tuple[str, int], list[StoredSymbol]] = {}
+        self._files_of_name: dict[str, int] = {}
+        self._counted: dict[tuple[str, str], int] = {}
+        self._by_qualname: dict[str, list[StoredSymbol]] = {}
         self._placed: dict[tuple[str, str, At], list[StoredSymbol]] = {}
+        self._mentioned: dict[tuple[str, frozenset[str]], list[StoredMention]] = {}
         self._precise: dict[str, dict[tuple[int, int], list[PreciseRow]]] = {}
         self._paths: dict[int, str] = {}
         self._files: dict[str, int | None] = {}
@@ -397,12 +433,15 @@ class Index:
 
     def _look_up_paths(self, numbers: set[int]) -> None:
         """Have the paths of some files at hand; one question for all of them."""
+        # not by a difference of sets: that with a dictionary's keys goes through all of them
         if unknown := [number for number in numbers if number not in self._paths]:
-            listed = ", ".join(map(str, unknown))
-            self._paths.update(self._db.execute(f"SELECT id, path FROM file WHERE id IN ({listed})"))
+            self._paths.update(
+                self._db.execute(f"SELECT id, path FROM file WHERE id {_LISTED}", (json.dumps(unknown),))
+            )
 
     def _path(self, number: int) -> str:
-        self._look_up_paths({number})
+        if number not in self._paths:
+            self._look_up_paths({number})
         return self._paths[number]
 
     def _number(self, path: str) -> int | None:
@@ -458,20 +497,22 @@ class Index:
 
     def symbols(self, qualname: str, scheme: str | None = None) -> list[StoredSymbol]:
         """Every symbol of that qualified name, definitions and declarations."""
-        name = last_part(qualname)
-        named = self._named(name)
-        if named is None:
-            return self._of_scheme(self._symbols("name = ? AND qualname = ?", name, qualname), scheme)
-        return self._of_scheme(named.get(qualname, []), scheme)
+        if qualname not in self._by_qualname:
+            name = last_part(qualname)
+            named = self._named(name)
+            if named is None:
+                self._by_qualname[qualname] = self._symbols("name = ? AND qualname = ?", name, qualname)
+            else:
+                self._by_qualname[qualname] = self._in_rows(named.get(qualname, ()))
+        return self._of_scheme(self._by_qualname[qualname], scheme)
 
     def symbols_at(self, qualname: str, scheme: str, at: At) -> list[StoredSymbol]:
         """The symbols of that qualified name whose name stands in that line."""
         key = (qualname, scheme, at)
         if key not in self._placed:
-            named = self._named(last_part(qualname))
             file = self._number(at.file)
-            if named is not None:
-                found = named.get(qualname, [])
+            if self._named(last_part(qualname)) is not None:
+                found = self.symbols(qualname)
             elif file is None:
                 found = []
             else:
@@ -486,22 +527,54 @@ class Index:
         named = self._named(name)
         if named is None:
             return self._of_scheme(self._symbols("name = ?", name), scheme)
-        found = [symbol for symbols in named.values() for symbol in symbols]
-        found.sort(key=_PLACE)
-        return self._of_scheme(found, scheme)
+        return self._of_scheme(self._in_rows([row for rows in named.values() for row in rows]), scheme)
 
-    def _named(self, name: str) -> dict[str, list[StoredSymbol]] | None:
-        """The symbols of a name by qualified name, at hand once asked for; ``None`` where there are too many."""
+    def symbols_ending(self, name: str) -> list[StoredSymbol]:
+        """Every symbol whose qualified name is ``name`` or ends in it, as whole parts of C++."""
+        last = last_part(name)
+        named = self._named(last)
+        if named is None:
+            inside = f"::{name}"
+            told = "name = ? AND (qualname = ? OR substr(qualname, ?) = ?)"
+            return self._symbols(told, last, name, -len(inside), inside)
+        ends = [rows for qualname, rows in named.items() if f"::{qualname}".endswith(f"::{name}")]
+        return self._in_rows([row for rows in ends for row in rows])
+
+    def _named(self, name: str) -> dict[str, list[int]] | None:
+        """The rows of a name's symbols by qualified name, which one index holds; ``None`` where there are too many."""
         if name not in self._by_name:
-            found = self._symbols("name = ? LIMIT ?", name, _AT_HAND + 1)
-            by_qualname: dict[str, list[StoredSymbol]] = {}
-            for symbol in found:
-                by_qualname.setdefault(symbol.qualname, []).append(symbol)
+            told = "SELECT qualname, id FROM symbol WHERE name = ? LIMIT ?"
+            found = self._db.execute(told, (name, _AT_HAND + 1)).fetchall()
+            by_qualname: dict[str, list[int]] = {}
+            for qualname, row in found:
+                by_qualname.setdefault(qualname, []).append(row)
             self._by_name[name] = by_qualname if len(found) <= _AT_HAND else None
         return self._by_name[name]
 
+    def _in_rows(self, rows: Sequence[int]) -> list[StoredSymbol]:
+        """The symbols of some rows, by path and line; each read once."""
+        if unknown := [row for row in rows if row not in self._rows]:
+            found = self._symbols(f"id {_LISTED}", json.dumps(unknown))
+            self._rows.update((symbol.row, symbol) for symbol in found)
+        return sorted((self._rows[row] for row in rows), key=_PLACE)
+
     def _of_scheme(self, symbols: list[StoredSymbol], scheme: str | None) -> list[StoredSymbol]:
         return [symbol for symbol in symbols if scheme in {None, symbol.scheme}]
+
+    def definitions_named(self, name: str, most: int) -> list[StoredSymbol] | None:
+        """What C and C++ define under a name, by path and line; ``None`` where that is more than ``most``."""
+        if (name, most) not in self._defined:
+            told = "name = ? AND scheme IN ('c', 'cpp') AND defines AND kind NOT IN ('module', 'namespace') LIMIT ?"
+            self._defined[name, most] = self._symbols(told, name, most + 1)
+        found = self._defined[name, most]
+        return found if len(found) <= most else None
+
+    def count_named(self, name: str, scheme: str) -> int:
+        """How many symbols of a scheme have a qualified name that ends in ``name``."""
+        if (name, scheme) not in self._counted:
+            told = "SELECT count(*) FROM symbol WHERE name = ? AND scheme = ?"
+            self._counted[name, scheme] = int(self._db.execute(told, (name, scheme)).fetchone()[0])
+        return self._counted[name, scheme]
 
     def operators(self, space: str, base: str) -> list[StoredSymbol]:
         """Every overload of an operator: of ``aten`` and ``add`` ``aten::add.Tensor``, ``aten::add.out``, ….
@@ -522,26 +595,38 @@ class Index:
         file = self._number(path)
         return self._symbols("id BETWEEN ? AND ?", *_run(file)) if file is not None else []
 
+    def symbols_between(self, path: str, first: int, last: int) -> list[StoredSymbol]:
+        """The symbols of a file that begin in lines ``first`` to ``last``."""
+        file = self._number(path)
+        told = "id BETWEEN ? AND ? AND start_line BETWEEN ? AND ?"
+        return self._symbols(told, *_run(file), first, last) if file is not None else []
+
     def symbol(self, row: int) -> StoredSymbol:
         """The symbol in that row."""
-        if row not in self._rows:
-            self._rows[row] = self._symbols("id = ?", row)[0]
-        return self._rows[row]
+        return self._in_rows((row,))[0]
 
     def members(self, row: int) -> list[StoredSymbol]:
         """The symbols directly inside the symbol in that row."""
         return self._symbols("id BETWEEN ? AND ? AND parent = ?", *_run(row // ROWS), row)
 
-    def mentions_between(self, path: str, first: int, last: int) -> list[StoredMention]:
-        """What is mentioned in lines ``first`` to ``last`` of a file, in its order."""
+    def mentions_between(
+        self, path: str, first: int, last: int, *roles: Role, scope: int | None = None
+    ) -> list[StoredMention]:
+        """What is mentioned in lines ``first`` to ``last`` of a file, in its order.
+
+        Of some roles only, where any are given; and only what stands directly in the symbol of row ``scope``.
+        """
         file = self._number(path)
-        return self._mentions_in(file).between(first, last) if file is not None else []
+        wanted = frozenset(role.value for role in roles) if roles else None
+        return self._mentions_in(file).between(first, last, wanted, scope) if file is not None else []
 
     def mentions_of(self, name: str, *roles: Role) -> list[StoredMention]:
         """Every mention, in one of the roles, whose name ends in ``name``, by path and line."""
         wanted = frozenset(role.value for role in roles)
-        files = self._files_of("mentioned", name, wanted)
-        return [mention for file in files for mention in self._mentions_in(file).of(name, wanted)]
+        if (name, wanted) not in self._mentioned:
+            files = self._files_of("mentioned", name, wanted)
+            self._mentioned[name, wanted] = [at for file in files for at in self._mentions_in(file).of(name, wanted)]
+        return self._mentioned[name, wanted]
 
     def mentions_in(self, path: str, *roles: Role) -> list[StoredMention]:
         """Every mention of a file in one of the roles, in its order."""
@@ -570,8 +655,10 @@ class Index:
 
     def files_mentioning(self, name: str) -> int:
         """How many files mention a name, in any role."""
-        rows = self._db.execute("SELECT files FROM mentioned WHERE name = ?", (name,))
-        return len({file for (files,) in rows for file in _numbers(files)})
+        if name not in self._files_of_name:
+            rows = self._db.execute("SELECT files FROM mentioned WHERE name = ?", (name,))
+            self._files_of_name[name] = len({file for (files,) in rows for file in _numbers(files)})
+        return self._files_of_name[name]
 
     def files_ending(self, path: str) -> list[str]:
         """The files whose path is ``path`` or ends in it, as whole parts."""
@@ -627,12 +714,13 @@ class Index:
         """Keep what was worked out of the facts until they change; quietly not, where the file cannot be written."""
         try:
             with closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=rw", uri=True, timeout=0)) as db, db:
+                db.execute("PRAGMA synchronous = NORMAL")  # an answer that a crash takes is found again
                 db.execute("INSERT OR REPLACE INTO walk VALUES (?, ?)", (key, told))
         except sqlite3.OperationalError:
             return
 
 
-_AT_HAND, _FILES_AT_HAND = 300, 300
+_AT_HAND, _FILES_AT_HAND = 2000, 300
 """Symbols of one name, and files with their mentions, that are kept once they were asked for."""
 _TEXTS_AT_HAND = 50
 _OFTEN = 4
@@ -883,7 +971,7 @@ def facts_of(index: Path) -> Iterable[tuple[Any, ...]]:
         for row in db.execute(packed):
             mentions = _Mentions(*row).all()
             yield from sorted(
-                (("mention", *astuple(mention)[:-1], named.get(mention.scope or -1)) for mention in mentions), key=repr
+                (("mention", *mention[:-1], named.get(mention.scope or -1)) for mention in mentions), key=repr
             )
         for table in ("mentioned", "tied"):
             rows = db.execute(f"SELECT name, role, files FROM {table}")

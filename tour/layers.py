@@ -8,12 +8,12 @@ was reached and how sure that is.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, field, replace
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
 
+from tour.answers import KEYS, MAIN_KEYS, Answer, Layer
 from tour.index import Index, StoredSymbol, last_part
 from tour.links import Links, Node, node, stored
 from tour.meaning import Meaning
@@ -28,77 +28,10 @@ _AROUND = re.compile(
     r"|_jit_\w+|is_scripting|is_tracing|_is_tracing|_assert\w*|is_autocast\w*|get_default_dtype|is_tensor"
 )
 """What Python functions of ``torch`` call around the work itself."""
-_MAIN = (
-    "CPU",
-    "CUDA",
-    "CompositeImplicitAutograd",
-    "CompositeExplicitAutograd",
-    "CompositeExplicitAutogradNonFunctional",
-)
-"""Dispatch keys whose kernels are followed on."""
-KEYS = (*_MAIN, "MPS", "Meta", "Autograd")
-"""Dispatch keys that most readers ask about."""
 MOST_STARTS, MOST_OPERATORS, DEEPEST = 3, 8, 4
 _WORK = ("precise", "launches", "operators", "generated", "cpp_calls")
 """The linkers that say what a C++ function's body does."""
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9_]*")
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One layer of an implementation."""
-
-    lane: Lane
-    symbol: str
-    """Its id."""
-    at: At | None
-    """The line that holds its name; of generated code the line that it is generated from."""
-    dispatch_key: str | None
-    """The dispatch key or device that it serves, where it serves one."""
-    grade: Grade
-    """How sure the link is that leads here."""
-    depth: int
-    """How many layers lie above."""
-    by: LinkKind | None
-    """The kind of that link; ``None`` for what was asked about."""
-    candidates: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """All that is known of where a name is implemented."""
-
-    query: str
-    layers: tuple[Layer, ...]
-    links: tuple[Link, ...]
-    nearest: tuple[str, ...] = ()
-    """Names like it, where nothing bears it."""
-    tours: tuple[tuple[str, str], ...] = ()
-    """The tours that pass one of the layers, and the step at which they do."""
-
-
-def kept(answer: Answer) -> str:
-    """An answer as text, for ``Index.remember``."""
-    return json.dumps([astuple(layer) for layer in answer.layers] + [None] + [astuple(link) for link in answer.links])
-
-
-def restored(query: str, text: str) -> Answer:
-    """The answer that ``kept`` wrote down."""
-    rows = json.loads(text)
-    at = rows.index(None)
-    layers = [
-        Layer(Lane(lane), symbol, _at(place), key, Grade(grade), depth, LinkKind(by) if by else None, candidates)
-        for lane, symbol, place, key, grade, depth, by, candidates in rows[:at]
-    ]
-    links = [
-        Link(LinkKind(kind), source, target, _at(target_at), At(*place), rule, Grade(grade), candidates, key)
-        for kind, source, target, target_at, place, rule, grade, candidates, key in rows[at + 1 :]
-    ]
-    return Answer(query, tuple(layers), tuple(links))
-
-
-def _at(place: Sequence[Any] | None) -> At | None:
-    return At(*place) if place else None
 
 
 @dataclass
@@ -142,15 +75,6 @@ def differentiated(meant: Meaning, query: str, index: Index, links: Links) -> An
     return Answer(query, tuple(search.found.layers), tuple(search.found.links))
 
 
-def told(answer: Answer, passing: Mapping[str, Sequence[Sequence[str]]]) -> Answer:
-    """The answer with the tours that pass one of its layers, each tour at the first step that does."""
-    tours: dict[str, str] = {}
-    for layer in answer.layers:
-        for tour, step in passing.get(layer.symbol, ()):
-            tours.setdefault(tour, step)
-    return replace(answer, tours=tuple(tours.items()))
-
-
 def around(meant: Meaning, query: str, index: Index, links: Links, side: str) -> Answer:
     """The direct links that arrive at what a query means (``callers``) or leave it (``callees``)."""
     found = _Found()
@@ -164,7 +88,7 @@ def around(meant: Meaning, query: str, index: Index, links: Links, side: str) ->
             continue
         for link in links.arriving(start):
             source = links.placed(link)
-            found.add(_any_lane(source, stored(index, source)), source, 1, replace(link, key=None))
+            found.add(_any_lane(source, stored(index, source)), source, 1, link._replace(key=None))
     return Answer(query, tuple(found.layers), tuple(found.links))
 
 
@@ -321,7 +245,7 @@ class _Search:
         inner = kernel or (link is not None and link.kind in {LinkKind.STUBS, LinkKind.LAUNCHES})
         if not self.found.add(lane or (Lane.KERNEL if inner else lane_of(at.at)), at, depth, link):
             return
-        if not symbols or (link is not None and link.key is not None and link.key not in _MAIN):
+        if not symbols or (link is not None and link.key is not None and link.key not in MAIN_KEYS):
             return
         self._carry_on(symbols[0], depth, link.key if link is not None else None, set(), 0)
 
@@ -348,7 +272,7 @@ class _Search:
                         self._cpp(Node(kernel.target, kernel.target_at), depth + 1, kernel)
             elif found[0].kind in _FUNCTIONS:
                 if lane_of(symbol.at) is Lane.GENERATED and target.qualname.startswith(("at::native::", "at::meta::")):
-                    self._cpp(target, depth + 1, replace(link, key=key))
+                    self._cpp(target, depth + 1, link._replace(key=key))
                 else:
                     inner.append(found[0])
         for function in inner:
@@ -423,7 +347,9 @@ class _Search:
         for further in self._links.leaving(at, None, ("autograd",)):
             target = Node(further.target, further.target_at)
             self._stems.add(_stem(last_part(target.qualname).partition(".")[0]))
-            if target.scheme == "op":
+            if further.kind is LinkKind.GENERATES:
+                self._node(target, depth + 1, further)
+            elif target.scheme == "op":
                 self._operator(target, depth + 1, further)
             else:
                 self._cpp(target, depth + 1, further)

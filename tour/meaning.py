@@ -7,9 +7,8 @@ given, the likeliest first. Left out: what those symbols lead to (``layers.py``)
 
 from __future__ import annotations
 
-import difflib
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tour.errors import TourError
 from tour.index import Index, StoredSymbol, last_part
@@ -41,8 +40,7 @@ _FUNCTIONS = frozenset({Kind.FUNCTION, Kind.METHOD, Kind.KERNEL})
 _NEAREST = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(NamedTuple):
     """What a query means."""
 
     nodes: tuple[Node, ...]
@@ -143,7 +141,7 @@ def _cpp(name: str, index: Index, *, strict: bool = False) -> list[StoredSymbol]
     if not written:
         return []
     symbols = [symbol for symbol in index.symbols(written) if symbol.scheme in {"c", "cpp"}]
-    if not symbols:
+    if all(_likelihood(symbol)[0] for symbol in symbols):
         named = [symbol for symbol in index.symbols_named(last_part(written)) if symbol.scheme in {"c", "cpp"}]
         symbols = [symbol for symbol in named if f"::{symbol.qualname}".endswith(f"::{written}")]
         if not symbols and "::" in written and not strict:
@@ -235,6 +233,8 @@ def _at_line(file: str, line: int, index: Index) -> tuple[Node, ...]:
 
 def nearest(query: str, index: Index) -> list[str]:
     """Names in the tree that look like one that it does not have, the nearest first."""
+    import difflib
+
     name = query.strip()
     head, _, rest = name.partition(".")
     full = f"{SPOKEN[head]}.{rest}" if head in SPOKEN and rest else name

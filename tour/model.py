@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 LANGS = ("en", "zh")
 """The languages that tours and the interface are written in; the first is the one without a prefix."""
@@ -209,9 +209,11 @@ class Problem:
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class At:
-    """A line that shows something: ``file`` relative to the tree's root with ``/``, ``line`` from 1."""
+class At(NamedTuple):
+    """A line that shows something: ``file`` relative to the tree's root with ``/``, ``line`` from 1.
+
+    A tuple, as links and their ends are, for a search makes and compares them by the ten thousand.
+    """
 
     file: str
     line: int
@@ -220,8 +222,7 @@ class At:
         return f"{self.file}:{self.line}"
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A directed fact from one symbol to another."""
 
     kind: LinkKind

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Set
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from tour.anchors import Place, Reader, locate
+from tour.answers import rules
 from tour.index import Index
-from tour.links import LINKERS, WRITTEN, Links, Node, node, rules
+from tour.links import LINKERS, WRITTEN, Links, Node, node
 from tour.model import At, Grade, Link, LinkKind
 from tour.route import surest
 from tour.tours import Hop, Step, Tour
@@ -95,8 +96,8 @@ def _kept(passage: Passage) -> list[Any]:
         passage.to,
     ]
     if proof is not None:
-        links = [[*astuple(link)] for link in proof.links]
-        kept.append([proof.grade, astuple(proof.at) if proof.at else None, links, proof.problem])
+        links = list(proof.links)
+        kept.append([proof.grade, proof.at, links, proof.problem])
     return kept
 
 

@@ -11,7 +11,6 @@ and other projects' repositories inside it (bundled third-party code). What the 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
 import re
@@ -319,7 +318,7 @@ def _at_hand() -> Iterator[Tree]:
     seen: set[str] = set()
 
     def new(found: list[Tree]) -> Iterator[Tree]:
-        for tree in sorted(found, key=_age):
+        for tree in sorted(found, key=_age) if len(found) > 1 else found:
             if (real := os.path.realpath(tree.root)) not in seen:
                 seen.add(real)
                 yield tree
@@ -534,6 +533,8 @@ def _named(path: str, version: str | None) -> Tree | None:
 
 def _installed() -> Tree | None:
     """The ``torch`` of this Python, found without importing it."""
+    import importlib.util
+
     try:
         spec = importlib.util.find_spec("torch")
     except (ImportError, ValueError):
@@ -605,14 +606,30 @@ def write_json(file: Path, value: object) -> None:
     working.replace(file)
 
 
-def _age(tree: Tree) -> Any:
+def _age(tree: Tree) -> tuple[tuple[int, ...], Any]:
+    """Sorts by version; those of releases, which most are, without what reads every other spelling."""
+    told = _public(tree.version) or "0"
+    release = _PLAIN.fullmatch(told)
+    if release:
+        return _numbers(told), ((1,),)
     from packaging.version import Version
 
-    return Version(_public(tree.version) or "0")
+    version = Version(told)
+    return _numbers(version.base_version), ((0,) if version.is_prerelease else (2,), version)
+
+
+def _numbers(release: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in release.rpartition("!")[2].split("."))
+
+
+_PLAIN = re.compile(r"(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*))+")
+"""A version that is written as all of us write it, which most are."""
 
 
 def _public(text: str) -> str | None:
     """A version as all of us write it: ``v2.6.0`` and ``2.6.0+cpu`` are ``2.6.0``; ``None`` if it is none."""
+    if _PLAIN.fullmatch(text):
+        return text
     from packaging.version import InvalidVersion, Version
 
     try:

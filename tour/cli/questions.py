@@ -54,9 +54,9 @@ def where(
     if as_json:
         click.echo(data.dumps(data.where(answer, found)))
     else:
-        from tour.render import terminal
+        from tour.render import answers
 
-        terminal.show_where(answer, found.version, lang, every=every)
+        answers.show_where(answer, found.version, lang, every=every)
     if not answer.layers:
         raise click.exceptions.Exit(1)
 
@@ -89,9 +89,9 @@ def path(origin: str, goal: str, tree: str | None, lang: str, every: bool, svg: 
     if as_json:
         click.echo(data.dumps(data.path(origin, goal, routes, found)))
     else:
-        from tour.render import terminal
+        from tour.render import answers
 
-        terminal.show_path(origin, goal, routes, found.version, lang)
+        answers.show_path(origin, goal, routes, found.version, lang)
     if not routes:
         raise click.exceptions.Exit(1)
 

@@ -7,10 +7,7 @@ of a statement in it, and says in its module what it cannot see.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import cache
-from hashlib import blake2b
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
 
 from tour.index import Index, StoredMention, StoredSymbol
 from tour.links import (
@@ -71,15 +68,6 @@ _OF_MENTION: tuple[Callable[[Index, Node, StoredMention, PythonScopes], Iterator
 """Of the linkers that read Python what one mention says."""
 
 
-@cache
-def rules() -> str:
-    """A stamp of the code that makes links and asks them, so that a change of the rules is felt at once."""
-    package = Path(__file__).parent
-    files = [*sorted(package.glob("*.py")), *sorted(package.parent.glob("*.py"))]
-    times = repr([(file.name, file.stat().st_mtime_ns) for file in files])
-    return blake2b(times.encode(), digest_size=8).hexdigest()
-
-
 class Links:
     """The links of one index; remembers what it has looked up."""
 
@@ -88,6 +76,8 @@ class Links:
         self.scopes = PythonScopes(index)
         """What Python names mean where they stand."""
         self._known: dict[tuple[Node, tuple[int, int] | None, tuple[str, ...]], list[Link]] = {}
+        self._placed: dict[Link, Node] = {}
+        self._arrived: dict[tuple[Node, int | None], list[Link]] = {}
 
     def leaving(
         self, source: Node, lines: tuple[int, int] | None = None, linkers: tuple[str, ...] = tuple(LINKERS)
@@ -109,22 +99,37 @@ class Links:
         """What an absolute dotted Python name stands for, as far as Python's own files say."""
         return self.scopes.dotted(name)
 
-    def arriving(self, target: Node) -> list[Link]:
-        """The links that lead to a symbol, from the innermost symbol around each place, surest first."""
-        found: list[Link] = []
+    def arriving(self, target: Node, most_files: int | None = None) -> list[Link]:
+        """The links that lead to a symbol, from the innermost symbol around each place, surest first.
+
+        What calls a name that more than ``most_files`` mention is left out, if that is given.
+        """
+        key = (target, most_files)
+        if key in self._arrived:
+            return self._arrived[key]
+        ours: dict[Link, None] = {}
+
+        def keep(source: Node, found: Iterable[Link]) -> None:
+            for link in found:
+                if link.target == target.id and target.at in (None, link.target_at):
+                    ours[link] = None
+                    if source.at is not None:
+                        self._placed.setdefault(link, source)
+
         if target.scheme == "py":
-            for mention in arriving.in_python(self._index, target, self.scopes):
+            for mention in arriving.in_python(self._index, target, self.scopes, most_files):
                 if mention.scope is not None:
-                    found += self.of(node(self._index.symbol(mention.scope)), mention)
+                    around = node(self._index.symbol(mention.scope))
+                    keep(around, self.of(around, mention))
             for source in arriving.sources(self._index, target, self.scopes):
-                found += self.leaving(source, None, WRITTEN)
+                keep(source, self.leaving(source, None, WRITTEN))
         for symbol in stored(self._index, target) if target.scheme != "py" else ():
-            for source, lines in dict.fromkeys(arriving.elsewhere(self._index, symbol)):
-                found += self.leaving(source, lines, WRITTEN)
-        ours = dict.fromkeys(link for link in found if link.target == target.id and target.at in (None, link.target_at))
+            for place in dict.fromkeys(arriving.elsewhere(self._index, symbol, most_files)):
+                keep(place.source, self.leaving(place.source, place.lines, place.linkers or WRITTEN))
         bound = {link.at for link in ours if link.kind is LinkKind.BINDS and link.grade is Grade.EXACT}
         kept = [link for link in ours if link.grade is Grade.EXACT or link.at not in bound]
-        return sorted(kept, key=lambda link: link.grade is not Grade.EXACT)
+        self._arrived[key] = sorted(kept, key=lambda link: link.grade is not Grade.EXACT)
+        return self._arrived[key]
 
     def bound_names(self, operator: Node) -> list[Link]:
         """The links from the Python names that code generation binds to an operator."""
@@ -144,6 +149,8 @@ class Links:
 
     def placed(self, link: Link) -> Node:
         """The node that a link starts from, with its place where the tree defines it."""
+        if link in self._placed:
+            return self._placed[link]
         here = [symbol for symbol in stored(self._index, Node(link.source)) if symbol.file == link.at.file]
         around = [symbol for symbol in here if symbol.start_line <= link.at.line <= symbol.end_line]
         found = around or stored(self._index, Node(link.source))

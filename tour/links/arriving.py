@@ -9,27 +9,49 @@ those in other top folders.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from tour.index import Index, StoredMention, StoredSymbol, last_part
-from tour.links import inheritance, threads
+from tour.links import generated, inheritance, threads
 from tour.links.nodes import Node, node, stored
 from tour.links.python_scopes import PythonScopes
 from tour.model import Kind, Role
 
 _IN_PYTHON = (Role.CALL, Role.IMPORT, Role.FROM, Role.BASE, Role.START)
-_ELSEWHERE = (
-    Role.CALL, Role.LAUNCH, Role.DISPATCH, Role.STRUCTURED, Role.UFUNC, Role.DELEGATE, Role.AUTOGEN, Role.TABLE,
-    Role.FORMULA, Role.BASE,
-)  # fmt: skip
+_DECLARED = (Role.DISPATCH, Role.STRUCTURED, Role.UFUNC, Role.DELEGATE, Role.AUTOGEN)
+_ELSEWHERE = (Role.CALL, Role.LAUNCH, *_DECLARED, Role.TABLE, Role.FORMULA, Role.BASE)
 """Roles whose mention makes a link from the symbol around it to what ``name`` means."""
+_LINKERS = {
+    Role.LAUNCH: ("launches",),
+    Role.TABLE: ("bindings",),
+    Role.FORMULA: ("autograd",),
+    Role.BASE: ("inheritance",),
+    **dict.fromkeys(_DECLARED, ("dispatcher",)),
+}
+"""The linkers that read a mention in such a role; of a call those below, by what is called."""
+_OF_CALLS = {"op": ("precise", "operators", "generated"), "cpp": ("precise", "generated", "launches", "cpp_calls")}
 MOST_PLACES = 60
 """Of the places outside Python that bear a name only so many are looked at."""
 _MANY = 400
 """Places that bear a name, after which only those in the target's top folder are looked at."""
 
 
-def in_python(index: Index, target: Node, scopes: PythonScopes) -> Iterator[StoredMention]:
-    """The places in Python whose links may lead to a Python symbol."""
+class Place(NamedTuple):
+    """Where a link to a symbol could start."""
+
+    source: Node
+    lines: tuple[int, int] | None = None
+    """Those that could hold it; ``None`` for all."""
+    linkers: tuple[str, ...] = ()
+    """Those that could tell it; none given for all."""
+
+
+def in_python(
+    index: Index, target: Node, scopes: PythonScopes, most_files: int | None = None
+) -> Iterator[StoredMention]:
+    """The places in Python whose links may lead to a Python symbol; none where more files mention its name."""
+    if most_files is not None and index.files_mentioning(last_part(target.qualname)) > most_files:
+        return
     symbols = stored(index, target)
     owner = next((of for symbol in symbols if symbol.kind is Kind.METHOD and (of := scopes.class_of(symbol))), None)
     for name in scopes.names_of(target):
@@ -88,38 +110,71 @@ def _of_special(
             yield mention
 
 
-def elsewhere(index: Index, target: StoredSymbol) -> Iterator[tuple[Node, tuple[int, int] | None]]:
-    """Where a link to an operator or a C++ symbol could start, and the lines that could hold it; ``None`` for all."""
+def is_common(index: Index, target: Node, most_files: int) -> bool:
+    """Whether ``most_files`` leaves out places that may lead to a symbol."""
+    names = {last_part(target.qualname)}
+    for symbol in stored(index, target) if target.scheme != "py" else ():
+        names.update(_names(symbol))
+        names.discard("impl")
+    return any(index.files_mentioning(name) > most_files for name in names)
+
+
+def elsewhere(index: Index, target: StoredSymbol, most_files: int | None = None) -> Iterator[Place]:
+    """Where a link to an operator or a C++ symbol could start; of calls none where more files mention its name."""
+    if generated.is_asked_by_generated_code(target):
+        for caller in generated.callers(index, target):
+            yield Place(node(caller), None, ("generated", "cpp_calls"))
+        return
     for name in _names(target):
-        places = index.mentions_of(name, *_ELSEWHERE)
+        common = most_files is not None and index.files_mentioning(name) > most_files
+        places = index.mentions_of(name, *(_DECLARED if common else _ELSEWHERE))
         for mention in [place for place in places if _may_mean(place, target)][:MOST_PLACES]:
             if mention.scope is not None:
                 source = index.symbol(mention.scope)
-                whole = source.scheme == "op"
-                yield node(source), None if whole else (mention.line, mention.line)
+                lines = None if source.scheme == "op" else (mention.line, mention.line)
+                yield Place(node(source), lines, _LINKERS.get(mention.role) or _OF_CALLS.get(target.scheme, ()))
+        if common:
+            for caller in generated.callers(index, target):
+                yield Place(node(caller), None, ("generated", "cpp_calls"))
     if target.scheme == "op":
         for mention in index.mentions_to(target.qualname, Role.GENERATE):
-            yield Node(f"py:{mention.name}"), None
+            yield Place(Node(f"py:{mention.name}"), None, ("bindings", "operators"))
+        for entry in generated.entries(index, target):
+            yield Place(node(entry), None, ("generated",))
         return
+    if target.name in {"impl", "meta"}:
+        for wrapper in generated.wrappers(index, target):
+            yield Place(node(wrapper), None, ("generated",))
+    if target.kind is Kind.CLASS and target.qualname.startswith("torch::autograd::generated::"):
+        yield from _differentiated(index, target)
     for mention in index.mentions_to(target.qualname, Role.REGISTER):
         for stub in index.symbols_named(last_part(mention.name), "cpp"):
-            yield node(stub), None
+            yield Place(node(stub), None, ("stubs",))
     for mention in index.mentions_to(target.qualname, Role.IMPL):
         operators = index.symbols(mention.name, "op")
-        yield from ((node(operator), None) for operator in operators[:1])
-        if not operators:
-            yield Node(f"op:{mention.name}"), None
+        at = node(operators[0]) if operators else Node(f"op:{mention.name}")
+        yield Place(at, None, ("dispatcher",))
     for mention in index.mentions_to(target.qualname, Role.ENTRY):
         if mention.scope is not None:
-            yield node(index.symbol(mention.scope)), (mention.line, mention.line)
-        yield from ((name, None) for name in _bound(index, mention))
+            yield Place(node(index.symbol(mention.scope)), (mention.line, mention.line), ("bindings",))
+        yield from _bound(mention)
 
 
-def _bound(index: Index, row: StoredMention) -> Iterator[Node]:
+def _differentiated(index: Index, made: StoredSymbol) -> Iterator[Place]:
+    """What leads to an autograd node: its entry, the operator of that, and its autograd kernel in generated code."""
+    for entry in index.symbols(made.qualname, "cpp"):
+        yield Place(node(entry), None, ("autograd",))
+        for row in index.mentions_between(entry.file, entry.start_line, entry.end_line, Role.DERIVATIVE):
+            yield from (Place(node(operator), None, ("autograd",)) for operator in index.symbols(row.name, "op")[:1])
+            for kernel in generated.autograd_kernels(index, row.name):
+                yield Place(node(kernel), None, ("generated",))
+
+
+def _bound(row: StoredMention) -> Iterator[Place]:
     """The Python names that a row may bind; which of them is real, the linker says."""
     name = last_part(row.name)
     for module in ("torch.Tensor", "torch._C", "torch._C._VariableFunctions"):
-        yield Node(f"py:{module}.{name}")
+        yield Place(Node(f"py:{module}.{name}"), None, ("bindings",))
 
 
 def _names(target: StoredSymbol) -> list[str]:
@@ -128,7 +183,7 @@ def _names(target: StoredSymbol) -> list[str]:
         return [target.qualname.rpartition("::structured_")[2].removesuffix("::impl")]
     if target.scheme == "op":
         base = target.name.partition(".")[0]
-        return list(dict.fromkeys([target.name, base, f"{base}_out"]))
+        return list(dict.fromkeys([target.name, base, f"{base}_out", f"{base}_symint"]))
     return [target.name]
 
 

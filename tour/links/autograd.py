@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from tour.index import Index, StoredSymbol, last_part
 from tour.links.cpp_scopes import cpp_targets
+from tour.links.generated import in_place_of, written
 from tour.links.nodes import Node, mentions_of_symbol, stored
 from tour.links.operators import functions
 from tour.links.python_scopes import PythonScopes
@@ -25,7 +26,7 @@ _SPACES = ("torch::autograd::generated::details", "torch::autograd::generated", 
 def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes: PythonScopes) -> Iterator[Link]:
     """The nodes of an operator; the functions of a node."""
     if source.scheme == "op":
-        for name in _varied(source.qualname):
+        for name in (source.qualname, *in_place_of(source.qualname)):
             nodes = list(_nodes(index, source, name))
             yield from nodes
             if nodes:
@@ -33,16 +34,17 @@ def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes
     elif source.qualname.startswith("torch::autograd::generated::"):
         for symbol in stored(index, source):
             if symbol.file.endswith(".yaml"):
+                for struct in written(index, symbol):
+                    yield Link(
+                        LinkKind.GENERATES, source.id, struct.id, struct.at, symbol.at, "autograd/struct", Grade.EXACT
+                    )
                 yield from _formulas(index, source, symbol)
-
-
-def _varied(name: str) -> Iterator[str]:
-    """The operator itself, then the one that it writes in place."""
-    yield name
-    space, _, rest = name.rpartition("::")
-    base, dot, overload = rest.partition(".")
-    if base.endswith("_") and not base.endswith("__"):
-        yield f"{space}::{base[:-1]}{dot}{overload}"
+            else:
+                for apply in index.symbols(f"{symbol.qualname}::apply", "cpp"):
+                    if apply.is_definition:
+                        yield Link(
+                            LinkKind.CONTAINS, source.id, apply.id, apply.at, apply.at, "autograd/apply", Grade.EXACT
+                        )
 
 
 def _nodes(index: Index, source: Node, name: str) -> Iterator[Link]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from tour.index import Index
 from tour.links.cpp_scopes import cpp_targets
+from tour.links.generated import called_by_binding
 from tour.links.nodes import Node, mentions_in, stored
 from tour.links.precise import resolved
 from tour.links.python_scopes import PythonScopes
@@ -26,10 +27,10 @@ def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes
         return
     for symbol in stored(index, source):
         for mention in mentions_in(index, symbol, lines, Role.CALL):
-            if resolved(index, mention):
-                continue  # libclang has said it
+            if resolved(index, mention) or called_by_binding(index, symbol, mention):
+                continue  # libclang has said it, or the linker of generated code
             scope = index.symbol(mention.scope) if mention.scope is not None else None
-            found, by_scope = cpp_targets(index, mention.name, scope)
+            found, by_scope = cpp_targets(index, mention.name, scope, MOST_CANDIDATES)
             if len(found) > MOST_CANDIDATES:
                 continue
             for target in found:

@@ -31,17 +31,20 @@ _PYTHON = re.compile(r"_?Py[A-Z]?[A-Za-z]*_[A-Za-z_]\w*")
 _HEADERS = (".h", ".cuh", ".hpp", ".hh")
 
 
-def cpp_targets(index: Index, name: str, scope: StoredSymbol | None) -> tuple[list[StoredSymbol], bool]:
+def cpp_targets(
+    index: Index, name: str, scope: StoredSymbol | None, most: int | None = None
+) -> tuple[list[StoredSymbol], bool]:
     """The definitions that a C or C++ name may mean where it stands, and whether scope alone decided.
 
     Enclosing namespaces and classes are tried from the inside out; the first that knows the name wins. C code sees
-    names of C linkage, which C++ files define at global scope under ``extern "C"``.
+    names of C linkage, which C++ files define at global scope under ``extern "C"``. What no scope decides and more
+    than ``most`` define may mean nothing.
     """
     if name.startswith("this."):
         found = _members_of_class(index, name[5:], scope)
-        return (found, len(found) == 1) if found else (_by_last_part(index, name), False)
+        return (found, len(found) == 1) if found else (_by_last_part(index, name, most), False)
     if name.startswith("."):
-        return _by_last_part(index, name), False
+        return _by_last_part(index, name, most), False
     plain = name.removeprefix("::")
     if _PYTHON.fullmatch(plain):  # CPython's, which a tree may bring along for old versions
         here = _functions(index.symbols(plain))
@@ -54,7 +57,7 @@ def cpp_targets(index: Index, name: str, scope: StoredSymbol | None) -> tuple[li
         if not prefix:
             break
         prefix = prefix.rpartition("::")[0]
-    return _by_last_part(index, name), False
+    return _by_last_part(index, name, most), False
 
 
 def _visible(found: list[StoredSymbol], scope: StoredSymbol | None) -> list[StoredSymbol]:
@@ -79,12 +82,28 @@ def _members_of_class(index: Index, name: str, scope: StoredSymbol | None) -> li
     return _functions(index.symbols(f"{scope.qualname.rpartition('::')[0]}::{name}", "cpp")) if scope else []
 
 
-def _by_last_part(index: Index, name: str) -> list[StoredSymbol]:
-    """Every C or C++ definition whose name ends alike; qualified names must agree in all that was written."""
-    found = _functions(index.symbols_named(last_part(name)))
+def _by_last_part(index: Index, name: str, most: int | None = None) -> list[StoredSymbol]:
+    """Every C or C++ definition whose name ends alike; qualified names must agree in all that was written.
+
+    None where there are more than ``most``, if that is given.
+    """
+    last = last_part(name)
     written = name.removeprefix("::").removeprefix("this.").removeprefix(".")
+    defined: list[StoredSymbol] | None = None
     if "::" in written:
-        found = [symbol for symbol in found if f"::{symbol.qualname}".endswith(f"::{written}")]
+        defined = index.symbols_ending(written)
+        if not defined:
+            return []
+    elif most is not None:
+        defined = index.definitions_named(last, 2 * most)
+        if defined is None:
+            return []
+    found = [symbol for symbol in _functions(defined or []) if symbol.is_definition]
+    if not found or any(symbol.file.startswith(_TEMPLATES) for symbol in found):
+        # what else bears the name decides what counts
+        found = _functions(index.symbols_named(last))
+        if "::" in written:
+            found = [symbol for symbol in found if f"::{symbol.qualname}".endswith(f"::{written}")]
     return found
 
 

@@ -53,9 +53,7 @@ def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes
     if source.scheme != "cpp":
         return
     for symbol in stored(index, source):
-        held: dict[str, list[str]] = {}
-        for alias in mentions_in(index, symbol, None, Role.ALIAS):  # which stand before the launch
-            held.setdefault(alias.target or "", []).append(alias.name)
+        held: dict[str, list[str]] | None = None
         for mention in mentions_in(index, symbol, lines, Role.LAUNCH, Role.CALL):
             name = last_part(mention.name)
             if mention.role is Role.CALL and name not in LOOPS:
@@ -66,6 +64,10 @@ def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes
                         LinkKind.LAUNCHES, source.id, target.id, target.at, mention.at, "precise/libclang", Grade.EXACT
                     )
                 continue
+            if held is None:
+                held = {}
+                for alias in mentions_in(index, symbol, None, Role.ALIAS):  # which stand before the launch
+                    held.setdefault(alias.target or "", []).append(alias.name)
             scope = index.symbol(mention.scope) if mention.scope is not None else symbol
             found: dict[tuple[str, object], StoredSymbol] = {}
             sure = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tour.index import Index, StoredMention, StoredSymbol
 from tour.model import At, Kind, Role
@@ -13,8 +13,7 @@ _OPS = re.compile(r"(?:torch\.)?ops\.(\w+)\.(\w+)(?:\.(\w+))?")
 _FUNCTIONS = frozenset({Kind.FUNCTION, Kind.METHOD, Kind.KERNEL})
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One end of a link: a symbol's id, and where it is defined if the tree defines it."""
 
     id: str
@@ -62,13 +61,9 @@ def mentions_in(
     """
     first, last = (symbol.start_line, symbol.end_line) if lines is None else lines
     whole = symbol.kind in _FUNCTIONS
-    for mention in index.mentions_between(symbol.file, first, last):
-        if mention.role in roles and (whole or mention.scope == symbol.row):
-            yield mention
+    yield from index.mentions_between(symbol.file, first, last, *roles, scope=None if whole else symbol.row)
 
 
 def mentions_of_symbol(index: Index, symbol: StoredSymbol) -> Iterator[StoredMention]:
     """What stands directly in a symbol, and in no symbol inside it."""
-    for mention in index.mentions_between(symbol.file, symbol.start_line, symbol.end_line):
-        if mention.scope == symbol.row:
-            yield mention
+    yield from index.mentions_between(symbol.file, symbol.start_line, symbol.end_line, scope=symbol.row)

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 
 from tour.index import Index, StoredSymbol, last_part
+from tour.links.generated import called_by_binding
 from tour.links.nodes import Node, mentions_in, stored
 from tour.links.precise import resolved
 from tour.links.python_scopes import PythonScopes, binding_name
@@ -67,12 +68,12 @@ def _called(index: Index, source: Node, lines: tuple[int, int] | None) -> Iterat
     """``at::x(…)``, and ``.x(…)`` where an operator has a method of that name."""
     for symbol in stored(index, source):
         for mention in mentions_in(index, symbol, lines, Role.CALL):
-            if resolved(index, mention):
-                continue  # libclang has said it
+            if resolved(index, mention) or called_by_binding(index, symbol, mention):
+                continue  # libclang has said it, or generated code does it
             if mention.name.startswith("."):
                 found = _methods(index, mention.name[1:])
                 # what a binding calls a method on is a tensor
-                others = 0 if _binds(symbol) or not found else len(index.symbols_named(mention.name[1:], "cpp"))
+                others = 0 if _binds(symbol) or not found else index.count_named(mention.name[1:], "cpp")
             elif mention.name.startswith(("at::", "::at::")) and mention.name.count("::") <= 2:
                 found, others = functions(index, last_part(mention.name)), 0
                 if found and any(s.is_definition for s in index.symbols(mention.name.removeprefix("::"), "cpp")):
@@ -116,4 +117,4 @@ def _methods(index: Index, name: str) -> list[StoredSymbol]:
     """The operators with a method of that name on ``Tensor``."""
     wanted = f"torch.Tensor.{name}"
     rows = {row.target for row in index.mentions_of(name, Role.GENERATE) if row.name == wanted}
-    return [operator for operator in index.operators("aten", name) if operator.qualname in rows]
+    return [operator for operator in index.operators("aten", name) if operator.qualname in rows] if rows else []

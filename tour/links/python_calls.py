@@ -10,7 +10,7 @@ are passed around and decorators that call something else first (``links/python_
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tour.index import Index, StoredMention, StoredSymbol, last_part
 from tour.links.nodes import Node, mentions_in, node, operators_named, stored
@@ -25,8 +25,7 @@ _OF_BUILTINS = frozenset(name for kind in (str, bytes, list, dict, set, tuple, i
 _FUNCTIONS = frozenset({Kind.FUNCTION, Kind.METHOD})
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """What one call may run."""
 
     node: Node

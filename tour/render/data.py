@@ -11,9 +11,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # a question from an editor waits for nothing that it does not need
+    from tour.answers import Answer
     from tour.cells import Outcome, Runner
     from tour.changes import Change
-    from tour.layers import Answer
     from tour.model import At, Link
     from tour.tours import Anchor
     from tour.views import AnchorView, Finding, HopView, StepView, TourView
@@ -41,7 +41,7 @@ def trace(view: TourView, only: str | None = None) -> dict[str, Any]:
 def anchor(view: AnchorView) -> dict[str, Any]:
     """``tour anchor FILE:LINE --json``."""
     return {
-        "at": {**asdict(view.at), "end_line": view.end_line},
+        "at": {**view.at._asdict(), "end_line": view.end_line},
         "whence": view.whence,
         "anchor": anchor_fields(view.anchor),
         "found": [

@@ -28,8 +28,8 @@ from rich.text import Text
 
 from tour.cells import Outcome
 from tour.changes import Change, Line
-from tour.layers import KEYS, Answer, Layer
-from tour.model import Lane, Link, Progress
+from tour.model import Lane, Progress
+from tour.render.answers import COLOURS
 from tour.render.data import anchor_fields, tour_row
 from tour.render.words import Words, words
 from tour.tours import Cell
@@ -38,16 +38,6 @@ from tour.views import AnchorView, CodeView, Finding, HopView, StepView, TourVie
 WIDTH = 100
 SHOWN = 9
 """Lines of code shown for a step."""
-
-COLOURS = {
-    Lane.PYTHON: "blue",
-    Lane.BINDING: "magenta",
-    Lane.GENERATED: "bright_black",
-    Lane.DISPATCHER: "yellow",
-    Lane.CPP: "green",
-    Lane.KERNEL: "red",
-    Lane.PROCESS: "cyan",
-}
 
 
 def _console() -> Console:
@@ -311,99 +301,12 @@ def _unticked(title: str) -> str:
     return title.replace("`", "")
 
 
-def show_where(answer: Answer, version: str, lang: str, *, every: bool = False) -> None:
-    """Print every layer of an implementation, one a line, indented by how deep it lies."""
-    said = words(lang)
-    console = _console()
-    if not answer.layers:
-        click.echo(
-            said.say("nothing_found" if not answer.nearest else "nothing_named", version=version, query=answer.query)
-        )
-        if answer.nearest:
-            click.echo(said.say("nearest", names=", ".join(answer.nearest)))
-        return
-    lanes = max(len(said.lane(layer.lane)) for layer in answer.layers)
-    lines: list[Text] = []
-    kept, left_out = _folded(answer.layers, every)
-    for layer, keys in kept:
-        line = Text(said.lane(layer.lane).ljust(lanes), Style(color=COLOURS[layer.lane]))
-        line.append("  " + "  " * layer.depth)
-        line.append(layer.symbol.partition(":")[2], "bold")
-        if keys:
-            line.append("  " + ", ".join(keys), "cyan")
-        if layer.at is not None:
-            line.append(f"  {layer.at}", "underline")
-        if layer.grade.value != "exact":
-            line.append(f"  {said.grade(layer.grade.value)}", "yellow")
-            if layer.candidates > 1:
-                line.append(" (" + said.say("candidates", count=layer.candidates) + ")", "yellow")
-        lines.append(line)
-    if left_out:
-        keys = sorted({layer.dispatch_key for layer in left_out if layer.dispatch_key})
-        lines.append(Text(said.say("other_kernels", count=len(left_out), keys=", ".join(keys)), "dim"))
-    if answer.tours:
-        passes = ", ".join(f"{tour} ({step})" for tour, step in answer.tours)
-        lines.append(Text(said.say("told_in", passes=passes), "dim"))
-    _lines(console, lines)
-
-
-def _folded(layers: Sequence[Layer], every: bool) -> tuple[list[tuple[Layer, list[str]]], list[Layer]]:
-    """Layers with the dispatch keys that share them, and those that are left out for the sake of a reader."""
-    kept: list[tuple[Layer, list[str]]] = []
-    left_out: list[Layer] = []
-    for layer in layers:
-        key = layer.dispatch_key
-        if not every and key is not None and key not in KEYS:
-            left_out.append(layer)
-            continue
-        same = [
-            row for row in kept if (row[0].symbol, row[0].at, row[0].depth) == (layer.symbol, layer.at, layer.depth)
-        ]
-        if same and key is not None:
-            same[0][1].append(key)
-        else:
-            kept.append((layer, [key] if key is not None else []))
-    if not kept:
-        return _folded(layers, True)
-    return kept, left_out
-
-
 def _lines(console: Console, lines: Iterable[Text]) -> None:
     """Lines as long as they are, so that a ``file:line`` is never broken."""
     with console.capture() as capture:
         for line in lines:
             console.print(line, soft_wrap=True)
     sys.stdout.write(capture.get())
-
-
-def show_path(origin: str, goal: str, routes: Sequence[Sequence[Link]], version: str, lang: str) -> None:
-    """Print a route, one link a line: what it is, where it leads, where one can see it; then the others."""
-    said = words(lang)
-    if not routes:
-        click.echo(said.say("no_route", origin=origin, goal=goal, version=version))
-        return
-    console = _console()
-    for number, route in enumerate(routes):
-        lines = [Text("")] * bool(number) + [Text(said.say("another_way"), "bold")] * bool(number)
-        lines.append(Text(route[0].source.partition(":")[2], "bold"))
-        for link in route:
-            line = Text("  " + said.hop(link.kind) + " ", "dim")
-            line.append(link.target.partition(":")[2], "bold")
-            if link.key:
-                line.append(f"  {link.key}", "cyan")
-            line.append(f"  {link.at}", "underline")
-            if link.grade.value != "exact":
-                line.append(f"  {said.grade(link.grade.value)}", "yellow")
-                if link.candidates > 1:
-                    line.append(" (" + said.say("candidates", count=link.candidates) + ")", "yellow")
-            lines.append(line)
-        last = route[-1]
-        if last.target_at is not None and last.target_at != last.at:
-            lines.append(Text.assemble(("  = ", "dim"), (str(last.target_at), "underline")))
-        guesses = sum(link.grade.value != "exact" for link in route)
-        if guesses:
-            lines.append(Text("  " + said.say("guesses", guesses=guesses, count=len(route)), "yellow"))
-        _lines(console, lines)
 
 
 def show_trees(rows: Sequence[Mapping[str, Any]]) -> None:

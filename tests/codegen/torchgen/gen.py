@@ -21,6 +21,42 @@ at::Tensor mini_norm::call(const at::Tensor & input, double eps) {
 }
 }} // namespace at::_ops
 """,
+    "Operators_1.cpp": """\
+namespace at { namespace _ops {
+at::Tensor mini_div::call(const at::Tensor & self, const at::Tensor & other) {
+    static auto op = create_mini_div_typed_handle();
+    return op.call(self, other);
+}
+at::Tensor mini_div::redispatch(c10::DispatchKeySet dispatchKeySet, const at::Tensor & self, const at::Tensor & other) {
+    static auto op = create_mini_div_typed_handle();
+    return op.redispatch(dispatchKeySet, self, other);
+}
+}} // namespace at::_ops
+""",
+    "ops/mini_div.h": """\
+namespace at {
+inline at::Tensor mini_div(const at::Tensor & self, const at::Tensor & other) {
+    return at::_ops::mini_div::call(self, other);
+}
+}
+""",
+    "ops/mini_div_native.h": """\
+namespace at { namespace native {
+struct structured_mini_div_out : public at::meta::structured_mini_div {
+void impl(const at::Tensor & self, const at::Tensor & other, const at::Tensor & out);
+};
+}}
+""",
+    "RedispatchFunctions.h": """\
+namespace at { namespace redispatch {
+    inline at::Tensor mini_div(c10::DispatchKeySet dispatchKeySet, const at::Tensor & self, const at::Scalar & other) {
+        return at::_ops::mini_div_Scalar::redispatch(dispatchKeySet, self, other);
+    }
+    inline at::Tensor mini_div(c10::DispatchKeySet dispatchKeySet, const at::Tensor & self, const at::Tensor & other) {
+        return at::_ops::mini_div::redispatch(dispatchKeySet, self, other);
+    }
+}} // namespace at::redispatch
+""",
     "OperatorsEverything.cpp": "namespace at { namespace _ops { void everything() {} }}\n",
     "ops/mini_norm.h": """\
 namespace at {
@@ -59,6 +95,18 @@ return op.outputs_[0];
 }
 at::Tensor wrapper_CPU_other(const at::Tensor & input) {
 op.impl(input);
+}
+struct structured_mini_div_out_functional final : public at::native::structured_mini_div_out {
+    void set_output_strided() override {}
+};
+at::Tensor wrapper_CPU_mini_div(const at::Tensor & self, const at::Tensor & other) {
+structured_mini_div_out_functional op;
+op.meta(self, other);
+op.impl(self, other, op.outputs_[0]);
+return op.outputs_[0];
+}
+TORCH_LIBRARY_IMPL(aten, CPU, m) {
+m.impl("mini_div", TORCH_FN(wrapper_CPU_mini_div));
 }
 }}
 """,
