@@ -20,7 +20,6 @@ from bisect import bisect_left, bisect_right
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import astuple, dataclass
 from io import BytesIO
 from itertools import count
 from operator import attrgetter, itemgetter
@@ -74,8 +73,7 @@ class StoredFile(NamedTuple):
 PackedMentions = tuple[str, bytes, list[tuple[str, str]], list[tuple[str, str]]]
 
 
-@dataclass(frozen=True, slots=True)
-class FileRows:
+class FileRows(NamedTuple):
     """One file on its way into the index, its rows numbered and in plain tuples, which cross processes cheaply."""
 
     id: int
@@ -94,8 +92,7 @@ class FileRows:
     """As ``pack_text`` gives it, of a file whose bodies are read when somebody asks."""
 
 
-@dataclass(frozen=True, slots=True)
-class PreciseRow:
+class PreciseRow(NamedTuple):
     """What libclang says of one written call."""
 
     line: int
@@ -109,8 +106,7 @@ class PreciseRow:
     """Of a wrapper that torchgen writes the ``at::_ops`` struct that it asks."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredReading:
+class StoredReading(NamedTuple):
     """What came of reading one file with libclang, besides its calls."""
 
     key: str
@@ -926,7 +922,7 @@ class Writer:
         """Keep what libclang says of a file until one of ``headers`` changes; what was remembered of old facts goes."""
         numbers = dict(self._db.execute("SELECT path, id FROM file"))
         included = json.dumps(sorted({numbers[header] for header in headers if header in numbers}))
-        told = json.dumps([astuple(row) for row in rows], separators=(",", ":"))
+        told = json.dumps([*rows], separators=(",", ":"))
         self._db.execute(
             "INSERT OR REPLACE INTO precise VALUES (?, ?, ?, ?, ?, ?)",
             (numbers[path], reading.key, reading.errors, json.dumps(reading.missing), included, told),

@@ -11,6 +11,7 @@ and other projects' repositories inside it (bundled third-party code). What the 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import re
@@ -533,8 +534,6 @@ def _named(path: str, version: str | None) -> Tree | None:
 
 def _installed() -> Tree | None:
     """The ``torch`` of this Python, found without importing it."""
-    import importlib.util
-
     try:
         spec = importlib.util.find_spec("torch")
     except (ImportError, ValueError):
