@@ -157,9 +157,10 @@ def _by_name(mention: StoredMention, scopes: PythonScopes) -> Iterator[Target]:
     found = scopes.methods_named(name, mention.file)
     if MOST_CANDIDATES < len(found) <= MOST_NAMED:
         found = [symbol for symbol in found if not _overrides(symbol, found, scopes)]
-    if len(found) <= MOST_CANDIDATES:
-        for symbol in found:
-            yield Target(node(symbol), "name", Grade.NAME, len(found))
+    bound = scopes.bound_methods(name)
+    if len(found) + len(bound) <= MOST_CANDIDATES:
+        for at in [*map(node, found), *bound]:
+            yield Target(at, "name", Grade.NAME, len(found) + len(bound))
         if len(found) == 1:
             yield from _overriding(found[0], scopes)
 

@@ -90,6 +90,7 @@ class PythonScopes:
         self._was_cut = False
         self._orders: dict[int, tuple[list[StoredSymbol], list[Value]]] = {}
         self._methods: dict[tuple[str, str], list[StoredSymbol]] = {}
+        self._given: dict[str, list[Node]] = {}
         self._made: dict[str, list[StoredMention]] = {}
         self.beside: dict[str, object] = {}
         """What linkers remember as long as these answers last, by linker."""
@@ -172,6 +173,17 @@ class PythonScopes:
                 and not symbol.file.endswith(".pyi")
             ]
         return self._methods[name, top]
+
+    def bound_methods(self, name: str) -> list[Node]:
+        """The methods of that name of classes that C++ gives to Python: of tensors, and of pybind11's classes."""
+        if name not in self._given:
+            rows = self._index.mentions_of(name, Role.ENTRY, Role.GENERATE)
+            owners = [row.name.rpartition(".")[0] for row in rows if row.role is Role.ENTRY]
+            classes = [f"torch._C.{owner}" for owner in owners if owner[:1].isupper() and "." not in owner]
+            tensors = any(row.name == f"torch.Tensor.{name}" or "python_variable_methods" in row.file for row in rows)
+            homes = [*(["torch.Tensor"] if tensors else []), *dict.fromkeys(classes)]
+            self._given[name] = [Node(f"py:{home}.{name}") for home in homes]
+        return self._given[name]
 
     def names_of(self, of: Node) -> set[str]:
         """The last parts of the names under which a symbol may be mentioned: its own, and what imports make of it."""
