@@ -27,8 +27,9 @@ being four through generated code."""
 _MOST_FILES = 40
 """A name that more files mention leads everywhere; what leads to it is looked for from the other end only."""
 
-MOST_READ = 1600
-"""Places that make links, looked at before a search between two names gives up."""
+MOST_READ = 800
+"""Places that make links, looked at before a search between two names gives up; twice as many where ways lead through
+generated code and are twice as long."""
 
 _ALONE = 300
 """As many where nothing more leads to the goal as far as can be told from there, which is not all that leads to it."""
@@ -160,8 +161,9 @@ class _Meeting:
     def route(self) -> list[Link]:
         """The links of the best way, in order; empty where the ends do not meet."""
         ahead, behind = self._ahead, self._behind
-        while ahead.queue and ahead.work + behind.work < MOST_READ and not self._is_settled():
-            if not behind.queue and (self._best is not None or ahead.work > (MOST_READ if behind.is_cut else _ALONE)):
+        most = MOST_READ * len(self._dispatch.sides()[:2])
+        while ahead.queue and ahead.work + behind.work < most and not self._is_settled():
+            if not behind.queue and (self._best is not None or ahead.work > (most if behind.is_cut else _ALONE)):
                 break
             side = behind if behind.queue and behind.work <= ahead.work else ahead
             spent, *_, here = heapq.heappop(side.queue)
