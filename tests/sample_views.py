@@ -66,7 +66,7 @@ def tour(lang: str) -> TourView:
         lang=lang,
         title=f"A `sample` {lang}",
         intro="What it shows. More.",
-        follows=(("other", f"The `other` {lang}"),),
+        follows=(("sample", f"A `sample` {lang}"), ("other", f"The `other` {lang}")),
         steps=steps,
         questions=(Question("Why `s1`?", "Because of [the first](#s1)."),),
         onward_title="Onward",

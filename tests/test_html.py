@@ -137,3 +137,20 @@ def test_a_long_file_stays_light() -> None:
     view = replace(sample.source(), text=code * 5000)
     titles = {("sample", f"s{number}"): "Title" for number in (1, 2)}
     assert len(html.source_page(view, {"en": titles, "zh": titles})) < 5000 * 210
+
+
+@pytest.mark.parametrize("lang", list(Lang))
+def test_every_language_has_its_colours(lang: Lang) -> None:
+    assert source.lines('- name: "x"\n', lang)[1] == "" and "x" in source.lines('- name: "x"\n', lang)[0]
+
+
+def test_a_tour_that_has_no_page_is_named_and_not_linked() -> None:
+    page = html.tour_page(sample.tour("en"), "../../", {"sample"})
+    assert '<a href="../sample/">' in page and "../other/" not in page and "The <code>other</code> en" in page
+
+
+def test_a_cell_and_a_question_have_their_places() -> None:
+    page = tour_page()
+    assert len(page.of("tour-cell")) == 2 and words("en").say("cell_raises", error="ValueError") in page.text
+    (asked,) = [tag for tag, _ in page.elements if tag == "summary"]
+    assert asked == "summary" and "Why s1?" in page.text

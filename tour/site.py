@@ -98,9 +98,10 @@ def _write_docs(views: Sequence[TourView], lang: str, docs: Path) -> None:
     listing = html.tour_list(views, lang, "../")
     heading = f"# {said.say('all_tours')}\n\n"
     _page(docs / "tours/index.md", {"title": said.say("tours"), "hide": ["navigation", "toc"]}, heading + listing)
+    told = {view.name for view in views}
     for view in views:
         facts = {"title": view.title.replace("`", ""), "hide": ["navigation", "toc"]}
-        _page(docs / f"tours/{view.name}.md", facts, html.tour_page(view, f"../../{_UP[lang]}"))
+        _page(docs / f"tours/{view.name}.md", facts, html.tour_page(view, f"../../{_UP[lang]}", told))
     shutil.copytree(folder("templates") / "assets", docs / "assets/tour")
 
 

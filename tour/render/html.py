@@ -6,7 +6,7 @@ What comes out of a tour's Markdown is trusted, for it ships with us; what comes
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -62,8 +62,11 @@ def source_address(version: str, file: str) -> str:
     return f"source/{version}/{file}.html"
 
 
-def tour_page(view: TourView, root: str) -> str:
-    """The body of a tour's page; ``root`` leads from the page to the site's root, ``../../``."""
+def tour_page(view: TourView, root: str, told: Collection[str] = ()) -> str:
+    """The body of a tour's page; ``root`` leads from the page to the site's root, ``../../``.
+
+    ``told`` are the tours that have pages: others are named, and not linked.
+    """
 
     def link(at: At) -> str:
         return f"{root}{quote(source_address(view.tree.version, at.file))}#L{at.line}"
@@ -81,7 +84,7 @@ def tour_page(view: TourView, root: str) -> str:
     said = words(view.lang)
     picture = Markup(lanes.svg(view, said))
     present = len({step.lane for step in view.steps})
-    return _render("tour.html", view=view, steps=steps, said=said, link=link, picture=picture, lanes=present)
+    return _render("tour.html", view=view, steps=steps, said=said, link=link, picture=picture, lanes=present, told=told)
 
 
 def _code(code: CodeView) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ _LEXERS: dict[Lang, type[Lexer]] = {
     Lang.CPP: CppLexer,
     Lang.CUDA: CudaLexer,
     Lang.OPERATORS: YamlLexer,
+    Lang.DERIVATIVES: YamlLexer,
 }
 
 _COLOURS = {

@@ -255,7 +255,7 @@ def _code(code: CodeView) -> RenderableType:
     top = max(code.first_line, first - 1)
     bottom = min(code.first_line + len(code.lines) - 1, max(last + 1, top + 4), top + SHOWN - 1)
     shown = "\n".join(line[: WIDTH - 12] for line in code.lines[top - code.first_line : bottom - code.first_line + 1])
-    lexer = {"python": "python", "operators": "yaml", "c": "c"}.get(code.lang.value, "cpp")
+    lexer = {"python": "python", "operators": "yaml", "derivatives": "yaml", "c": "c"}.get(code.lang.value, "cpp")
     return Syntax(
         shown,
         lexer,
