@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown import Markdown
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from tour.model import At, Lang
 from tour.render import lanes, source
@@ -37,6 +37,7 @@ def _environment() -> Environment:
     )
     environment.filters["prose"] = prose
     environment.filters["inline"] = inline
+    environment.filters["ticked"] = ticked
     environment.filters["first_sentence"] = first_sentence
     return environment
 
@@ -49,6 +50,11 @@ def prose(text: str) -> Markup:
 def inline(text: str) -> Markup:
     """One line of Markdown without a paragraph around it."""
     return Markup(prose(text).removeprefix("<p>").removesuffix("</p>"))
+
+
+def ticked(text: str) -> Markup:
+    """Plain text, of which only what stands in backticks is marked."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def first_sentence(text: str) -> str:

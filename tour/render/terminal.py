@@ -284,7 +284,7 @@ def _hop(hop: HopView, back: int | None, said: Words) -> Text:
     if len(hop.links) > 1:
         text.append("  " + " → ".join(link.target.partition(":")[2] for link in hop.links), style="dim")
     if hop.because:
-        text.append(f"  {hop.because}", style="dim")
+        text.append(f"  {_unticked(hop.because)}", style="dim")
     return text
 
 
