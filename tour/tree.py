@@ -137,11 +137,13 @@ class Tree:
         root = os.fspath(self.root)
         if not listed and _leaves(root, path):
             raise TreeError("the path leaves the tree", at=path, hint=f"The tree is {root}.")
-        place = self.root / path
+        place = f"{root}/{path}"
         if self.generated is not None and not _there(place):
-            place = self.generated / _moved(path, *reversed(_BUILT))
+            place = f"{os.fspath(self.generated)}/{_moved(path, *reversed(_BUILT))}"
         try:
-            return place.read_bytes()
+            # Half as dear as ``Path``, and an index reads 13,000 files.
+            with open(place, "rb", buffering=0) as file:  # noqa: PTH123
+                return file.read()
         except FileNotFoundError as error:
             raise TreeError(
                 "the file is gone", at=f"{root}/{path}", hint=f"`tour index {root}` takes in what changed."
