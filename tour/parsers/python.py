@@ -150,23 +150,10 @@ def _element(node: Node, captures: Captures, source: bytes) -> str | None:
 def _class(node: Node, captures: Captures, source: bytes) -> str | None:
     """What is called or annotated, where it looks like a class; at the top of a module any function that is called."""
     name = _class_of(source[node.start_byte : node.end_byte])
-    if name is None and _at_top(node, captures["mention.instance"][0], source):
-        called = _plain(node, captures, source)
-        return called if called.rpartition(".")[2] not in _WRAPPERS else None
-    return name
-
-
-def _at_top(node: Node, whole: Node, source: bytes) -> bool:
-    """Whether a call's function stands in a plain ``x = f(…)``, the ``whole`` of it, of a module's own body."""
-    before = source[source.rfind(b"\n", 0, whole.start_byte) + 1 : whole.start_byte]
-    if before[:1].isspace() and b";" not in before:
-        return False  # indented; to climb from each such statement costs more than all else here
-    around = node.parent
-    for kind in ("call", "assignment", "expression_statement", "module"):
-        if around is None or around.type != kind:
-            return False
-        around = around.parent
-    return True
+    if "top" not in captures:
+        return name
+    called = _plain(node, captures, source) if name is None else ""
+    return called if called.rpartition(".")[2] not in _WRAPPERS else None
 
 
 @lru_cache(maxsize=1 << 9)

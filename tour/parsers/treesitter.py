@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -61,6 +61,11 @@ pattern with a text predicate costs time in every file, and few files have what 
 
 _FROM_ROOT = frozenset({"python_module.scm"})
 """Files whose patterns all begin at the root of the syntax tree: run so that no other node is looked at."""
+
+_NEAR = frozenset({"python_wrapped.scm", "python_threads.scm", "c_stubs.scm"})
+"""Files whose patterns all find what the bytes stand in: run where these are, so that no other node is looked at.
+
+In ``GRAMMARS`` such bytes may be a part of what is meant (``partial(`` of ``functools.partial(``), never more."""
 
 LONGEST_NAME, LONGEST_SIGNATURE = 300, 3000
 """Bytes of a name and of a signature that are kept: template arguments in a generated file can run to kilobytes, and
@@ -181,25 +186,32 @@ def records(parsed: Syntax, path: str, dialect: Dialect, module: str | None = No
     """
     lang, source, root = parsed.lang, parsed.source, parsed.tree.root_node
     _, always, extra = GRAMMARS[lang]
-    added = dict.fromkeys(file for needle, file in extra if needle in source)
+    added: dict[str, list[bytes]] = {}
+    for needle, file in extra:
+        if needle in source:
+            added.setdefault(file, []).append(needle)
     found: list[_Found] = []
     mentions: list[_Placeless] = []
     errors: list[Node] = []
-    plain = _PlainNames(dialect.plain_name)
+    called: dict[bytes, str | None] = {}
+    """How what is called reads, by its text. One file's, for a cache of all is too large for the processor's."""
+    is_plain, call_name = dialect.plain_name.fullmatch, dialect.mention_names[Role.CALL]
     for file in (*always, *added):
         query, labels = _query(lang, file, errors=file == always[0])
-        cursor = QueryCursor(query)
-        if file in _FROM_ROOT:
-            cursor.set_max_start_depth(0)
-        for pattern, captures in cursor.matches(root):
+        for pattern, captures in _matches(query, file, root, source, added.get(file, ())):
             label = labels.get(pattern) or labels.setdefault(pattern, _label(captures))
             node = captures[label][0]
             if label == "mention.call":
-                # Nine mentions in ten are calls of a plain name, the same few thousand names over and over.
+                # Nine mentions in ten are calls, of the same few thousand names over and over.
                 start, end = node.start_byte, node.end_byte
-                if end - start <= LONGEST_NAME and (name := plain[source[start:end]]) is not None:
-                    row, column = node.start_point
-                    mentions.append((start, "call", name, None, row + 1, column, row + 1, column + end - start))
+                if end - start <= LONGEST_NAME:
+                    raw = source[start:end]
+                    if raw not in called:
+                        called[raw] = raw.decode() if is_plain(raw) else call_name(node, captures, source) or None
+                    if (name := called[raw]) is not None:
+                        row, column = node.start_point
+                        end_row, end_column = node.end_point
+                        mentions.append((start, "call", name, None, row + 1, column, end_row + 1, end_column))
                     continue
             if label[0] == "m":
                 if mention := _mention(label, node, captures, source, dialect):
@@ -214,6 +226,24 @@ def records(parsed: Syntax, path: str, dialect: Dialect, module: str | None = No
     mentions.sort(key=itemgetter(0))
     symbols, spans = _nest(found, source, dialect, module, root)
     return symbols, _place(mentions, spans), _problems(errors, path)
+
+
+def _matches(
+    query: Query, file: str, root: Node, source: bytes, needles: Sequence[bytes]
+) -> Iterable[tuple[int, Captures]]:
+    """What the query of a file finds; of ``_NEAR`` around each of ``needles``."""
+    cursor = QueryCursor(query)
+    if file in _FROM_ROOT:
+        cursor.set_max_start_depth(0)
+    if file not in _NEAR:
+        return cursor.matches(root)
+    found: dict[tuple[int, ...], tuple[int, Captures]] = {}
+    for place in re.finditer(b"|".join(map(re.escape, needles)), source):
+        cursor.set_byte_range(*place.span())
+        for pattern, captures in cursor.matches(root):
+            nodes = (node.id for captured in captures.values() for node in captured)
+            found[pattern, *nodes] = pattern, captures
+    return found.values()
 
 
 _Found = tuple[int, int, str, Node, Captures]
@@ -345,20 +375,6 @@ def _place(mentions: list[_Placeless], spans: list[tuple[int, int, int]]) -> lis
 
 
 _NOWHERE = (sys.maxsize, sys.maxsize, -1)
-
-
-class _PlainNames(dict[bytes, str | None]):
-    """The names in one file that can be taken as they stand, ``None`` for what cannot.
-
-    One file's, for a cache of all names is slower than no cache: it is too large for the processor's.
-    """
-
-    def __init__(self, pattern: re.Pattern[bytes]) -> None:
-        self._is_plain = pattern.fullmatch
-
-    def __missing__(self, raw: bytes) -> str | None:
-        name = self[raw] = raw.decode() if self._is_plain(raw) else None
-        return name
 
 
 def _problems(errors: list[Node], path: str) -> list[Problem]:

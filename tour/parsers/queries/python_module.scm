@@ -6,3 +6,7 @@
 (module (if_statement (else_clause (block (expression_statement (assignment left: (identifier) @name) @symbol.variable)))))
 (module (try_statement (block (expression_statement (assignment left: (identifier) @name) @symbol.variable))))
 (module (try_statement (except_clause (block (expression_statement (assignment left: (identifier) @name) @symbol.variable)))))
+
+; what a function gives that a module calls (of a class python.scm tells)
+(module (expression_statement (assignment left: [(identifier) (attribute)] @target
+  right: (call function: [(identifier) (attribute)] @name)) @mention.instance) @top)
