@@ -14,7 +14,8 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
+from functools import lru_cache
+from itertools import chain, count, starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,27 +117,43 @@ def _bring_up(
     removed = [path for path in stored if path not in present]
     for path in removed:
         writer.remove(path)
-    with _workers(executor, sum(file.size for file in stale)) as pool:
-        found = dict(_read_macros(tree, stale, pool))
-        known = {path: text for path, text in writer.macros().items() if path in present} | found
-        mask = macros.learn(macros.Macro(*macro) for path in sorted(known) for macro in known[path])
-        mask_text = json.dumps([sorted(mask.plain), sorted(mask.with_arguments), mask.shared])
-        remasked = writer.meta("mask") not in (None, mask_text)
-        if remasked:
-            # Another mask reads every C file differently, so an update must read them all to equal a cold build.
-            again = {file.path for file in stale}
-            stale += [file for file in files if file.lang in _C_FAMILY and file.path not in again]
-        writer.set_meta(mask=mask_text)
-        parsed = 0
-        for rows in _parse(tree, _numbered(stale, stored), mask, pool, progress):
-            old = stored.get(rows.path)
-            reads_anew = remasked and rows.lang in _C_FAMILY
-            if old is not None and old.digest == rows.digest and not reads_anew:
-                writer.touch(rows.path, rows.size, rows.mtime_ns)
-                continue
-            writer.remove(rows.path)
-            writer.add(rows, known.get(rows.path, ()))
-            parsed += 1
+    numbered = _numbered(stale, stored)
+    with _workers(executor, numbered) as pool:
+        macros_read = pool.start(_macro_task, _macro_tasks(tree, stale))
+        first = list(_batches([item for item in numbered if item[1].lang is Lang.PYTHON]))[: pool.spare]
+        early = pool.start(_parse_task, [(tree, batch, _mask_text(macros.Mask())) for batch in first])
+        pool.prepare()
+        found = {path: text for result in macros_read for path, text in marshal.loads(result)}
+        ready = [*early]
+    known = {path: text for path, text in writer.macros().items() if path in present} | found
+    mask = macros.learn(macros.Macro(*macro) for path in sorted(known) for macro in known[path])
+    mask_text = _mask_text(mask)
+    remasked = writer.meta("mask") not in (None, mask_text)
+    if remasked:
+        # Another mask reads every C file differently, so an update must read them all to equal a cold build.
+        again = {file.path for file in stale}
+        stale += [file for file in files if file.lang in _C_FAMILY and file.path not in again]
+        numbered = _numbered(stale, stored)
+    writer.set_meta(mask=mask_text)
+    started = {file.path for batch in first for _, file in batch}
+    rest = [item for item in numbered if item[1].path not in started]
+    parsed = done = 0
+    total = sum(file.size for file in stale)
+    progress("Indexing", 0, total)
+    with _workers(executor, rest) as pool:  # forked anew, from a process that has read the queries
+        for result in chain(ready, pool.start(_parse_task, [(tree, batch, mask_text) for batch in _batches(rest)])):
+            for rows in starmap(FileRows, marshal.loads(result)):
+                done += rows.size
+                old = stored.get(rows.path)
+                reads_anew = remasked and rows.lang in _C_FAMILY
+                if old is not None and old.digest == rows.digest and not reads_anew:
+                    writer.touch(rows.path, rows.size, rows.mtime_ns)
+                    continue
+                if old is not None:
+                    writer.remove(rows.path)
+                writer.add(rows, known.get(rows.path, ()))
+                parsed += 1
+            progress("Indexing", done, total)
     return parsed, len(removed), True
 
 
@@ -153,12 +170,16 @@ def _numbered(files: Sequence[SourceFile], stored: Mapping[str, StoredFile]) -> 
 class _InThisProcess:
     """What stands for a pool where the work is too little to pay for one."""
 
+    spare = 0
+
     def __enter__(self) -> _InThisProcess:
         return self
 
     def __exit__(self, *exc: object) -> None: ...
 
-    def run(self, task: Callable[..., bytes], batches: Iterable[tuple[Any, ...]]) -> Iterator[bytes]:
+    def prepare(self) -> None: ...
+
+    def start(self, task: Callable[..., bytes], batches: Iterable[tuple[Any, ...]]) -> Iterator[bytes]:
         return (task(*batch) for batch in batches)
 
 
@@ -168,10 +189,11 @@ class _Pool:
     def __init__(self, executor: Executor | None) -> None:
         from concurrent.futures import ProcessPoolExecutor
 
-        self._executor = executor or ProcessPoolExecutor(
-            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-        )
+        workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self._executor = executor or ProcessPoolExecutor(workers)
         self._ours = executor is None
+        self.spare = 2 * workers if self._ours else 0
+        """Batches that keep the workers busy while this process prepares for those that follow."""
 
     def __enter__(self) -> _Pool:
         return self
@@ -180,15 +202,25 @@ class _Pool:
         if self._ours:
             self._executor.shutdown(wait=True, cancel_futures=True)
 
-    def run(self, task: Callable[..., bytes], batches: Iterable[tuple[Any, ...]]) -> Iterator[bytes]:
+    def prepare(self) -> None:
+        """Do here once what each worker of the next pool would do; of use where they are forked."""
+        from multiprocessing import get_start_method
+
+        from tour.parsers.treesitter import prepare
+
+        if self._ours and get_start_method() == "fork":
+            prepare()
+
+    def start(self, task: Callable[..., bytes], batches: Iterable[tuple[Any, ...]]) -> Iterator[bytes]:
+        """Hand the batches out now; their results come in no order."""
         from concurrent.futures import as_completed
 
         futures: list[Future[bytes]] = [self._executor.submit(task, *batch) for batch in batches]
-        for future in as_completed(futures):
-            yield future.result()
+        return (future.result() for future in as_completed(futures))
 
 
-def _workers(executor: Executor | None, size: int) -> _Pool | _InThisProcess:
+def _workers(executor: Executor | None, files: Sequence[tuple[int, SourceFile]]) -> _Pool | _InThisProcess:
+    size = sum(file.size for _, file in files)
     return _InThisProcess() if executor is None and size < 2 * BATCH_BYTES else _Pool(executor)
 
 
@@ -206,13 +238,9 @@ def _batches(files: Sequence[tuple[int, SourceFile]]) -> Iterator[list[tuple[int
         yield batch
 
 
-def _read_macros(
-    tree: Tree, files: Sequence[SourceFile], pool: _Pool | _InThisProcess
-) -> Iterator[tuple[str, list[list[Any]]]]:
+def _macro_tasks(tree: Tree, files: Sequence[SourceFile]) -> list[tuple[Tree, list[str]]]:
     sources = [(0, file) for file in files if file.lang in _C_FAMILY]
-    tasks = ((tree, [file.path for _, file in batch]) for batch in _batches(sources))
-    for result in pool.run(_macro_task, tasks):
-        yield from marshal.loads(result)
+    return [(tree, [file.path for _, file in batch]) for batch in _batches(sources)]
 
 
 def _macro_task(tree: Tree, paths: list[str]) -> bytes:
@@ -227,27 +255,24 @@ def _macro_task(tree: Tree, paths: list[str]) -> bytes:
     return marshal.dumps(found)
 
 
-def _parse(
-    tree: Tree,
-    files: Sequence[tuple[int, SourceFile]],
-    mask: macros.Mask,
-    pool: _Pool | _InThisProcess,
-    progress: Progress,
-) -> Iterator[FileRows]:
-    total, done = sum(file.size for _, file in files), 0
-    progress("Indexing", 0, total)
-    for result in pool.run(_parse_task, ((tree, batch, mask) for batch in _batches(files))):
-        for fields_ in marshal.loads(result):
-            rows = FileRows(*fields_)
-            yield rows
-            done += rows.size
-        progress("Indexing", done, total)
+def _mask_text(mask: macros.Mask) -> str:
+    return json.dumps([sorted(mask.plain), sorted(mask.with_arguments), mask.shared])
 
 
-def _parse_task(tree: Tree, files: list[tuple[int, SourceFile]], mask: macros.Mask) -> bytes:
+@lru_cache(maxsize=2)
+def _mask(mask_text: str) -> macros.Mask:
+    """One object for all files of a worker, so that what is made of it is made once."""
+    from tour.parsers import macros
+
+    plain, with_arguments, shared = json.loads(mask_text)
+    return macros.Mask(frozenset(plain), frozenset(with_arguments), tuple(map(tuple, shared)))
+
+
+def _parse_task(tree: Tree, files: list[tuple[int, SourceFile]], mask_text: str) -> bytes:
     """The rows of some files; runs in a worker. Marshal, for it is several times as fast as pickle here."""
     from tour.parsers import parse
 
+    mask = _mask(mask_text)
     batch = []
     gc.disable()  # the records hold no cycles, and a collector that looks for some costs a tenth of the time
     for number, file in files:

@@ -29,7 +29,7 @@ from typing import Any, NamedTuple, Self
 from tour.errors import StaleIndex
 from tour.model import At, Kind, Lang, MentionFields, Role, SymbolFields
 
-FORMAT = 14
+FORMAT = 15
 """Raised with every change of the schema or of what parsers store; another number means: rebuild."""
 
 APPLICATION_ID = 0x746F7572  # "tour"
@@ -46,17 +46,18 @@ CREATE TABLE symbol (
   start_line INTEGER NOT NULL, end_line INTEGER NOT NULL, parent INTEGER, defines INTEGER NOT NULL);
 CREATE TABLE mentions (file INTEGER PRIMARY KEY, strings TEXT NOT NULL, places BLOB NOT NULL);
 CREATE TABLE text (file INTEGER PRIMARY KEY, packed BLOB NOT NULL);
-CREATE TABLE mentioned (name TEXT, role TEXT, files BLOB NOT NULL, PRIMARY KEY (name, role)) WITHOUT ROWID;
-CREATE TABLE tied (name TEXT, role TEXT, files BLOB NOT NULL, PRIMARY KEY (name, role)) WITHOUT ROWID;
+CREATE TABLE mentioned (role TEXT, name TEXT, files BLOB NOT NULL, PRIMARY KEY (role, name)) WITHOUT ROWID;
+CREATE TABLE tied (role TEXT, name TEXT, files BLOB NOT NULL, PRIMARY KEY (role, name)) WITHOUT ROWID;
 CREATE TABLE precise (
   file INTEGER PRIMARY KEY, key TEXT NOT NULL, errors INTEGER NOT NULL, missing TEXT NOT NULL, headers TEXT NOT NULL,
   told TEXT NOT NULL);
 CREATE TABLE walk (key TEXT PRIMARY KEY, told TEXT NOT NULL) WITHOUT ROWID;
 """
-_INDICES = """
-CREATE INDEX IF NOT EXISTS symbol_name ON symbol (name, qualname);
-CREATE INDEX IF NOT EXISTS problem_file ON problem (file);
-"""
+_INDICES = (
+    "CREATE INDEX symbol_name ON symbol (name, qualname)",
+    "CREATE INDEX problem_file ON problem (file)",
+)
+"""Made once all rows are there, which takes less time than keeping them up."""
 
 
 class StoredFile(NamedTuple):
@@ -70,7 +71,9 @@ class StoredFile(NamedTuple):
     digest: bytes
 
 
-PackedMentions = tuple[str, bytes, list[tuple[str, str]], list[tuple[str, str]]]
+Told = dict[str, list[str]]
+"""By role the last parts of the names that a file mentions in it, or that it ties something to in it."""
+PackedMentions = tuple[str, bytes, Told, Told]
 
 
 class FileRows(NamedTuple):
@@ -142,8 +145,7 @@ _TIES = frozenset(role.value for role in (Role.ENTRY, Role.IMPL, Role.REGISTER, 
 
 
 def pack(mentions: Sequence[MentionFields]) -> PackedMentions:
-    """A file's mentions as the strings in them, eight columns of numbers, and what it mentions and ties, each a name's
-    last part with a role.
+    """A file's mentions as the strings in them, eight columns of numbers, and what it mentions and ties.
 
     The columns are ``Mention``'s fields by line; a string stands as its place in the strings, counted from 1 in the
     target, and a scope counts from 1 too, for 0 is none.
@@ -151,18 +153,22 @@ def pack(mentions: Sequence[MentionFields]) -> PackedMentions:
     ordered = sorted(mentions, key=_line_of)
     numbers: defaultdict[str, int] = defaultdict(count().__next__)
     columns = list(zip(*ordered, strict=True)) or [()] * 8
-    roles = [numbers[role] for role in columns[0]]
-    names = [numbers[name] for name in columns[1]]
-    targets = [0 if target is None else numbers[target] + 1 for target in columns[2]]
-    scopes = [scope + 1 for scope in columns[7]]
+    roles = map(numbers.__getitem__, columns[0])
+    names = map(numbers.__getitem__, columns[1])
+    targets = (0 if target is None else numbers[target] + 1 for target in columns[2])
+    scopes = (scope + 1 for scope in columns[7])
     places = b"".join(array("I", column).tobytes() for column in (roles, names, targets, *columns[3:7], scopes))
-    told = {(last_part(name), role) for role, name in set(zip(columns[0], columns[1], strict=True))}
-    tied = {
-        (last_part(target), role)
-        for role, target in set(zip(columns[0], columns[2], strict=True))
-        if role in _TIES and target is not None
-    }
-    return json.dumps(list(numbers)), places, list(told), list(tied)
+    told = _last_parts(zip(columns[0], columns[1], strict=True))
+    ties = ((role, name) for role, name in zip(columns[0], columns[2], strict=True) if role in _TIES)
+    return json.dumps(list(numbers)), places, told, _last_parts(ties)
+
+
+def _last_parts(roles_and_names: Iterable[tuple[str, str | None]]) -> Told:
+    by_role: defaultdict[str, set[str]] = defaultdict(set)
+    for role, name in set(roles_and_names):
+        if name is not None:
+            by_role[role].add(last_part(name))
+    return {role: list(names) for role, names in by_role.items()}
 
 
 _line_of = itemgetter(3)
@@ -263,10 +269,10 @@ class _Mentions:
     def all(self) -> list[StoredMention]:
         return self._made(range(self._count))
 
-    def names(self) -> set[tuple[str, str]]:
-        """Each name's last part, with each role that it has."""
+    def names(self) -> Told:
+        """The last parts of names, by the roles that they have."""
         pairs = set(zip(*self._columns[:2], strict=True))
-        return {(last_part(self._strings[name]), self._strings[role]) for role, name in pairs}
+        return _last_parts((self._strings[role], self._strings[name]) for role, name in pairs)
 
     def of(self, name: str, roles: frozenset[str]) -> list[StoredMention]:
         """Those of a name's last part in some roles."""
@@ -290,14 +296,14 @@ class _Mentions:
         found = (number for value in values for number in self._holding(column, value))
         return self._made(sorted(number for number in found if of[number] in wanted))
 
-    def ties(self) -> set[tuple[str, str]]:
-        """Each target's last part, with each role in which it is asked for."""
+    def ties(self) -> Told:
+        """The last parts of targets, by the roles in which they are asked for."""
         triples = set(zip(*self._columns[:3], strict=True))
-        return {
-            (last_part(self._strings[target - 1]), self._strings[role])
+        return _last_parts(
+            (self._strings[role], self._strings[target - 1])
             for role, _, target in triples
             if target and self._strings[role] in _TIES
-        }
+        )
 
     def to(self, targets: frozenset[str], roles: frozenset[str]) -> list[StoredMention]:
         """Those whose target is one of ``targets``, in some roles."""
@@ -642,18 +648,20 @@ class Index:
 
     def _files_of(self, table: str, name: str, roles: Iterable[str]) -> list[int]:
         """The files that a table has for a name in one of the roles, by path."""
+        files = self._numbers_of(table, name, roles)
+        self._look_up_paths(files)
+        return sorted(files, key=self._path)
+
+    def _numbers_of(self, table: str, name: str, roles: Iterable[str]) -> set[int]:
         wanted = tuple(roles)
         marks = ", ".join("?" * len(wanted))
         told = f"SELECT files FROM {table} WHERE name = ? AND role IN ({marks})"
-        files = {file for (files,) in self._db.execute(told, (name, *wanted)) for file in _numbers(files)}
-        self._look_up_paths(files)
-        return sorted(files, key=self._path)
+        return {file for (files,) in self._db.execute(told, (name, *wanted)) for file in _numbers(files)}
 
     def files_mentioning(self, name: str) -> int:
         """How many files mention a name, in any role."""
         if name not in self._files_of_name:
-            rows = self._db.execute("SELECT files FROM mentioned WHERE name = ?", (name,))
-            self._files_of_name[name] = len({file for (files,) in rows for file in _numbers(files)})
+            self._files_of_name[name] = len(self._numbers_of("mentioned", name, _ROLES))
         return self._files_of_name[name]
 
     def files_ending(self, path: str) -> list[str]:
@@ -783,31 +791,28 @@ class _Files:
     """Which files a name and role came to and went from, on its way into ``mentioned`` or ``tied``."""
 
     def __init__(self) -> None:
-        self._come: dict[tuple[str, str], list[int]] = {}
-        self._gone: dict[tuple[str, str], list[int]] = {}
+        self._come: defaultdict[str, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+        self._gone: defaultdict[str, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
 
-    def add(self, file: int, told: Iterable[tuple[str, str]]) -> None:
-        files_of = self._come.setdefault
-        for name_and_role in told:
-            files_of(name_and_role, []).append(file)
+    def add(self, file: int, told: Told) -> None:
+        self._note(self._come, file, told)
 
-    def remove(self, file: int, told: Iterable[tuple[str, str]]) -> None:
-        for name_and_role in told:
-            self._gone.setdefault(name_and_role, []).append(file)
+    def remove(self, file: int, told: Told) -> None:
+        self._note(self._gone, file, told)
 
-    def write(self, db: sqlite3.Connection, table: str, *, fresh: bool) -> None:
-        rows = []
-        for name_and_role in sorted(self._come.keys() | self._gone.keys()):  # in the table's own order
-            files = self._come.get(name_and_role, [])
-            if not fresh:
-                known = db.execute(f"SELECT files FROM {table} WHERE name = ? AND role = ?", name_and_role).fetchone()
-                stay = set(_numbers(known[0]) if known else ()) - set(self._gone.get(name_and_role, ()))
-                files = [*stay, *files]
-            rows.append((*name_and_role, array("I", files).tobytes()))
-        db.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?)", rows)
-        if not fresh:
-            empty = [name_and_role for *name_and_role, files in rows if not files]
-            db.executemany(f"DELETE FROM {table} WHERE name = ? AND role = ?", empty)
+    @staticmethod
+    def _note(noted: defaultdict[str, defaultdict[str, list[int]]], file: int, told: Told) -> None:
+        for role, names in told.items():
+            files_of = noted[role]
+            for name in names:
+                files_of[name].append(file)
+
+    def rows(self) -> Iterator[tuple[str, str, list[int], list[int]]]:
+        """Role and name, in the table's own order, with the files that came and those that went."""
+        for role in sorted(self._come.keys() | self._gone.keys()):
+            come, gone = self._come[role], self._gone[role]
+            for name in sorted(come.keys() | gone.keys()):
+                yield role, name, come.get(name, []), gone.get(name, [])
 
 
 class Writer:
@@ -824,7 +829,8 @@ class Writer:
         if fresh:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._working.unlink(missing_ok=True)
-        self._db = sqlite3.connect(self._working, isolation_level=None)
+        # `_fill` lends the connection to a second thread.
+        self._db = sqlite3.connect(self._working, isolation_level=None, check_same_thread=not fresh)
         if fresh:
             # Nobody else sees the file before the rename, and a torn one is thrown away: no journal is needed.
             self._db.execute("PRAGMA page_size = 16384")
@@ -932,12 +938,12 @@ class Writer:
 
     def commit(self) -> None:
         """Make all of it true at once; what was remembered of the old facts goes."""
-        for table, told in self._told.items():
-            told.write(self._db, table, fresh=self._fresh)
+        if self._fresh:
+            self._fill()
+        else:
+            self._amend()
         self._db.execute("DELETE FROM walk")
         self._db.execute("INSERT OR REPLACE INTO meta VALUES ('complete', '1')")
-        for statement in filter(str.strip, _INDICES.split(";")):
-            self._db.execute(statement)
         self._db.execute("COMMIT")
         if self._fresh:
             # Later changes go through a write-ahead log: readers go on with the old facts, however long it takes.
@@ -947,6 +953,32 @@ class Writer:
             for log in _logs(self.path):  # of the old file; SQLite would apply it to the new one
                 log.unlink(missing_ok=True)
             self._working.replace(self.path)
+
+    def _fill(self) -> None:
+        """Write what is told of names and what finds symbols by theirs: the rows are made while SQLite sorts."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(1) as beside:
+            sorting = beside.submit(lambda: [self._db.execute(index) for index in _INDICES])
+            rows = {
+                table: [(role, name, array("I", files).tobytes()) for role, name, files, _ in told.rows()]
+                for table, told in self._told.items()
+            }
+            sorting.result()
+        for table, told_of in rows.items():
+            self._db.executemany(f"INSERT INTO {table} VALUES (?, ?, ?)", told_of)
+
+    def _amend(self) -> None:
+        for table, told in self._told.items():
+            for role, name, come, gone in told.rows():
+                row = self._db.execute(
+                    f"SELECT files FROM {table} WHERE role = ? AND name = ?", (role, name)
+                ).fetchone()
+                files = [*(set(_numbers(row[0]) if row else ()) - set(gone)), *come]
+                self._db.execute(f"DELETE FROM {table} WHERE role = ? AND name = ?", (role, name))
+                if files:
+                    packed = array("I", files).tobytes()
+                    self._db.execute(f"INSERT INTO {table} VALUES (?, ?, ?)", (role, name, packed))
 
 
 def facts_of(index: Path) -> Iterable[tuple[Any, ...]]:

@@ -22,17 +22,16 @@ from tour.parsers.treesitter import Records
 MOST_VIEWS = 12
 """A file whose branches would need more views is read in this many; what only the others would show is left out."""
 
+_LITERALS = (
+    rb"//[^\n]*|/\*.*?(?:\*/|\Z)|R\"(?P<tag>[^\s()\\]{0,16})\(.*?\)(?P=tag)\"|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])'"
+)
+"""Comments and literals: what looks like a directive in them is none. Like it, each alternative begins with a byte that
+says so, for ``re`` skips to such bytes ten times as fast as it tries one alternative after the other."""
 _CONDITIONAL = re.compile(
-    # Comments and literals first: what looks like a directive in them is none.
-    rb"//[^\n]*|/\*.*?(?:\*/|\Z)|\bR\"(?P<tag>[^\s()\\]{0,16})\(.*?\)(?P=tag)\"|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])'"
-    rb"|^[ \t]*#[ \t]*(?P<word>if|ifdef|ifndef|elif|else|endif)\b(?P<condition>(?:\\\r?\n|/\*.*?\*/|[^\n])*)",
-    re.MULTILINE | re.DOTALL,
+    _LITERALS + rb"|#[ \t]*(?P<word>if|ifdef|ifndef|elif|else|endif)\b(?P<condition>(?:\\\r?\n|/\*.*?\*/|[^\n])*)",
+    re.DOTALL,
 )
-_ASIDE = re.compile(
-    rb"//[^\n]*|/\*.*?(?:\*/|\Z)|\bR\"(?P<tag>[^\s()\\]{0,16})\(.*?\)(?P=tag)\"|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])'"
-    rb"|^[ \t]*#(?:\\\r?\n|[^\n])*",
-    re.MULTILINE | re.DOTALL,
-)
+_ASIDE = re.compile(_LITERALS + rb"|#(?:\\\r?\n|[^\n])*", re.DOTALL)
 """What says nothing of a stretch's brackets: comments, literals and other directives."""
 _ENDS = (b"", b";", b"{", b"}", b":")
 _ELSE = re.compile(rb"else\b")

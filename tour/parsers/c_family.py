@@ -13,17 +13,20 @@ from tree_sitter import Node
 from tour.model import Lang, Role
 from tour.parsers import branches
 from tour.parsers.objective_c import without_bodies
-from tour.parsers.treesitter import Captures, Dialect, Records, Syntax, records, syntax, text
+from tour.parsers.treesitter import LONGEST_NAME, Captures, Dialect, Records, Syntax, records, syntax, text
 
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 _STRUCTURED = re.compile(r"TORCH_(?:PRECOMPUTE_)?(IMPL|META)_FUNC2?\s*\(([\w\s,]+)\)")
 _STRINGS = re.compile(r'"((?:[^"\\]|\\.)*)"|R"\((.*?)\)"', re.DOTALL)
+_HEADS = (b"TORCH_", b"DEFINE_")
+"""What macros begin with whose argument names what they define."""
 _KERNEL_HEAD = re.compile(rb"DEFINE_\w*KERNEL")
 """A macro that heads a kernel's body and takes its name first (``flash_attn/flash_fwd_launch_template.h``)."""
 _SLOTS = ("__len__", "__getitem__", "__setitem__")
 """What Python calls by its place in ``PyMappingMethods`` (CPython, ``object.h``)."""
 _WRAPPED = re.compile(r"(?:\w+::)*TypeError_to_NotImplemented_<([\w:]+)>")
 """A template that runs its argument (``torch/csrc/autograd/python_torch_functions.h``)."""
+_PLAIN = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*(::[A-Za-z_][A-Za-z0-9_]*)*")
 _QUALIFIED = re.compile(r"(::)?~?[A-Za-z_]\w*(::~?[A-Za-z_]\w*)*")
 
 
@@ -67,6 +70,9 @@ def without_template_arguments(name: str) -> str:
 
 
 def _defined(node: Node, captures: Captures, source: bytes) -> str | None:
+    raw = source[node.start_byte : node.end_byte]
+    if _PLAIN.fullmatch(raw) and len(raw) <= LONGEST_NAME and not raw.startswith(_HEADS):
+        return raw.decode()
     if node.type == "operator_cast":
         kind = node.child_by_field_name("type")
         return f"operator {text(kind, source)}" if kind else None
@@ -271,7 +277,7 @@ def _heads_kernel(name: Node, source: bytes) -> bool:
 
 _DIALECT = Dialect(
     separator="::",
-    plain_name=re.compile(rb"[A-Za-z_][A-Za-z0-9_]*(::[A-Za-z_][A-Za-z0-9_]*)*"),
+    plain_name=_PLAIN,
     definition_name=_defined,
     mention_names={
         Role.CALL: _called,

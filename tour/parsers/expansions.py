@@ -30,11 +30,14 @@ _DEFINE = re.compile(
 _COMMENT = re.compile(rb"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _TOKEN = re.compile(rb"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|\w+")
 """A word, or a literal, in which nothing is replaced."""
-_LAST_WORD = re.compile(rb"[A-Za-z_]\w*\Z")
+_IN_WORDS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
+_BLANKS = bytes(byte if byte in b"\r\n" else 0x20 for byte in range(256))
+_WORD = re.compile(rb"\w+")
 _OPENING = re.compile(rb"\s*\(")
 _BLOCK = re.compile(rb"^[ \t]*TORCH_LIBRARY(?:_IMPL|_FRAGMENT)?\s*\([^()]*\)\s*\{", re.MULTILINE)
 _CALL = re.compile(rb"^[ \t]*([A-Za-z_]\w*)[ \t]*\(", re.MULTILINE)
-_DECLARED = re.compile(rb"^[ \t]*(?:static |inline )?([A-Za-z_]\w*)[ \t\n]*\(", re.MULTILINE)
+_DECLARED = re.compile(rb"\n[ \t]*(?:static |inline )?([A-Za-z_]\w*)[ \t\n]*\(")
+"""Not on the first line, before which no macro can be."""
 _BATCHED = re.compile(rb"\w+_generated_plumbing<decltype\(&(.+?)\), &\1>")
 """What functorch runs a batch rule through (``aten/src/ATen/functorch/BatchRulesHelper.h``)."""
 _LAMBDA = re.compile(rb"\[[&=\w, ]*\]\s*(?:\([^()]*\)\s*)?\{")
@@ -81,7 +84,7 @@ def _defining(
 ) -> Records:
     plain = bytearray(source)
     for call in calls:
-        plain[call.start : call.end] = re.sub(rb"[^\r\n]", b" ", source[call.start : call.end])
+        plain[call.start : call.end] = source[call.start : call.end].translate(_BLANKS)
     symbols, mentions, problems = read(bytes(plain))
     symbols, mentions = list(symbols), list(mentions)
     for call in calls:
@@ -117,7 +120,7 @@ def _registering(
     said: list[MentionFields] = []
     blanked = bytearray(source)
     for directive in directives(source):
-        blanked[directive.start() : directive.end()] = re.sub(rb"[^\r\n]", b" ", directive[0])
+        blanked[directive.start() : directive.end()] = directive[0].translate(_BLANKS)
     plain = bytes(blanked)
     for block in _BLOCK.finditer(plain):
         end = plain.find(b"\n}", block.end())
@@ -224,6 +227,8 @@ def _writes(macro: _Macro) -> bool:
 
 def _replaced(text: bytes, made: dict[bytes, _Macro], hidden: frozenset[bytes] = frozenset()) -> bytes:
     """``text`` with the calls of known macros replaced; one that is being replaced, or does not fit, stays."""
+    if made.keys().isdisjoint(_WORD.findall(text)):
+        return text
     parts: list[bytes] = []
     done = at = 0
     while word := _TOKEN.search(text, at):
@@ -239,9 +244,9 @@ def _replaced(text: bytes, made: dict[bytes, _Macro], hidden: frozenset[bytes] =
         body = _replaced(body, made, hidden | {word[0]})
         parts.append(text[done : word.start()])
         done = at = end
-        last = _LAST_WORD.search(body)
-        if last and last[0] in made and last[0] not in hidden and _OPENING.match(text, end):
-            body, text, done, at = body[: last.start()], last[0] + text[end:], 0, 0  # what was pasted is called
+        last = body[len(body.rstrip(_IN_WORDS)) :]
+        if last in made and last not in hidden and _OPENING.match(text, end):
+            body, text, done, at = body.removesuffix(last), last + text[end:], 0, 0  # what was pasted is called
         parts.append(body)
     return b"".join([*parts, text[done:]])
 

@@ -60,9 +60,9 @@ class Macro:
     """Parameters and body of one that other files may need to expand: see ``shared``."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Mask:
-    """The macros of a tree that are blanked before parsing."""
+    """The macros of a tree that are blanked before parsing; equal to itself only, for what is made of it is cached."""
 
     plain: frozenset[str] = frozenset()
     with_arguments: frozenset[str] = frozenset()
@@ -187,7 +187,8 @@ def blank(source: bytes, mask: Mask) -> bytes:
     """
     takes_arguments = _by_bytes(mask)
     present = not takes_arguments.keys().isdisjoint(_CAPITALS.findall(source))
-    present = present or not takes_arguments.keys().isdisjoint(_RESERVED.findall(source))
+    if not present and (b"__" in source or b"PyObject_" in source):
+        present = not takes_arguments.keys().isdisjoint(_RESERVED.findall(source))
     if not present and b"\\\n" not in source:
         return _with_types_in_one_word(source)
     masked = bytearray(source)

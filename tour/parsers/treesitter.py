@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 
@@ -134,6 +135,13 @@ def _query(lang: Lang, file: str, errors: bool) -> tuple[Query, dict[int, str]]:
     return Query(_grammar(lang)[0], text), {}
 
 
+def prepare() -> None:
+    """Read every query now: a third of a second, which a process that forks others spends once for all of them."""
+    for lang, (_, always, extra) in GRAMMARS.items():
+        for file in dict.fromkeys([*always, *(added for _, added in extra)]):
+            _query(lang, file, errors=file == always[0])
+
+
 def text(node: Node, source: bytes, most: int = LONGEST_NAME) -> str:
     """The node's source text with runs of blanks folded, cut at ``most`` bytes."""
     start, end = node.start_byte, node.end_byte
@@ -185,20 +193,18 @@ def records(parsed: Syntax, path: str, dialect: Dialect, module: str | None = No
     ``module`` is the qualified name of a symbol that stands for the whole file (a Python module), if there is one.
     """
     lang, source, root = parsed.lang, parsed.source, parsed.tree.root_node
-    _, always, extra = GRAMMARS[lang]
-    added: dict[str, list[bytes]] = {}
-    for needle, file in extra:
-        if needle in source:
-            added.setdefault(file, []).append(needle)
+    always = GRAMMARS[lang][1]
     found: list[_Found] = []
     mentions: list[_Placeless] = []
     errors: list[Node] = []
     called: dict[bytes, str | None] = {}
     """How what is called reads, by its text. One file's, for a cache of all is too large for the processor's."""
     is_plain, call_name = dialect.plain_name.fullmatch, dialect.mention_names[Role.CALL]
-    for file in (*always, *added):
+    for file, needles in chain(((file, ()) for file in always), _added(lang, source, called)):
         query, labels = _query(lang, file, errors=file == always[0])
-        for pattern, captures in _matches(query, file, root, source, added.get(file, ())):
+        no_class: set[bytes] = set()
+        """What is called or annotated without being a class: four in five, and a query's patterns tell by the text."""
+        for pattern, captures in _matches(query, file, root, source, needles):
             label = labels.get(pattern) or labels.setdefault(pattern, _label(captures))
             node = captures[label][0]
             if label == "mention.call":
@@ -213,9 +219,17 @@ def records(parsed: Syntax, path: str, dialect: Dialect, module: str | None = No
                         end_row, end_column = node.end_point
                         mentions.append((start, "call", name, None, row + 1, column, end_row + 1, end_column))
                     continue
+                called[source[end - LONGEST_NAME - 1 : end]] = None  # by its end, for ``_added``
             if label[0] == "m":
+                raw = b""
+                if label == "mention.instance":
+                    named = captures["name"][0]
+                    if (raw := source[named.start_byte : named.end_byte]) in no_class:
+                        continue
                 if mention := _mention(label, node, captures, source, dialect):
                     mentions.append(mention)
+                elif raw:
+                    no_class.add(raw)
             elif label == "error":
                 errors.append(node)
             else:
@@ -226,6 +240,19 @@ def records(parsed: Syntax, path: str, dialect: Dialect, module: str | None = No
     mentions.sort(key=itemgetter(0))
     symbols, spans = _nest(found, source, dialect, module, root)
     return symbols, _place(mentions, spans), _problems(errors, path)
+
+
+def _added(lang: Lang, source: bytes, called: Iterable[bytes]) -> Iterator[tuple[str, Sequence[bytes]]]:
+    """The query files that a source asks for beside those always run, with the bytes that ask.
+
+    What Python's files ask for is called, and what is called, once each, is a tenth of the source: so look there.
+    """
+    added: dict[str, list[bytes]] = {}
+    calls = b"(\n".join([*called, b""]) if lang is Lang.PYTHON else b""
+    for needle, file in GRAMMARS[lang][2]:
+        if needle in (calls if calls and needle.endswith(b"(") else source):
+            added.setdefault(file, []).append(needle)
+    yield from added.items()
 
 
 def _matches(
