@@ -99,7 +99,7 @@ def test_a_mistyped_command_gets_the_nearest(tour: Run) -> None:
 
 def test_from_a_folder_to_a_view(tour: Run, tree: Path) -> None:
     assert "PyTorch 9.1.0" in tour("get", tree).stdout
-    row = {"version": "9.1.0", "kind": "folder", "path": str(tree), "index": "absent"}
+    row = {"name": "pytorch", "version": "9.1.0", "kind": "folder", "path": str(tree), "index": "absent"}
     row["generated"] = {"state": "absent", "files": 0}
     assert tour.json("trees")["trees"][0] == row  # the torch that this Python has comes last
     assert "files read" in tour("index", "9.1.0").stdout

@@ -15,7 +15,7 @@ from difflib import SequenceMatcher
 from tour import statements
 from tour.errors import TourError
 from tour.index import Index, StoredSymbol, last_part, split_id
-from tour.model import Kind
+from tour.model import Kind, in_tree, inside, tree_of
 from tour.tours import Anchor, Step, applies
 
 FAR = 60
@@ -44,6 +44,10 @@ class Place:
     """Whether it is a statement rather than the whole symbol."""
     note: str | None = None
     """What was found instead, or why nothing was."""
+    tree: str = ""
+    """The tree that it is in, or would be, if that is not the first of those asked."""
+    has_tree: bool = True
+    """Whether that tree is among those asked."""
 
     @property
     def lines(self) -> tuple[int, int] | None:
@@ -52,11 +56,22 @@ class Place:
 
 
 def locate(step: Step, index: Index, read: Reader, version: str) -> Place:
-    """Find a step's place. ``read`` gives a file's bytes; raises what it raises."""
-    fitting = [anchor for anchor in step.anchors if applies(anchor.versions, version)]
-    if not applies(step.versions, version) or not fitting:
-        return Place("absent", step.anchors[0].symbol, note=f"not in {version}")
-    return find(fitting[0], index, read)
+    """Find a step's place. ``read`` gives a file's bytes; raises what it raises.
+
+    ``version`` is that of the first of the trees that are asked; of a project beside it its own counts.
+    """
+    absent = None
+    for anchor in step.anchors:
+        book = index.of(anchor.tree)
+        if book is None:
+            absent = absent or find(anchor, index, read)
+            continue
+        of = book.version if book.tree else version
+        if applies(step.versions, of) and applies(anchor.versions, of):
+            return find(anchor, index, read)
+        absent = absent or Place("absent", anchor.symbol, note=f"not in {of}", tree=book.tree)
+    assert absent is not None
+    return absent
 
 
 def anchor_at(file: str, first: int, last: int, index: Index, read: Reader) -> Anchor:
@@ -78,7 +93,7 @@ def anchor_at(file: str, first: int, last: int, index: Index, read: Reader) -> A
         raise TourError(what, at=f"{file}:{first}", hint="Name a line of a function, a class or a module's body.")
     for symbol in sorted(holding, key=lambda symbol: (-symbol.start_line, symbol.end_line)):
         whole = symbol.kind is not Kind.MODULE and first <= symbol.line
-        for spelling in _spellings(symbol):
+        for spelling in _spellings(symbol, index):
             for anchor in [spelling] if whole else _statements(spelling, symbol, first, last, text):
                 place = find(anchor, index, read)
                 found = place.symbol is not None and place.symbol.file == file
@@ -88,13 +103,14 @@ def anchor_at(file: str, first: int, last: int, index: Index, read: Reader) -> A
     raise TourError("nothing tells this line from others like it", at=f"{file}:{first}", hint="Name one near to it.")
 
 
-def _spellings(symbol: StoredSymbol) -> list[Anchor]:
+def _spellings(symbol: StoredSymbol, index: Index) -> list[Anchor]:
     """An anchor for a symbol, from the shortest: by its id, with its parameters, with its file."""
-    plain = Anchor(symbol.id, None, None, None, None, (), None, 0)
+    tree = tree_of(symbol.file) or index.standing("").name
+    plain = Anchor(symbol.id, None, None, None, None, (), None, 0, tree)
     spelt = [plain]
     if symbol.signature:
         spelt.append(replace(plain, symbol=symbol.id + symbol.signature))
-    return [*spelt, *(replace(anchor, file=symbol.file) for anchor in spelt)]
+    return [*spelt, *(replace(anchor, file=inside(symbol.file)) for anchor in spelt)]
 
 
 def _statements(whole: Anchor, symbol: StoredSymbol, first: int, last: int, text: list[str]) -> Iterator[Anchor]:
@@ -112,24 +128,32 @@ def _statements(whole: Anchor, symbol: StoredSymbol, first: int, last: int, text
 
 def find(anchor: Anchor, index: Index, read: Reader) -> Place:
     """The place of one anchor, whatever versions it is meant for; raises what ``read`` raises."""
-    located, found, note = _symbol(anchor, index)
+    book = index.of(anchor.tree)
+    if book is None:
+        missing = f"{anchor.tree} is not at hand: tour get {anchor.tree}, tour index {anchor.tree}"
+        return Place("absent", anchor.symbol, note=missing, tree=anchor.tree, has_tree=False)
+    tree = book.tree
+    anchor = replace(anchor, file=in_tree(tree, anchor.file)) if anchor.file else anchor
+    located, found, note = _symbol(anchor, book)
     if not found:
-        return Place("lost", anchor.symbol, note=note)
+        return Place("lost", anchor.symbol, note=note, tree=tree)
     if anchor.statement is None:
         if len(found) > 1:
-            return Place("lost", anchor.symbol, note=_several(found))
+            return Place("lost", anchor.symbol, note=_several(found), tree=tree)
         symbol = found[0]
-        return Place(located, anchor.symbol, symbol, symbol.line, symbol.end_line, note=note)
+        return Place(located, anchor.symbol, symbol, symbol.line, symbol.end_line, note=note, tree=tree)
     tried = [(symbol, _statement(anchor, symbol, read)) for symbol in found]
     held = [(symbol, lines) for symbol, lines in tried if lines.how == "exact"] or [
         (symbol, lines) for symbol, lines in tried if lines.how == "changed"
     ]
     if len(held) != 1:
         reason = _several([symbol for symbol, _ in held]) if held else tried[0][1].note
-        return Place("lost", anchor.symbol, note=reason)
+        return Place("lost", anchor.symbol, note=reason, tree=tree)
     symbol, lines = held[0]
     how = located if lines.how == "exact" else lines.how  # a lower rung of the symbol shows in its note
-    return Place(how, anchor.symbol, symbol, lines.first, lines.last, statement=True, note=lines.note or note)
+    return Place(
+        how, anchor.symbol, symbol, lines.first, lines.last, statement=True, note=lines.note or note, tree=tree
+    )
 
 
 def _symbol(anchor: Anchor, index: Index) -> tuple[str, list[StoredSymbol], str | None]:

@@ -83,8 +83,9 @@ def update(
         files = tree.files()
         with Writer(index, fresh=state != "ready") as writer:
             parsed, removed, changed = _bring_up(tree, writer, files, executor, progress)
-            if changed or writer.meta("version") != tree.version or writer.meta("root") != str(tree.root):
-                writer.set_meta(version=tree.version, root=str(tree.root), kind=tree.kind.value, parsers=_parsers())
+            facts = {"name": tree.name, "version": tree.version, "root": str(tree.root)}
+            if changed or any(writer.meta(key) != told for key, told in facts.items()):
+                writer.set_meta(**facts, kind=tree.kind.value, parsers=_parsers())
                 writer.commit()
         with Index(index) as done:
             problems = done.files_with_problems()
@@ -277,7 +278,7 @@ def _parse_task(tree: Tree, files: list[tuple[int, SourceFile]], mask_text: str)
     gc.disable()  # the records hold no cycles, and a collector that looks for some costs a tenth of the time
     for number, file in files:
         source, unread = _read(tree, file.path)
-        parsed = parse(file.path, source, file.lang, mask)
+        parsed = parse(file.path, source, file.lang, mask, tree.import_path(file.path))
         batch.append(
             (
                 number,

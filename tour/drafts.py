@@ -19,11 +19,11 @@ from tour.anchors import Reader, anchor_at, find
 from tour.errors import TourError
 from tour.index import Index, StoredSymbol, last_part
 from tour.layers import lane_of
-from tour.model import LANGS, At, Kind, Lane, Link, LinkKind
+from tour.model import LANGS, PYTORCH, At, Kind, Lane, Link, LinkKind
 from tour.proof import walk
 from tour.tours import Anchor
 
-KEYS = ("symbol", "file", "statement", "after", "through")
+KEYS = ("symbol", "tree", "file", "statement", "after", "through")
 
 _SAID = {
     "en": {
@@ -150,7 +150,7 @@ def _yaml(stops: Sequence[Stop], schema: str) -> str:
     for stop, following in zip(stops, [*stops[1:], None], strict=True):
         parts.append(f"  - id: {stop.id}\n    lane: {stop.lane.value}\n    anchor:\n")
         for key in KEYS:
-            if (value := getattr(stop.anchor, key)) is not None:
+            if (value := getattr(stop.anchor, key)) is not None and (key, value) != ("tree", PYTORCH):
                 parts.append(f"      {key}: {json.dumps(value, ensure_ascii=False)}\n")
         if stop.hop is not None and following is not None:
             parts.append(f"    hop: {stop.hop.value}\n")

@@ -17,7 +17,7 @@ from typing import Any
 from tour import resources
 from tour.errors import AnnotationError, UnknownName
 from tour.form import Form, read
-from tour.model import LANGS, Lane, LinkKind
+from tour.model import LANGS, PYTORCH, Lane, LinkKind
 
 ONWARD = "onward"
 """The id of the closing section."""
@@ -52,6 +52,8 @@ class Anchor:
     """PEP 440 specifier of the versions it is meant for; ``None`` for all."""
     line: int
     """Line in ``tour.yaml``."""
+    tree: str = PYTORCH
+    """The name of the tree that it is in; ``versions`` are that tree's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,11 @@ class Tour:
     digest: str
     """Of ``tour.yaml``: what places and proofs depend on, besides the tree."""
 
+    @property
+    def trees(self) -> frozenset[str]:
+        """The names of the trees that its anchors mean."""
+        return frozenset(anchor.tree for step in self.steps for anchor in step.anchors)
+
 
 def schema() -> Path:
     """The form of a ``tour.yaml``, as JSON Schema."""
@@ -198,6 +205,7 @@ def title(name: str, folder: Path, lang: str) -> str:
 
 def _steps(form: Form) -> tuple[Step, ...]:
     steps: list[Step] = []
+    tree = form.data.get("tree", PYTORCH)
     for number, written in enumerate(form.data["steps"]):
         where = ("steps", number)
         known = {step.id for step in steps}
@@ -205,7 +213,7 @@ def _steps(form: Form) -> tuple[Step, ...]:
             raise form.wrong(f"step id {written['id']!r} is taken", *where, "id")
         several = written["anchor"] if isinstance(written["anchor"], list) else [written["anchor"]]
         anchors = tuple(
-            _anchor(anchor, form.line(*where, "anchor", *([place] if anchor is not written["anchor"] else [])))
+            _anchor(anchor, tree, form.line(*where, "anchor", *([place] if anchor is not written["anchor"] else [])))
             for place, anchor in enumerate(several)
         )
         hop, cell = None, None
@@ -235,9 +243,10 @@ def _steps(form: Form) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _anchor(written: dict[str, Any], line: int) -> Anchor:
+def _anchor(written: dict[str, Any], tree: str, line: int) -> Anchor:
     return Anchor(
         symbol=written["symbol"],
+        tree=written.get("tree", tree),
         file=written.get("file"),
         statement=written.get("statement"),
         after=written.get("after"),

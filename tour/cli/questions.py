@@ -56,7 +56,7 @@ def where(
     else:
         from tour.render import answers
 
-        answers.show_where(answer, found.version, lang, every=every)
+        answers.show_where(answer, found.titles, lang, every=every)
     if not answer.layers:
         raise click.exceptions.Exit(1)
 
@@ -91,7 +91,7 @@ def path(origin: str, goal: str, tree: str | None, lang: str, every: bool, svg: 
     else:
         from tour.render import answers
 
-        answers.show_path(origin, goal, routes, found.version, lang)
+        answers.show_path(origin, goal, routes, found.titles, lang)
     if not routes:
         raise click.exceptions.Exit(1)
 
