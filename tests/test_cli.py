@@ -15,7 +15,7 @@ import pytest
 
 from tour.resources import folder
 
-from .conftest import MINI
+from .conftest import MINI, SHAPES
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -63,6 +63,30 @@ def said(done: subprocess.CompletedProcess[str]) -> str:
     assert 1 <= len(lines) <= 2, done.stderr
     assert lines[0].startswith("tour: ")
     return done.stderr
+
+
+def test_a_project_beside_pytorch(tour: Run, tree: Path) -> None:
+    tour("get", tree)
+    tour("index", "9.1.0")
+    assert "minishapes 0.3.1 (folder) is at" in tour("get", SHAPES).stdout
+    rows = {row["name"]: row for row in tour.json("trees")["trees"] if row["kind"] == "folder"}
+    assert rows["minishapes"]["index"] == "absent" and rows["minishapes"]["path"] == str(SHAPES)
+    missing = tour("where", "minishapes.paint", "--tree", "9.1.0", code=1)
+    assert "was not asked, for it has no index: `tour index minishapes`" in missing.stderr
+    assert "`tour index minishapes`" in said(tour("where", "minishapes.paint", "--tree", "9.1.0,minishapes", code=2))
+    assert "minishapes 0.3.1: 8 of 8 files read" in tour("index", "minishapes").stdout
+    assert "--generated and --precise are for PyTorch" in said(tour("index", "minishapes", "--generated", code=2))
+    layers = tour.json("where", "minishapes.paint", "--tree", "9.1.0")["layers"]
+    assert [layer.get("tree") for layer in layers] == ["minishapes"] * 7
+    assert (layers[5]["symbol"], layers[5]["file"]) == ("cpp:PaintKernel", "minishapes/csrc/paint.cu")
+    route = tour.json("path", "minishapes.Painter", "aten::mini_norm", "--tree", "9.1.0")["links"]
+    assert route[-1]["to"] == "op:aten::mini_norm" and route[-1]["at"]["tree"] == "minishapes"
+    text = tour("path", "minishapes.Painter", "PaintKernel", "--tree", "9.1.0,minishapes").stdout
+    assert "launches PaintKernel  minishapes//minishapes/csrc/paint.cu:10" in text
+    place = tour.json("anchor", "minishapes//setup.py:13", "--tree", "9.1.0")
+    assert place["anchor"]["tree"] == place["at"]["tree"] == "minishapes" and place["at"]["file"] == "setup.py"
+    assert tour("anchor", "setup.py:13", "--tree", "minishapes,9.1.0").stdout.count("tree: ") == 1
+    assert "in PyTorch 9.1.0, minishapes 0.3.1" in tour("where", "no_such", "--tree", "9.1.0", code=1).stdout
 
 
 def test_help_is_instant_and_complete(tour: Run) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
-from tour import questions
+from tour import proof, questions, tours, views
 from tour.index import Index
 from tour.links import Links, Node, node
 from tour.model import Grade, Lane, Role, tree_of
+from tour.render import data
 from tour.shelf import Shelf, _Book, _View
 from tour.tree import Tree
 
-from . import expectations
+from . import annotations, expectations
 from .conftest import SHAPES
 
 Both = tuple[Tree, Index]
@@ -127,3 +131,111 @@ def test_what_was_asked_is_remembered_until_one_of_the_trees_changes(shelf: Both
     assert index.recall("asked") == "told"
     first = index.of("pytorch")
     assert first is not None and first.recall("asked") is None
+
+
+CROSSING = """\
+tree: minishapes
+steps:
+  - id: start
+    lane: python
+    anchor: {tree: pytorch, symbol: "py:torch.functional.einsum"}
+
+  - id: painter
+    lane: python
+    anchor: {symbol: "py:minishapes.ops.Painter.forward", statement: "return paint(x)"}
+    hop: calls
+
+  - id: paint
+    lane: python
+    anchor: {symbol: "py:minishapes.ops.paint"}
+    hop: calls
+
+  - id: forward
+    lane: python
+    anchor: {symbol: "py:minishapes.ops._Paint.forward"}
+    hop: binds
+
+  - id: row
+    lane: binding
+    anchor: {symbol: "cpp:PYBIND11_MODULE", file: minishapes/csrc/ext.cpp, statement: 'm.def("paint", &Paint);'}
+    hop: init
+
+  - id: work
+    lane: cpp
+    anchor: {symbol: "cpp:Paint"}
+    hop: calls
+
+  - id: cuda
+    lane: cpp
+    anchor: {symbol: "cpp:PaintCuda"}
+    hop: launches
+
+  - id: kernel
+    lane: kernel
+    anchor: {symbol: "cpp:PaintKernel"}
+    hop: {kind: calls, from: cuda}
+
+  - id: norm
+    lane: dispatcher
+    anchor: {tree: pytorch, symbol: "op:aten::mini_norm"}
+    hop: {kind: then, from: start}
+
+  - id: end
+    lane: python
+    anchor:
+      - {tree: pytorch, versions: "<9", symbol: "py:torch.functional.nothing"}
+      - {tree: pytorch, symbol: "py:torch.functional.einsum", statement: "return inner()"}
+
+  - id: later
+    lane: python
+    anchor: {versions: ">=0.4", symbol: "py:minishapes.ops.paint"}
+"""
+
+
+@pytest.fixture
+def crossing(tmp_path: Path) -> tours.Tour:
+    steps = ("start", "painter", "paint", "forward", "row", "work", "cuda", "kernel", "norm", "end", "later")
+    prose = annotations.prose("Across", steps)
+    return tours.load("across", annotations.write(tmp_path, "across", CROSSING, en=prose, zh=prose))
+
+
+def test_a_tour_steps_into_pytorch_and_back(shelf: Both, crossing: tours.Tour) -> None:
+    tree, index = shelf
+    told = {passage.step.id: passage for passage in proof.walk(crossing, index, tree.read, tree.version)}
+    assert proof.walk(crossing, index, tree.read, tree.version) == list(told.values())  # as remembered
+    located = {step: passage.place.located for step, passage in told.items()}
+    assert located == dict.fromkeys(told, "exact") | {"later": "absent"}
+    assert told["later"].place.note == "not in 0.3.1" and told["later"].place.has_tree
+    grades = {step: passage.proof.grade for step, passage in told.items() if passage.proof}
+    assert grades == dict.fromkeys(["painter", "paint", "forward", "row", "work", "cuda", "kernel", "norm"], "exact")
+    view = views.tour_view(crossing, tree, index, "en")
+    assert view.trees == f"PyTorch {tree.version}, minishapes 0.3.1"
+    steps = {step["id"]: step for step in data.trace(view)["steps"]}
+    assert (steps["kernel"]["file"], steps["kernel"]["tree"]) == ("minishapes/csrc/paint.cu", "minishapes")
+    assert steps["kernel"]["hop"]["at"] == {"file": "minishapes/csrc/paint.cu", "line": 10, "tree": "minishapes"}
+    assert steps["norm"]["file"].endswith("native_functions.yaml") and "tree" not in steps["norm"]
+    assert [code.code.lines[0] for code in view.steps if code.code and code.id == "work"] == [
+        "  int dip() { return 1; }"
+    ]
+
+
+def test_without_the_project_the_rest_is_walked_and_what_is_missing_is_said(shelf: Both, crossing: tours.Tour) -> None:
+    tree, index = shelf
+    alone, tree = index.standing(""), replace(tree, beside=())
+    told = {passage.step.id: passage for passage in proof.walk(crossing, alone, tree.read, tree.version)}
+    assert {step for step, passage in told.items() if passage.place.located == "exact"} == {"start", "norm", "end"}
+    for step in ("painter", "kernel", "later"):
+        assert told[step].place.note == "minishapes is not at hand: tour get minishapes, tour index minishapes"
+    assert {step for step, passage in told.items() if passage.proof} == {"norm"}
+    view = views.tour_view(crossing, tree, alone, "zh")
+    row = data.trace(view, "kernel")["steps"][0]
+    assert (row["located"], row["file"], row["tree"], row["hop"]) == ("absent", None, "minishapes", None)
+    assert views.check(crossing, tree, alone) == []
+
+
+def test_a_step_that_the_project_lost_is_found_out(shelf: Both, crossing: tours.Tour) -> None:
+    tree, index = shelf
+    lost = replace(crossing.steps[3], anchors=(replace(crossing.steps[3].anchors[0], symbol="py:minishapes.gone"),))
+    changed = replace(crossing, steps=(*crossing.steps[:3], lost, *crossing.steps[4:]), digest="another")
+    found = views.check(changed, tree, index)
+    assert [finding.step for finding in found if "no py:minishapes.gone" in finding.what] == ["forward"]

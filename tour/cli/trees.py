@@ -307,12 +307,26 @@ def ready(spec: str | None) -> Tree:
 
     Of the projects only one that was named must have an index; others are asked where they have one.
     """
+    from dataclasses import replace
+
+    from tour.index import state_of
+    from tour.tree import index_path
+
     tree = tour.open_tree(spec)
-    _with_index(tree, spec)
-    for project in tree.beside if tree.asked else ():
+    _with_index(tree, spec if tree.name != PYTORCH or not tree.asked else None)
+    for project in tree.beside:
         if project.name == tree.asked:
-            _with_index(project, project.name)
-    return tree
+            _with_index(project, None)
+    return replace(tree, beside=tuple(one for one in tree.beside if state_of(index_path(one)) == "ready"))
+
+
+def say_unread(tree: Tree) -> None:
+    """Tell of projects at hand that were not asked because they have no index."""
+    from tour import projects
+
+    names = {project.name for project in projects.at_hand()} - {project.name for project in tree.beside} - {tree.name}
+    for name in sorted(names):
+        click.echo(f"{name} is at hand and was not asked, for it has no index: `tour index {name}`.", err=True)
 
 
 def _with_index(tree: Tree, spec: str | None) -> None:
@@ -327,6 +341,6 @@ def _with_index(tree: Tree, spec: str | None) -> None:
     how_long = " It takes about half a minute." if tree.name == PYTORCH else ""
     asks = sys.stdin.isatty() and sys.stderr.isatty()
     if not asks or not click.confirm(f"{tree.title} {missing}. Make it now?{how_long}", default=True, err=True):
-        word = tree.version if tree.name == PYTORCH else tree.root
+        word = tree.version if tree.name == PYTORCH else tree.name
         raise StaleIndex(f"{tree.title} {missing}", hint=f"Run `tour index {spec or word}`.")
     _update(tree)
