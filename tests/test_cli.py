@@ -82,7 +82,7 @@ def test_a_project_beside_pytorch(tour: Run, tree: Path) -> None:
     route = tour.json("path", "minishapes.Painter", "aten::mini_norm", "--tree", "9.1.0")["links"]
     assert route[-1]["to"] == "op:aten::mini_norm" and route[-1]["at"]["tree"] == "minishapes"
     text = tour("path", "minishapes.Painter", "PaintKernel", "--tree", "9.1.0,minishapes").stdout
-    assert "launches PaintKernel  minishapes//minishapes/csrc/paint.cu:10" in text
+    assert "launches PaintKernel  minishapes//minishapes/csrc/paint.cu:11" in text
     place = tour.json("anchor", "minishapes//setup.py:13", "--tree", "9.1.0")
     assert place["anchor"]["tree"] == place["at"]["tree"] == "minishapes" and place["at"]["file"] == "setup.py"
     assert tour("anchor", "setup.py:13", "--tree", "minishapes,9.1.0").stdout.count("tree: ") == 1
