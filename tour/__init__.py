@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tour.answers import Answer
     from tour.build import Report
     from tour.changes import Change
+    from tour.doctor import Check
     from tour.index import Index
     from tour.model import Link
     from tour.tours import Anchor
@@ -30,6 +31,7 @@ __version__ = "0.1.0"
 __all__ = [
     "check",
     "check_prose",
+    "examine",
     "fetch",
     "generate",
     "names",
@@ -304,6 +306,47 @@ def _anchor_alone(file: str, first: int, last: int, text: bytes) -> tuple[Anchor
         with Index(Path(made) / "index.sqlite") as index:
             anchor = anchors.anchor_at(file, first, last, index, lambda path: (root / path).read_bytes())
             return anchor, anchors.find(anchor, index, lambda path: (root / path).read_bytes())
+
+
+def examine(purpose: str | None = None, python: str | None = None) -> list[Check]:
+    """What this machine can do, or what stands in the way of ``purpose`` (``cuda-extension``); nothing is changed.
+
+    ``python`` is the one that builds and runs, this one if left out. Raises ``TourError`` where it is no Python.
+    """
+    from tour import doctor, projects
+    from tour.doctor.general import TreeState
+    from tour.model import PYTORCH
+    from tour.tree import trees
+
+    machine = doctor.look(python, purpose or "")
+    if purpose is not None:
+        return doctor.examine(machine, purpose)
+    states = [
+        TreeState(
+            one.title, one.name, one.version if one.name == PYTORCH else one.name, one.kind.value, str(one.root),
+            index_state(one),
+        )
+        for one in (*trees(), *projects.at_hand())
+    ]  # fmt: skip
+    return doctor.examine(machine, None, tuple(states))
+
+
+def index_state(tree: Tree) -> str:
+    """``ready``, how many files the index is behind the tree, or why there is none to use."""
+    from tour.errors import TreeError
+    from tour.index import Index, state_of
+    from tour.tree import index_path
+
+    state = state_of(index_path(tree))
+    if state != "ready":
+        return state
+    try:
+        files = tree.files()
+    except TreeError as error:
+        return f"unreadable tree ({error.what})"
+    with Index(index_path(tree)) as index:
+        behind = index.behind((file.path, file.size, file.mtime_ns) for file in files)
+    return f"{behind} files behind" if behind else "ready"
 
 
 def publish(tree: Tree, out: Path, only: Iterable[str] = (), progress: Progress = silent) -> Path:

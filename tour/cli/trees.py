@@ -83,7 +83,7 @@ def trees(as_json: bool) -> None:
     from tour.render import data, terminal
 
     found = [*tree.trees(), *projects.at_hand()]
-    rows = [{**data.tree_row(each, _index_state(each)), "generated": _generated(each)} for each in found]
+    rows = [{**data.tree_row(each, tour.index_state(each)), "generated": _generated(each)} for each in found]
     if as_json:
         click.echo(data.dumps({"trees": rows}))
     elif rows:
@@ -101,24 +101,6 @@ def _generated(tree: Tree) -> dict[str, Any]:
     except TreeError:
         files = 0
     return data.generated_row(_generated_state(tree), files)
-
-
-def _index_state(tree: Tree) -> str:
-    """``ready``, how many files it is behind the tree, or why there is none to use."""
-    from tour.errors import TreeError
-    from tour.index import Index, state_of
-    from tour.tree import index_path
-
-    state = state_of(index_path(tree))
-    if state != "ready":
-        return state
-    try:
-        files = tree.files()
-    except TreeError as error:
-        return f"unreadable tree ({error.what})"
-    with Index(index_path(tree)) as index:
-        behind = index.behind((file.path, file.size, file.mtime_ns) for file in files)
-    return f"{behind} files behind" if behind else "ready"
 
 
 @click.command(
