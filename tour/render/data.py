@@ -15,7 +15,6 @@ if TYPE_CHECKING:  # a question from an editor waits for nothing that it does no
     from tour.cells import Outcome, Runner
     from tour.changes import Change
     from tour.model import At, Link
-    from tour.tours import Anchor
     from tour.views import AnchorView, Finding, HopView, StepView, TourView
 
 SCHEMA = 1
@@ -43,7 +42,7 @@ def anchor(view: AnchorView) -> dict[str, Any]:
     return {
         "at": {**view.at._asdict(), "end_line": view.end_line},
         "whence": view.whence,
-        "anchor": anchor_fields(view.anchor),
+        "anchor": view.anchor.written,
         "found": [
             {
                 "version": version,
@@ -57,12 +56,6 @@ def anchor(view: AnchorView) -> dict[str, Any]:
         ],
         "unread": list(view.unread),
     }
-
-
-def anchor_fields(anchor: Anchor) -> dict[str, Any]:
-    """An anchor's keys and values as ``tour.yaml`` has them."""
-    keys = ("symbol", "file", "statement", "after", "through")
-    return {key: value for key in keys if (value := getattr(anchor, key)) is not None}
 
 
 def diff(name: str, before: Any, after: Any, changed: Iterable[Change]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from tour.cells import Outcome
 from tour.changes import Change, Line
 from tour.model import Lane, Progress
 from tour.render.answers import COLOURS
-from tour.render.data import anchor_fields, tour_row
+from tour.render.data import tour_row
 from tour.render.words import Words, words
 from tour.tours import Cell
 from tour.views import AnchorView, CodeView, Finding, HopView, StepView, TourView
@@ -159,7 +159,7 @@ def show_anchor(view: AnchorView, lang: str) -> None:
     """Print an anchor as ``tour.yaml`` has it, and where it leads in each tree."""
     said = words(lang)
     lines = [Text("anchor:")]
-    for key, value in anchor_fields(view.anchor).items():
+    for key, value in view.anchor.written.items():
         lines.append(Text(f"  {key}: {json.dumps(value, ensure_ascii=False)}"))
     lines.append(Text(""))
     width = max((len(version) for version, _ in view.found), default=0)
