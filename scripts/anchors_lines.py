@@ -1,7 +1,7 @@
 """How anchors made for any line fare in another version: what BENCHMARKS.md says of lines nobody chose.
 
-Lines are drawn from files that both trees have, each gets the anchor that ``tour anchor`` gives, and that is looked for
-in the other tree. An exact place is held against where ``diff`` puts the line in the file's other version. Where the two
+Lines are drawn from files that both trees have. Each gets the anchor of ``tour anchor``, which is looked for in
+the other tree. An exact place is held against where ``diff`` puts the line in the file's other version. Where the two
 disagree, or ``diff`` has no line, a reader must look: those are printed.
 """
 

@@ -115,7 +115,7 @@ BODY = """def f(x):
         ({"statement": "if x:"}, "exact", (2, 2)),
         ({"statement": "run(x)"}, "exact", (5, 5)),
         ({"statement": "run(…", "after": "else:"}, "exact", (5, 5)),
-        ({"statement": "return [", "through": "]"}, "exact", (7, 9)),
+        ({"statement": "return [", "after": "else:", "through": "]"}, "exact", (7, 9)),
         ({"statement": "done = prepare(x, fast=True, careful=True)"}, "changed", (6, 6)),
         ({"statement": "run(…"}, "lost", (0, 0)),
         ({"statement": "run(x)", "after": "elif:"}, "lost", (0, 0)),
@@ -134,7 +134,7 @@ def test_statements(
 def test_an_ambiguous_statement_says_how_to_tell_apart(written: Callable[..., tuple[Index, Tree]]) -> None:
     index, tree = written({"m.py": BODY})
     note = str(place(index, tree, symbol="py:m.f", statement="run(…").note)
-    assert "2 lines fit 'run(…' (3, 5); tell them apart by `after:`" in note and "py:m.f (m.py)" in note
+    assert "2 lines fit 'run(…' (3, 5); tell them apart by `after:`" in note and "py:m.f (m.py:1)" in note
 
 
 def test_statements_stay_inside_their_symbol(written: Callable[..., tuple[Index, Tree]]) -> None:
@@ -175,6 +175,9 @@ def test_an_anchor_for_several_lines_holds_them_all(mini: tuple[Tree, Index]) ->
     anchor = anchors.anchor_at("setup.py", first, first + 2, index, tree.read)
     found = anchors.find(anchor, index, tree.read)
     assert (found.line, found.end_line) == (first, first + 2)
+    blank = next(number for number, line in enumerate(text, start=1) if not line.strip() and text[number - 2].strip())
+    around = anchors.anchor_at("setup.py", blank - 1, blank, index, tree.read)
+    assert around.through is None and anchors.find(around, index, tree.read).line == blank - 1
 
 
 @pytest.mark.parametrize(("file", "line"), [("nowhere.py", 1), ("setup.py", 0), ("setup.py", 10**6)])

@@ -113,6 +113,14 @@ def test_a_statement_below_another_line_is_doubted_outside_of_its_block_and_far_
     assert near.how == "exact"
 
 
+@pytest.mark.parametrize("statement", ["else:", "return None", "}", "break;", "return self"])
+def test_a_text_that_may_stand_anywhere_is_no_sure_place_by_itself(statement: str) -> None:
+    body = f"if fast(x):\n    {statement}\n"
+    alone = found(body, statement)
+    assert (alone.how, alone.first) == ("changed", 11) and "`after:`" in str(alone.note)
+    assert found(body, statement, after="if fast(x):") == statements.Found("exact", 11, 11)
+
+
 def test_the_line_before_it_may_have_changed_too() -> None:
     place = found("if a and b:\n    run(x)\nrun(x)\n", "run(x)", after="if a")
     assert (place.how, place.first) == ("changed", 11) and "reads 'if a and b:' here" in str(place.note)

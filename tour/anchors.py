@@ -83,6 +83,8 @@ def anchor_at(file: str, first: int, last: int, index: Index, read: Reader) -> A
         raise TourError(f"the file has {len(text)} lines", at=f"{file}:{last if first >= 1 else first}")
     while first < last and not text[first - 1].strip():
         first += 1
+    while first < last and not text[last - 1].strip():
+        last -= 1
     holding = [symbol for symbol in index.symbols_in(file) if symbol.start_line <= first <= symbol.end_line]
     if not holding or not text[first - 1].strip():
         what = "nothing stands here" if holding else "no symbol holds this line"
@@ -284,7 +286,7 @@ def _statement(anchor: Anchor, symbol: StoredSymbol, index: Index, read: Reader)
             return replace(found, how="changed", note=found.note or "in a function here")
     if found.how != "lost":
         return found
-    return replace(found, note=f"{found.note} in {symbol.id} ({symbol.file})")
+    return replace(found, note=f"{found.note} in {symbol.id} ({symbol.at})")
 
 
 def _functions_in(symbol: StoredSymbol, index: Index) -> frozenset[int]:

@@ -89,6 +89,7 @@ def write(name: str, title: str, stops: Sequence[Stop], folder: Path, index: Ind
     if target.exists():
         raise TourError(f"there is a tour {name!r} already", at=str(target))
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as made:
             schema = os.path.relpath(tours.schema(), target)
             _write(Path(made) / name, title, stops, schema)

@@ -9,6 +9,7 @@ into lines, comments, and underscores before a name do not count. The best is be
 from __future__ import annotations
 
 import difflib
+import keyword
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -35,6 +36,8 @@ _LOOKED_AT = 24
 
 _TOKEN = re.compile(r"[A-Za-z_]\w*|\d[\w.]*|\"[^\"]*\"|'[^']*'|[^\w\s]")
 _COMMENT = re.compile(r"(^|\s)(#\s|//).*$")
+_WORD = re.compile(r"[A-Za-z_]\w*|\d|[\"']")
+_COMMON = frozenset(keyword.kwlist) | {"auto", "case", "const", "default", "do", "nullptr", "self", "this"}
 _ONLY_COMMENT = re.compile(r" ?(#|//|/\*).*")
 
 Lines = Sequence[tuple[int, str]]
@@ -79,10 +82,17 @@ def find(lines: Lines, statement: str, after: str | None, through: str | None) -
         notes.insert(0, f"reads {_read(folded, first, last)!r} here")
     if after is not None and (what := _away(lines, start, first)):
         notes.append(f"{what} {after!r} here")
+    if after is None and not _tells(statement):
+        notes.append("many a line may read so; `after:` tells which is meant")
     if through is not None:
         last, what = _end(folded, first, last, fold(through))
         notes += [what] if what else []
     return Found("changed" if notes else "exact", first, last, "; ".join(notes) or None)
+
+
+def _tells(text: str) -> bool:
+    """Whether a text holds a name, a number or a string: ``else:`` or ``return None`` may stand anywhere."""
+    return any(word not in _COMMON for word in _WORD.findall(text))
 
 
 def _away(lines: Lines, before: int, first: int) -> str | None:

@@ -178,11 +178,13 @@ def diff(
     name: str, old: str, new: str, lang: str, step: str | None, quiet: bool, pager: bool | None, as_json: bool
 ) -> None:
     """How the code under each step changed from one tree to another: moved, renamed, edited, word by word."""
+    from tour import tours
     from tour.render import data, terminal
 
     _known(name, step)
     before, after = ready(old), ready(new)
     changed = [change for change in tour.diff(name, before, after, lang) if step in {None, change.step}]
+    name = tours.named(name).name
     if as_json:
         click.echo(data.dumps(data.diff(name, before, after, changed)))
     else:

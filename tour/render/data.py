@@ -71,6 +71,7 @@ def diff(name: str, before: Any, after: Any, changed: Iterable[Change]) -> dict[
                 "states": list(change.states),
                 "from": {"symbol": change.symbol_before, **(_at(change.before) or {})} if change.before else None,
                 "to": {"symbol": change.symbol_after, **(_at(change.after) or {})} if change.after else None,
+                "notes": list(change.notes),
                 "removed": change.removed,
                 "added": change.added,
                 "hunks": [

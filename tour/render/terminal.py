@@ -190,9 +190,9 @@ def show_diff(
     said = words(lang)
     console = _console()
     parts: list[RenderableType] = [Text(f"{name}  {before} → {after}", "bold"), Text("")]
-    for number, change in enumerate(changed, start=1):
+    for change in changed:
         states = ", ".join(said.change(state) for state in change.states)
-        heading = Text.assemble((f"{number:>2} ", "dim"), (_unticked(change.title), "bold"))
+        heading = Text.assemble((f"{change.number:>2} ", "dim"), (_unticked(change.title), "bold"))
         style = "dim" if change.states in {("same",), ("absent",)} else "yellow"
         line = Text(states, "bold red" if "lost" in change.states else style)
         if change.hunks:
@@ -201,7 +201,8 @@ def show_diff(
         line.append("  " + " → ".join(dict.fromkeys(places)), "dim")
         if "renamed" in change.states:
             line.append(f"  {change.symbol_before} → {change.symbol_after}", "dim")
-        parts += [heading, Padding(line, (0, 0, 0, 3))]
+        notes = [Text(note, "yellow") for note in change.notes]
+        parts += [heading, *(Padding(told, (0, 0, 0, 3)) for told in (line, *notes))]
         if change.hunks and not quiet:
             parts.append(Text(""))
             for hunk in change.hunks:
