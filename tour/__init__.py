@@ -82,10 +82,9 @@ def trace(name: str, tree: Tree, lang: str = "en") -> TourView:
     """A tour in one tree: each step located, each hop proven, with its code and prose. The tree must be indexed."""
     from tour import tours, views
     from tour.index import Index
-    from tour.resources import folder
     from tour.tree import index_path
 
-    told = tours.load(name, folder("annotations"))
+    told = tours.named(name)
     with Index(index_path(tree)) as index:
         return views.tour_view(told, tree, index, lang)
 
@@ -197,10 +196,9 @@ def check(name: str, tree: Tree) -> list[Finding]:
     """What a tour's author must know of it in one tree: steps that are lost or moved, hops unproven."""
     from tour import tours, views
     from tour.index import Index
-    from tour.resources import folder
     from tour.tree import index_path
 
-    told = tours.load(name, folder("annotations"))
+    told = tours.named(name)
     with Index(index_path(tree)) as index:
         return views.check(told, tree, index)
 
@@ -209,10 +207,9 @@ def check_prose(names: Iterable[str], trees: Iterable[Tree], progress: Progress 
     """What the prose of tours names and none of the trees has."""
     from tour import prose, tours, views
     from tour.index import Index
-    from tour.resources import folder
     from tour.tree import index_path
 
-    told = [tours.load(name, folder("annotations")) for name in names]
+    told = [tours.named(name) for name in names]
     asked = {(tour.name, named): None for tour in told for named in prose.named(tour)}
     left = [named for _, named in asked]
     versions = []
@@ -269,10 +266,9 @@ def diff(name: str, before: Tree, after: Tree, lang: str = "en") -> list[Change]
     """How the code under each step of a tour changed from one tree to another; both must be indexed."""
     from tour import changes, tours, views
     from tour.index import Index
-    from tour.resources import folder
     from tour.tree import index_path
 
-    told = tours.load(name, folder("annotations"))
+    told = tours.named(name)
     with Index(index_path(before)) as old, Index(index_path(after)) as new:
         sides = [
             changes.Side(tree.version, index, views.reader(tree, index))
@@ -336,11 +332,10 @@ def publish(tree: Tree, out: Path, only: Iterable[str] = (), progress: Progress 
     """Build the static site of all tours, or of ``only`` some, in both languages, with the sources that they touch."""
     from tour import site, tours, views
     from tour.index import Index
-    from tour.resources import folder
     from tour.tree import index_path
 
     with Index(index_path(tree)) as index:
-        told = [tours.load(name, folder("annotations")) for name in only or names()]
+        told = [tours.named(name) for name in only or names()]
         pages = [views.tour_views(tour, tree, index, LANGS) for tour in told]
         passing = [page["en"] for page in pages]
         files = sorted({path for view in passing for path in views.files_of(view)})

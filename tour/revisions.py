@@ -6,6 +6,7 @@ repositories among them, then on the host itself.
 
 from __future__ import annotations
 
+import difflib
 import re
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -82,7 +83,12 @@ def within(file: str, tree: Tree) -> str:
     path = Path(file).expanduser()
     if path.is_file() and path.resolve().is_relative_to(tree.root.resolve()):
         return path.resolve().relative_to(tree.root.resolve()).as_posix()
-    raise TourError(f"PyTorch {tree.version} has no file {file!r}", hint=f"Name it from {tree.root}, or from here.")
+    beside = (tree.root / file).parent
+    near = difflib.get_close_matches(path.name, [each.name for each in beside.iterdir()]) if beside.is_dir() else []
+    nearest = f" The nearest: {', '.join(near)}." if near else ""
+    raise TourError(
+        f"PyTorch {tree.version} has no file {file!r}", hint=f"Name it from {tree.root}, or from here.{nearest}"
+    )
 
 
 def find(link: Asked, trees: Sequence[Tree]) -> Found:

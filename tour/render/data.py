@@ -15,7 +15,6 @@ if TYPE_CHECKING:  # a question from an editor waits for nothing that it does no
     from tour.cells import Outcome, Runner
     from tour.changes import Change
     from tour.model import At, Link
-    from tour.tours import Anchor
     from tour.views import AnchorView, Finding, HopView, StepView, TourView
 
 SCHEMA = 1
@@ -43,7 +42,7 @@ def anchor(view: AnchorView) -> dict[str, Any]:
     return {
         "at": {**view.at._asdict(), "end_line": view.end_line},
         "whence": view.whence,
-        "anchor": anchor_fields(view.anchor),
+        "anchor": view.anchor.written,
         "found": [
             {
                 "version": version,
@@ -59,12 +58,6 @@ def anchor(view: AnchorView) -> dict[str, Any]:
     }
 
 
-def anchor_fields(anchor: Anchor) -> dict[str, Any]:
-    """An anchor's keys and values as ``tour.yaml`` has them."""
-    keys = ("symbol", "file", "statement", "after", "through")
-    return {key: value for key in keys if (value := getattr(anchor, key)) is not None}
-
-
 def diff(name: str, before: Any, after: Any, changed: Iterable[Change]) -> dict[str, Any]:
     """``tour diff NAME --from A --to B --json``."""
     return {
@@ -78,6 +71,7 @@ def diff(name: str, before: Any, after: Any, changed: Iterable[Change]) -> dict[
                 "states": list(change.states),
                 "from": {"symbol": change.symbol_before, **(_at(change.before) or {})} if change.before else None,
                 "to": {"symbol": change.symbol_after, **(_at(change.after) or {})} if change.after else None,
+                "notes": list(change.notes),
                 "removed": change.removed,
                 "added": change.added,
                 "hunks": [
