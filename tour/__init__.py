@@ -104,9 +104,8 @@ def names() -> list[str]:
 def trace(name: str, tree: Tree, lang: str = "en") -> TourView:
     """A tour in one tree: each step located, each hop proven, with its code and prose. The tree must be indexed."""
     from tour import tours, views
-    from tour.resources import folder
 
-    told = tours.load(name, folder("annotations"))
+    told = tours.named(name)
     with _opened(tree) as index:
         return views.tour_view(told, tree, index, lang)
 
@@ -170,9 +169,8 @@ def path(origin: str, goal: str, tree: Tree, *, alternatives: int = 0) -> list[l
 def check(name: str, tree: Tree) -> list[Finding]:
     """What a tour's author must know of it in one tree: steps that are lost or moved, hops unproven."""
     from tour import tours, views
-    from tour.resources import folder
 
-    told = tours.load(name, folder("annotations"))
+    told = tours.named(name)
     with _opened(tree) as index:
         return views.check(told, tree, index)
 
@@ -184,14 +182,13 @@ def check_prose(names: Iterable[str], trees: Iterable[Tree], progress: Progress 
     """
     from tour import prose, tours, views
     from tour.index import Index, state_of
-    from tour.resources import folder
     from tour.tree import index_path
 
     trees = list(trees)
     each = {one.root: one for tree in trees for one in (tree, *tree.beside)}
     asked_in = [one for one in each.values() if state_of(index_path(one)) == "ready"]
     have = {one.name for one in asked_in}
-    told = [tour for tour in (tours.load(name, folder("annotations")) for name in names) if tour.trees <= have]
+    told = [tour for tour in map(tours.named, names) if tour.trees <= have]
     asked = {(tour.name, named): None for tour in told for named in prose.named(tour)}
     left = [named for _, named in asked]
     for one in asked_in:
@@ -248,9 +245,8 @@ def anchor(place: str, tree: Tree | None = None) -> AnchorView:
 def diff(name: str, before: Tree, after: Tree, lang: str = "en") -> list[Change]:
     """How the code under each step of a tour changed from one tree to another; both must be indexed."""
     from tour import changes, tours, views
-    from tour.resources import folder
 
-    told = tours.load(name, folder("annotations"))
+    told = tours.named(name)
     with _opened(before) as old, _opened(after) as new:
         sides = [
             changes.Side(tree.version, index, views.reader(tree, index))
@@ -352,10 +348,9 @@ def index_state(tree: Tree) -> str:
 def publish(tree: Tree, out: Path, only: Iterable[str] = (), progress: Progress = silent) -> Path:
     """Build the static site of all tours, or of ``only`` some, in both languages, with the sources that they touch."""
     from tour import site, tours, views
-    from tour.resources import folder
 
     with _opened(tree) as index:
-        told = [tours.load(name, folder("annotations")) for name in only or names()]
+        told = [tours.named(name) for name in only or names()]
         pages = [views.tour_views(tour, tree, index, LANGS) for tour in told]
         passing = [page["en"] for page in pages]
         files = sorted({path for view in passing for path in views.files_of(view)})

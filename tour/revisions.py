@@ -6,6 +6,7 @@ repositories among them, then on the host itself.
 
 from __future__ import annotations
 
+import difflib
 import re
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -88,7 +89,11 @@ def within(file: str, tree: Tree) -> str:
         if (found := _in(file, one)) is not None:
             return in_tree(one.name if one is not tree else "", found)
     root = each[tree.asked].root if tree.asked in each else tree.root
-    raise TourError(f"{tree.titles} has no file {file!r}", hint=f"Name it from {root}, or from here.")
+    beside = (root / file).parent
+    name = Path(file).name
+    near = difflib.get_close_matches(name, [found.name for found in beside.iterdir()]) if beside.is_dir() else []
+    nearest = f" The nearest: {', '.join(near)}." if near else ""
+    raise TourError(f"{tree.titles} has no file {file!r}", hint=f"Name it from {root}, or from here.{nearest}")
 
 
 def _in(file: str, tree: Tree) -> str | None:

@@ -79,8 +79,8 @@ def _called(index: Index, source: Node, lines: tuple[int, int] | None) -> Iterat
                 others = 0 if _binds(symbol) or not found else index.count_named(mention.name[1:], "cpp")
             elif _OF_SPACE.fullmatch(mention.name):
                 found, others = functions(index, last_part(mention.name)), 0
-                if found and any(s.is_definition for s in index.symbols(mention.name.removeprefix("::"), "cpp")):
-                    continue  # a function of that name is written by hand
+                if found and _is_written(index, mention.name.removeprefix("::")):
+                    continue
             else:
                 continue
             candidates = len(found) + others
@@ -92,6 +92,12 @@ def _called(index: Index, source: Node, lines: tuple[int, int] | None) -> Iterat
                     LinkKind.CALLS, source.id, operator.id, operator.at, mention.at, "operators/wrapper",
                     Grade.EXACT if sure else Grade.NAME, candidates,
                 )  # fmt: skip
+
+
+def _is_written(index: Index, qualname: str) -> bool:
+    """Whether a function of that name is written to be called, and not only registered in its file as a kernel."""
+    registering = {row.file for row in index.mentions_of(last_part(qualname), Role.IMPL)}
+    return any(found.is_definition and found.file not in registering for found in index.symbols(qualname, "cpp"))
 
 
 def _binds(symbol: StoredSymbol) -> bool:

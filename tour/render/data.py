@@ -10,14 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tour.model import PYTORCH, inside, tree_of
+from tour.model import inside, tree_of
 
 if TYPE_CHECKING:  # a question from an editor waits for nothing that it does not need
     from tour.answers import Answer
     from tour.cells import Outcome, Runner
     from tour.changes import Change
     from tour.model import At, Link
-    from tour.tours import Anchor
     from tour.views import AnchorView, Finding, HopView, StepView, TourView
 
 SCHEMA = 1
@@ -46,7 +45,7 @@ def anchor(view: AnchorView) -> dict[str, Any]:
     return {
         "at": {**_in_tree(view.at.file), "line": view.at.line, "end_line": view.end_line},
         "whence": view.whence,
-        "anchor": anchor_fields(view.anchor),
+        "anchor": view.anchor.written,
         "found": [
             {
                 "version": version,
@@ -62,13 +61,6 @@ def anchor(view: AnchorView) -> dict[str, Any]:
     }
 
 
-def anchor_fields(anchor: Anchor) -> dict[str, Any]:
-    """An anchor's keys and values as ``tour.yaml`` has them."""
-    keys = ("symbol", "tree", "file", "statement", "after", "through")
-    told = {key: value for key in keys if (value := getattr(anchor, key)) is not None}
-    return {key: value for key, value in told.items() if (key, value) != ("tree", PYTORCH)}
-
-
 def diff(name: str, before: Any, after: Any, changed: Iterable[Change]) -> dict[str, Any]:
     """``tour diff NAME --from A --to B --json``."""
     return {
@@ -82,6 +74,7 @@ def diff(name: str, before: Any, after: Any, changed: Iterable[Change]) -> dict[
                 "states": list(change.states),
                 "from": {"symbol": change.symbol_before, **(_at(change.before) or {})} if change.before else None,
                 "to": {"symbol": change.symbol_after, **(_at(change.after) or {})} if change.after else None,
+                "notes": list(change.notes),
                 "removed": change.removed,
                 "added": change.added,
                 "hunks": [

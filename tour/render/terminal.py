@@ -30,7 +30,7 @@ from tour.cells import Outcome
 from tour.changes import Change, Line
 from tour.model import Lane, Progress
 from tour.render.answers import COLOURS
-from tour.render.data import anchor_fields, tour_row
+from tour.render.data import tour_row
 from tour.render.words import Words, words
 from tour.tours import Cell
 from tour.views import AnchorView, CodeView, Finding, HopView, StepView, TourView
@@ -157,7 +157,7 @@ def show_anchor(view: AnchorView, lang: str) -> None:
     """Print an anchor as ``tour.yaml`` has it, and where it leads in each tree."""
     said = words(lang)
     lines = [Text("anchor:")]
-    for key, value in anchor_fields(view.anchor).items():
+    for key, value in view.anchor.written.items():
         lines.append(Text(f"  {key}: {json.dumps(value, ensure_ascii=False)}"))
     lines.append(Text(""))
     width = max((len(version) for version, _ in view.found), default=0)
@@ -188,9 +188,9 @@ def show_diff(
     said = words(lang)
     console = _console()
     parts: list[RenderableType] = [Text(f"{name}  {before} → {after}", "bold"), Text("")]
-    for number, change in enumerate(changed, start=1):
+    for change in changed:
         states = ", ".join(said.change(state) for state in change.states)
-        heading = Text.assemble((f"{number:>2} ", "dim"), (_unticked(change.title), "bold"))
+        heading = Text.assemble((f"{change.number:>2} ", "dim"), (_unticked(change.title), "bold"))
         style = "dim" if change.states in {("same",), ("absent",)} else "yellow"
         line = Text(states, "bold red" if "lost" in change.states else style)
         if change.hunks:
@@ -199,7 +199,8 @@ def show_diff(
         line.append("  " + " → ".join(dict.fromkeys(places)), "dim")
         if "renamed" in change.states:
             line.append(f"  {change.symbol_before} → {change.symbol_after}", "dim")
-        parts += [heading, Padding(line, (0, 0, 0, 3))]
+        notes = [Text(note, "yellow") for note in change.notes]
+        parts += [heading, *(Padding(told, (0, 0, 0, 3)) for told in (line, *notes))]
         if change.hunks and not quiet:
             parts.append(Text(""))
             for hunk in change.hunks:
