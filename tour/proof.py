@@ -1,7 +1,8 @@
 """A hop → the links that show it, and how surely; and a whole tour, step by step, in one tree.
 
 A hop is shown by one link of its kind from the origin's lines to the next step's place, or by a short route whose
-last link is of that kind and whose others are calls and imports. ``then`` is shown by the order of lines in one body,
+last link is of that kind and whose others are calls and imports; a call of a name also by the row of a table that
+binds the name, where that row is the next step. ``then`` is shown by the order of lines in one body,
 ``contains`` by a definition inside another; ``inherits`` from either end.
 Where nothing shows a hop the author's reason stands in (``asserted``), and without one it is unproven (``none``).
 """
@@ -23,6 +24,8 @@ from tour.tours import Hop, Step, Tour
 
 LONGEST = {LinkKind.IMPORTS: 8}
 """Links in a route that may show a hop; an import reaches through packages, anything else is near or nothing."""
+_ROWS: Mapping[LinkKind, tuple[LinkKind, ...]] = {LinkKind.CALLS: (LinkKind.BINDS,)}
+"""What may come last besides the hop's kind: who calls a name calls the row that binds it, if that row is the step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +167,7 @@ def prove(
         return _in_order(hop, origin, target)
     if hop.kind is LinkKind.CONTAINS:
         return _inside(hop, origin, target, index)
-    passing = frozenset({LinkKind.CALLS, LinkKind.IMPORTS, hop.kind})
+    passing = frozenset({LinkKind.CALLS, LinkKind.IMPORTS, hop.kind, *_ROWS.get(hop.kind, ())})
     if hop.kind is LinkKind.IMPORTS:
         passing = frozenset({LinkKind.IMPORTS})
     if hop.kind is LinkKind.INHERITS and not origin.statement:
@@ -176,8 +179,8 @@ def prove(
     for linkers in [("imports",)] if hop.kind is LinkKind.IMPORTS else [WRITTEN, tuple(LINKERS)]:
         way = way or surest(
             links,
-            _starts(origin, index),
-            lambda link: link.kind is hop.kind and _arrives(link, target),
+            _starts(hop, origin, index),
+            lambda link: _is_meant(link, hop) and _arrives(link, target, hop),
             avoid=under_way,
             kinds=passing,
             linkers=linkers,
@@ -190,26 +193,34 @@ def prove(
     return Proof(grade.value, seen.at, tuple(way))
 
 
-def _starts(origin: Place, index: Index) -> list[tuple[Node, tuple[int, int] | None]]:
-    """The step's lines, and whatever these define: an extension module is declared by a statement."""
+def _starts(hop: Hop, origin: Place, index: Index) -> list[tuple[Node, tuple[int, int] | None]]:
+    """The step's lines, and whatever these define: an extension module is declared by a statement.
+
+    What differentiates a function differentiates all of it.
+    """
     assert origin.symbol is not None
-    starts: list[tuple[Node, tuple[int, int] | None]] = [(node(origin.symbol), origin.lines)]
+    lines = None if hop.kind is LinkKind.DIFFERENTIATES else origin.lines
+    starts: list[tuple[Node, tuple[int, int] | None]] = [(node(origin.symbol), lines)]
     if origin.statement:
         inside = index.members(origin.symbol.row)
         starts += [(node(symbol), None) for symbol in inside if origin.line <= symbol.line <= origin.end_line]
     return starts
 
 
-def _arrives(link: Link, target: Place) -> bool:
+def _is_meant(link: Link, hop: Hop) -> bool:
+    return link.kind is hop.kind or link.kind in _ROWS.get(hop.kind, ())
+
+
+def _arrives(link: Link, target: Place, hop: Hop) -> bool:
     """Whether a link leads to the step's symbol, or to something that its statement defines."""
     if target.symbol is None:
         return False
-    if link.target_at is not None and link.target_at == target.symbol.at:
+    # what binds a name is a statement of its own: a row of a table, or a call of pybind11's `def` or `class_`
+    ends = [link.target_at if link.kind is hop.kind else None, link.at if link.kind is LinkKind.BINDS else None]
+    if ends[0] is not None and ends[0] == target.symbol.at:
         return True
     if not target.statement:
         return False
-    # what binds a name is a statement of its own: a row of a table, or a call of pybind11's `def` or `class_`
-    ends = [link.target_at, link.at if link.kind is LinkKind.BINDS else None]
     return any(
         end is not None and end.file == target.symbol.file and target.line <= end.line <= target.end_line
         for end in ends

@@ -1,6 +1,7 @@
 """What a C or C++ name means where it stands: the enclosing namespaces and classes, outwards.
 
-Not seen: parameters and local variables that hide a name, ``using`` directives and argument-dependent look-up.
+Of ``using`` directives those are known by which PyTorch opens ``c10`` to its other namespaces. Not seen: others,
+parameters and local variables that hide a name, and argument-dependent look-up.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ _CALLABLE = frozenset(
 _TEMPLATES = ("tools/autograd/templates/", "aten/src/ATen/templates/")
 """Where code generation reads what generated files then hold as well."""
 
+
+_OPENED = (("at::cuda::", "c10::cuda::"), ("at::xpu::", "c10::xpu::"), ("at::", "c10::"), ("caffe2::", "c10::"))
+"""``namespace at::cuda { using namespace c10::cuda; }`` and its kin (``c10/macros/Macros.h``)."""
 
 _PYTHON = re.compile(r"_?Py[A-Z]?[A-Za-z]*_[A-Za-z_]\w*")
 _HEADERS = (".h", ".cuh", ".hpp", ".hh")
@@ -57,6 +61,11 @@ def cpp_targets(
         if not prefix:
             break
         prefix = prefix.rpartition("::")[0]
+    for space, opened in _OPENED:
+        if plain.startswith(space):
+            found = _visible(_functions(index.symbols(opened + plain.removeprefix(space))), scope)
+            if found:
+                return found, len(found) == 1
     return _by_last_part(index, name, most), False
 
 
