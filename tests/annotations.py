@@ -18,7 +18,7 @@ steps:
 
   - id: extension
     lane: binding
-    anchor: {symbol: "py:setup.configure", statement: "core = Extension(", through: "sources=main_sources,"}
+    anchor: {symbol: "py:setup.configure", statement: "core = Extension(…", through: "sources=main_sources,"}
     hop: init
 
   - id: pyinit

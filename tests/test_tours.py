@@ -58,6 +58,8 @@ def test_an_unknown_tour_gets_the_nearest(tmp_path: Path) -> None:
         (("    lane: cpp\n", "    lane: cpp\n    lane: cpp\n"), 24, "stands here twice"),
         (("steps:\n", "stops:\n"), 1, "unknown key 'stops'"),
         (("    anchor: {symbol: \"c:PyInit__C\"}\n", "    anchor: []\n"), 19, "anchor of 'pyinit': expected"),
+        (("{symbol: \"c:PyInit__C\"}", "{symbol: \"c:a\", tree: Py Torch}"), 19, "expected the name of a project"),
+        (("steps:\n", "tree: [pytorch3d]\nsteps:\n"), 1, "expected the name of a project"),
         (("steps:\n", "follows: [mini]\nsteps:\n"), 1, "follows itself"),
         (("steps:\n", "follows: [nowhere]\nsteps:\n"), 1, "'nowhere', which is no tour here"),
         (("steps:\n", "follows: nowhere\nsteps:\n"), 1, "follows: expected"),
