@@ -20,7 +20,8 @@ LAYERS: dict[str, set[str]] = {
     "parsers": {"errors", "model", "parsers"},
     "index": {"errors", "model"},
     "form": {"errors"},
-    "tours": {"errors", "model", "resources", "form"},
+    "figures": {"errors", "model"},
+    "tours": {"errors", "model", "resources", "form", "figures"},
     "links": {
         "errors",
         "model",
