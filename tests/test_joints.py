@@ -5,7 +5,7 @@ from __future__ import annotations
 from tour import layers, meaning
 from tour.index import Index
 from tour.links import Links, Node, node
-from tour.model import Lane
+from tour.model import Grade, Lane
 from tour.tree import Tree
 
 Mini = tuple[Tree, Index]
@@ -51,6 +51,15 @@ def test_overloads_are_told_apart_by_the_schema(mini: Mini) -> None:
         lines += [link.target_at.line for link in links if link.target_at]
     defined = [symbol.line for symbol in index.symbols("at::native::mini_sum") if symbol.is_definition]
     assert lines == defined and len(defined) == 2
+
+
+def test_of_two_branches_both_are_found_and_the_one_that_only_raises_comes_last(mini: Mini) -> None:
+    _, index = mini
+    defined = {symbol.line for symbol in index.symbols("at::native::mini_vendor") if symbol.is_definition}
+    links = Links(index).leaving(Node("op:aten::mini_vendor"), None, ("dispatcher",))
+    lines = [link.target_at.line for link in links if link.target_at]
+    assert lines == sorted(defined, reverse=True) and len(lines) == 2
+    assert {link.grade for link in links} == {Grade.EXACT}
 
 
 def test_an_operator_without_a_kernel_gets_none(mini: Mini) -> None:
