@@ -71,9 +71,10 @@ def _called(index: Index, source: Node, lines: tuple[int, int] | None) -> Iterat
             if resolved(index, mention) or called_by_binding(index, symbol, mention):
                 continue  # libclang has said it, or generated code does it
             if mention.name.startswith("."):
-                found = _methods(index, mention.name[1:])
+                written = mention.name[1:]
+                found = _methods(index, written.removesuffix("_symint"))
                 # what a binding calls a method on is a tensor
-                others = 0 if _binds(symbol) or not found else index.count_named(mention.name[1:], "cpp")
+                others = 0 if _binds(symbol) or not found else index.count_named(written, "cpp")
             elif mention.name.startswith(("at::", "::at::")) and mention.name.count("::") <= 2:
                 found, others = functions(index, last_part(mention.name)), 0
                 if found and any(s.is_definition for s in index.symbols(mention.name.removeprefix("::"), "cpp")):
@@ -103,7 +104,7 @@ def _reads(symbol: StoredSymbol) -> bool:
 def functions(index: Index, name: str) -> list[StoredSymbol]:
     """The operators that ``at::name`` stands for: its overloads, or of ``name_out`` those that write to ``out``.
 
-    ``name_symint`` is the same with symbolic sizes (``torchgen/api/cpp.py``).
+    ``name_symint`` is the same with symbolic sizes (``torchgen/api/cpp.py``), as a method too.
     """
     name = name.removesuffix("_symint")
     found = [operator for operator in index.operators("aten", name) if not writes_out(operator)]

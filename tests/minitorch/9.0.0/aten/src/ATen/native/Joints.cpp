@@ -32,7 +32,7 @@ Tensor mini_vendor(const Tensor& input, int64_t dim) {
 }
 #else
 Tensor mini_vendor(const Tensor& input_t, int64_t dim_) {  //: defines cpp:at::native::mini_vendor
-  auto input = input_t;
+  auto input = input_t.mini_add_symint(input_t);  //: calls op:aten::mini_add name
   return vendor_call(input, dim_);
 }
 #endif
