@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tour import layers, meaning
-from tour.index import Index
+from tour.index import Index, StoredSymbol
 from tour.links import Links, Node, node
+from tour.links.cpp_scopes import cpp_targets
 from tour.model import Grade, Lane
 from tour.tree import Tree
 
@@ -71,6 +72,19 @@ def test_a_kernel_kept_in_a_variable_may_be_any_that_was_put_there(mini: Mini) -
         "cpp:at::native::mini_small_kernel",
         "cpp:at::native::mini_large_kernel",
     }
+
+
+def test_of_methods_that_many_classes_have_a_parameter_names_the_class(mini: Mini) -> None:
+    _, index = mini
+    (store,) = index.symbols("at::native::mini_store")
+    (plain,) = index.symbols("at::native::mini_checked")
+
+    def meant(scope: StoredSymbol, most: int) -> list[str]:
+        return [symbol.qualname for symbol in cpp_targets(index, ".put", scope, most)[0]]
+
+    assert meant(store, 1) == ["at::native::MiniArchive::put"]
+    assert len(meant(store, 2)) == 2, "few enough to name them all"
+    assert meant(plain, 0) == []
 
 
 def test_a_body_of_one_macro_is_a_definition(mini: Mini) -> None:

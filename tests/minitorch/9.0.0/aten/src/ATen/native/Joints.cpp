@@ -26,6 +26,18 @@ Tensor mini_sum(const Tensor& self, int64_t dim) {  //: defines cpp:at::native::
   return self.mini_add(self);  //: calls op:aten::mini_add name
 }
 
+struct MiniArchive {
+  void put() {}
+};
+
+struct MiniDrawer {
+  void put() {}
+};
+
+void mini_store(const std::shared_ptr<native::MiniArchive>& archive) {
+  archive->put();  //: calls cpp:at::native::MiniArchive::put name
+}
+
 #if !MINI_VENDOR_ENABLED()
 Tensor mini_vendor(const Tensor& input, int64_t dim) {
   MINI_CHECK(false, "not compiled with the vendor's library");
