@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from tour import build, layers, meaning
-from tour.index import Index
+from tour.index import Index, StoredSymbol
 from tour.links import Links, Node, node
-from tour.model import Lane
+from tour.links.cpp_scopes import cpp_targets
+from tour.model import Grade, Lane
 from tour.tree import Tree, TreeKind
 
 Mini = tuple[Tree, Index]
@@ -55,6 +56,15 @@ def test_overloads_are_told_apart_by_the_schema(mini: Mini) -> None:
     assert lines == defined and len(defined) == 2
 
 
+def test_of_two_branches_both_are_found_and_the_one_that_only_raises_comes_last(mini: Mini) -> None:
+    _, index = mini
+    defined = {symbol.line for symbol in index.symbols("at::native::mini_vendor") if symbol.is_definition}
+    links = Links(index).leaving(Node("op:aten::mini_vendor"), None, ("dispatcher",))
+    lines = [link.target_at.line for link in links if link.target_at]
+    assert lines == sorted(defined, reverse=True) and len(lines) == 2
+    assert {link.grade for link in links} == {Grade.EXACT}
+
+
 def test_an_operator_without_a_kernel_gets_none(mini: Mini) -> None:
     assert targets(mini[1], "op:aten::mini_gone", "dispatcher") == set()
 
@@ -64,6 +74,19 @@ def test_a_kernel_kept_in_a_variable_may_be_any_that_was_put_there(mini: Mini) -
         "cpp:at::native::mini_small_kernel",
         "cpp:at::native::mini_large_kernel",
     }
+
+
+def test_of_methods_that_many_classes_have_a_parameter_names_the_class(mini: Mini) -> None:
+    _, index = mini
+    (store,) = index.symbols("at::native::mini_store")
+    (plain,) = index.symbols("at::native::mini_checked")
+
+    def meant(scope: StoredSymbol, most: int) -> list[str]:
+        return [symbol.qualname for symbol in cpp_targets(index, ".put", scope, most)[0]]
+
+    assert meant(store, 1) == ["at::native::MiniArchive::put"]
+    assert len(meant(store, 2)) == 2, "few enough to name them all"
+    assert meant(plain, 0) == []
 
 
 def test_a_body_of_one_macro_is_a_definition(mini: Mini) -> None:

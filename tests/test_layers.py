@@ -22,7 +22,8 @@ LAYERS: dict[str, set[str]] = {
     "index": {"errors", "model"},
     "shelf": {"model", "index"},
     "form": {"errors"},
-    "tours": {"errors", "model", "resources", "form"},
+    "figures": {"errors", "model"},
+    "tours": {"errors", "model", "resources", "form", "figures"},
     "links": {
         "errors",
         "model",

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tour import resources
+from tour import figures, resources
 from tour.errors import AnnotationError, UnknownName
+from tour.figures import Figure
 from tour.form import Form, read
 from tour.model import LANGS, PYTORCH, Lane, LinkKind
 
@@ -100,6 +101,7 @@ class Step:
     versions: str | None
     hop: Hop | None
     cell: Cell | None
+    figure: Figure | None
     line: int
 
 
@@ -242,7 +244,7 @@ def _steps(form: Form) -> tuple[Step, ...]:
             _anchor(anchor, tree, form.line(*where, "anchor", *([place] if anchor is not written["anchor"] else [])))
             for place, anchor in enumerate(several)
         )
-        hop, cell = None, None
+        hop, cell, figure = None, None, None
         if "hop" in written:
             hop = _hop(written["hop"], written["id"], form.line(*where, "hop"))
             if hop.origin not in {*known, written["id"]}:
@@ -251,6 +253,8 @@ def _steps(form: Form) -> tuple[Step, ...]:
                 )
         if "cell" in written:
             cell = _cell(written["cell"], form.line(*where, "cell"))
+        if "figure" in written:
+            figure = figures.read(form.file.with_name(written["figure"]["file"]), written["figure"]["alt"])
         steps.append(
             Step(
                 written["id"],
@@ -259,6 +263,7 @@ def _steps(form: Form) -> tuple[Step, ...]:
                 written.get("versions"),
                 hop,
                 cell,
+                figure,
                 form.line(*where),
             )
         )

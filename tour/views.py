@@ -69,6 +69,18 @@ class HopView:
 
 
 @dataclass(frozen=True, slots=True)
+class FigureView:
+    """A step's drawing in one language."""
+
+    file: str
+    """Its name beside ``tour.yaml``."""
+    svg: str
+    """One ``<svg>`` element whose colours are classes of the page."""
+    alt: str
+    """What it shows, in words."""
+
+
+@dataclass(frozen=True, slots=True)
 class StepView:
     """One stop of a tour in one tree."""
 
@@ -89,6 +101,7 @@ class StepView:
     """What was found instead, where ``located`` is not ``exact``."""
     code: CodeView | None
     cell: Cell | None
+    figure: FigureView | None
     hop: HopView | None
     """``None`` at the last step, where the walk enters anew, and where it leads into a tree that is not at hand."""
     tree: str = ""
@@ -254,6 +267,7 @@ def _step(number: int, passage: Passage, tour: Tour, lang: str, read: Reader, in
         note=place.note,
         code=_code(place, read, index),
         cell=step.cell,
+        figure=FigureView(drawn.file, drawn.svg(lang), drawn.alt[lang]) if (drawn := step.figure) else None,
         hop=_hop(passage, lang),
         tree=place.tree,
         has_tree=place.has_tree,

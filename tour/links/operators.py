@@ -74,9 +74,10 @@ def _called(index: Index, source: Node, lines: tuple[int, int] | None) -> Iterat
             if resolved(index, mention) or called_by_binding(index, symbol, mention):
                 continue  # libclang has said it, or generated code does it
             if mention.name.startswith("."):
-                found = _methods(index, mention.name[1:])
+                written = mention.name[1:]
+                found = _methods(index, written.removesuffix("_symint"))
                 # what a binding calls a method on is a tensor
-                others = 0 if _binds(symbol) or not found else index.count_named(mention.name[1:], "cpp")
+                others = 0 if _binds(symbol) or not found else index.count_named(written, "cpp")
             elif _OF_SPACE.fullmatch(mention.name):
                 found, others = functions(index, last_part(mention.name)), 0
                 if found and _is_written(index, mention.name.removeprefix("::")):
@@ -112,7 +113,7 @@ def _reads(symbol: StoredSymbol) -> bool:
 def functions(index: Index, name: str) -> list[StoredSymbol]:
     """The operators that ``at::name`` stands for: its overloads, or of ``name_out`` those that write to ``out``.
 
-    ``name_symint`` is the same with symbolic sizes (``torchgen/api/cpp.py``).
+    ``name_symint`` is the same with symbolic sizes (``torchgen/api/cpp.py``), as a method too.
     """
     name = name.removesuffix("_symint")
     found = [operator for operator in index.operators("aten", name) if not writes_out(operator)]

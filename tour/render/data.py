@@ -183,6 +183,7 @@ def _step(step: StepView) -> dict[str, Any]:
         "located": step.located,
         "note": step.note,
         "cell": {"code": step.cell.code, "raises": step.cell.raises} if step.cell else None,
+        "figure": {"file": step.figure.file, "alt": step.figure.alt} if step.figure else None,
         "hop": _hop(step.hop) if step.hop else None,
         "witness": None,
     }

@@ -86,6 +86,7 @@ def tour_page(view: TourView, root: str, told: Collection[str] = ()) -> str:
             "at": At(step.file, step.line) if step.file and step.line else None,
             "code": _code(step.code) if step.code else None,
             "cell": [Markup(line) for line in source.lines(step.cell.code, Lang.PYTHON)] if step.cell else None,
+            "figure": Markup(step.figure.svg) if step.figure else None,
             "hop": _hop(step.hop, step.id, view) if step.hop else None,
         }
         for step in view.steps

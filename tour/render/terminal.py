@@ -122,6 +122,9 @@ def _step(step: StepView, view: TourView, said: Words, quiet: bool) -> list[Rend
         if step.code is not None:
             parts += [Text(""), Padding(_code(step.code), (0, 0, 0, 3))]
         parts += [Text(""), Padding(Markdown(_plain(step.prose)), (0, 0, 0, 3)), Text("")]
+        if step.figure is not None:
+            drawn = Text.assemble((said.say("figure") + "  ", "dim"), step.figure.alt)
+            parts += [Padding(drawn, (0, 0, 0, 3)), Text("")]
         if step.cell is not None:
             parts += _cell(step.cell, said)
     if step.hop is not None:
