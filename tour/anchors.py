@@ -21,7 +21,7 @@ from typing import TypedDict
 from tour import statements
 from tour.errors import TourError
 from tour.index import Index, StoredSymbol, last_part, split_id
-from tour.model import Kind
+from tour.model import Kind, in_tree, inside, tree_of
 from tour.tours import Anchor, Step, applies
 
 FAR = 60
@@ -65,6 +65,10 @@ class Place:
     """Whether it is a statement rather than the whole symbol."""
     note: str | None = None
     """What was found instead, or why nothing was."""
+    tree: str = ""
+    """The tree that it is in, or would be, if that is not the first of those asked."""
+    has_tree: bool = True
+    """Whether that tree is among those asked."""
 
     @property
     def lines(self) -> tuple[int, int] | None:
@@ -73,11 +77,22 @@ class Place:
 
 
 def locate(step: Step, index: Index, read: Reader, version: str) -> Place:
-    """Find a step's place. ``read`` gives a file's bytes; raises what it raises."""
-    fitting = [anchor for anchor in step.anchors if applies(anchor.versions, version)]
-    if not applies(step.versions, version) or not fitting:
-        return Place("absent", step.anchors[0].symbol, note=f"not in {version}")
-    return find(fitting[0], index, read)
+    """Find a step's place. ``read`` gives a file's bytes; raises what it raises.
+
+    ``version`` is that of the first of the trees that are asked; of a project beside it its own counts.
+    """
+    absent = None
+    for anchor in step.anchors:
+        book = index.of(anchor.tree)
+        if book is None:
+            absent = absent or find(anchor, index, read)
+            continue
+        of = book.version if book.tree else version
+        if applies(step.versions, of) and applies(anchor.versions, of):
+            return find(anchor, index, read)
+        absent = absent or Place("absent", anchor.symbol, note=f"not in {of}", tree=book.tree)
+    assert absent is not None
+    return absent
 
 
 def anchor_at(file: str, first: int, last: int, index: Index, read: Reader) -> Anchor:
@@ -115,12 +130,16 @@ def anchor_at(file: str, first: int, last: int, index: Index, read: Reader) -> A
 
 def _spellings(symbol: StoredSymbol, index: Index, read: Reader) -> list[Anchor]:
     """An anchor for a symbol, from the shortest: by its id, its parameters, its file; last those that more fit."""
-    plain = Anchor(symbol.id, None, None, None, None, (), None, 0)
+    tree = tree_of(symbol.file) or index.standing("").name
+    book = index.of(tree) or index
+    plain = Anchor(symbol.id, None, None, None, None, (), None, 0, tree=tree)
     spelt = [plain]
     if symbol.signature:
         spelt.append(replace(plain, symbol=symbol.id + symbol.signature))
-    spelt += [replace(anchor, file=symbol.file) for anchor in spelt]
-    counted = [replace(anchor, among=len(_with_id(anchor.symbol, anchor.file, index, read))) for anchor in spelt]
+    spelt += [replace(anchor, file=inside(symbol.file)) for anchor in spelt]
+    counted = [
+        replace(anchor, among=len(_with_id(anchor.symbol, anchor.file and symbol.file, book, read))) for anchor in spelt
+    ]
     return sorted((anchor for anchor in counted if anchor.among <= MOST), key=lambda anchor: anchor.among > 1)
 
 
@@ -154,28 +173,34 @@ def find(anchor: Anchor, index: Index, read: Reader, *, guess: bool = True) -> P
 
     Without ``guess`` a statement that does not stand there as it is written is lost, which is told at once.
     """
-    located, found, note = _symbol(anchor, index, read)
+    book = index.of(anchor.tree)
+    if book is None:
+        missing = f"{anchor.tree} is not at hand: tour get {anchor.tree}, tour index {anchor.tree}"
+        return Place("absent", anchor.symbol, note=missing, tree=anchor.tree, has_tree=False)
+    tree = book.tree
+    anchor = replace(anchor, file=in_tree(tree, anchor.file)) if anchor.file else anchor
+    located, found, note = _symbol(anchor, book, read)
     if not found:
-        return Place("lost", anchor.symbol, note=note)
+        return Place("lost", anchor.symbol, note=note, tree=tree)
     if anchor.statement is None:
         if len(found) > 1:
-            return Place("lost", anchor.symbol, note=_several(found))
+            return Place("lost", anchor.symbol, note=_several(found), tree=tree)
         symbol = found[0]
-        return Place(located, anchor.symbol, symbol, symbol.line, symbol.end_line, note=note)
-    tried = [(symbol, _statement(anchor, symbol, index, read, guess)) for symbol in found]
+        return Place(located, anchor.symbol, symbol, symbol.line, symbol.end_line, note=note, tree=tree)
+    tried = [(symbol, _statement(anchor, symbol, book, read, guess)) for symbol in found]
     held = [(symbol, lines) for symbol, lines in tried if lines.how == "exact"] or [
         (symbol, lines) for symbol, lines in tried if lines.how == "changed"
     ]
     if len(held) != 1:
         reason = _several([symbol for symbol, _ in held]) if held else tried[0][1].note
-        return Place("lost", anchor.symbol, note=reason)
+        return Place("lost", anchor.symbol, note=reason, tree=tree)
     symbol, lines = held[0]
     note = lines.note or note
     if lines.how == "changed":
         located = "changed"  # a lower rung of the symbol shows in its note
     elif located == "exact" and len(found) != anchor.among:
         located, note = "changed", _counted(len(found), anchor.among)
-    return Place(located, anchor.symbol, symbol, lines.first, lines.last, statement=True, note=note)
+    return Place(located, anchor.symbol, symbol, lines.first, lines.last, statement=True, note=note, tree=tree)
 
 
 def _symbol(anchor: Anchor, index: Index, read: Reader) -> tuple[str, list[StoredSymbol], str | None]:

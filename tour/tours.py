@@ -17,7 +17,7 @@ from typing import Any
 from tour import resources
 from tour.errors import AnnotationError, UnknownName
 from tour.form import Form, read
-from tour.model import LANGS, Lane, LinkKind
+from tour.model import LANGS, PYTORCH, Lane, LinkKind
 
 ONWARD = "onward"
 """The id of the closing section."""
@@ -54,12 +54,16 @@ class Anchor:
     """Line in ``tour.yaml``."""
     among: int = 1
     """How many symbols bear the id, where only the statement tells which of them is meant."""
+    tree: str = PYTORCH
+    """The name of the tree that it is in; ``versions`` are that tree's."""
 
     @property
     def written(self) -> dict[str, Any]:
         """The place's keys and values as ``tour.yaml`` has them."""
-        keys = ("symbol", "file", "statement", "after", "through")
+        keys = ("symbol", "tree", "file", "statement", "after", "through")
         told = {key: value for key in keys if (value := getattr(self, key)) is not None}
+        if self.tree == PYTORCH:
+            del told["tree"]
         return told | ({"among": self.among} if self.among > 1 else {})
 
 
@@ -143,6 +147,11 @@ class Tour:
     digest: str
     """Of ``tour.yaml``: what places and proofs depend on, besides the tree."""
 
+    @property
+    def trees(self) -> frozenset[str]:
+        """The names of the trees that its anchors mean."""
+        return frozenset(anchor.tree for step in self.steps for anchor in step.anchors)
+
 
 def schema() -> Path:
     """The form of a ``tour.yaml``, as JSON Schema."""
@@ -222,6 +231,7 @@ def title(name: str, folder: Path, lang: str) -> str:
 
 def _steps(form: Form) -> tuple[Step, ...]:
     steps: list[Step] = []
+    tree = form.data.get("tree", PYTORCH)
     for number, written in enumerate(form.data["steps"]):
         where = ("steps", number)
         known = {step.id for step in steps}
@@ -229,7 +239,7 @@ def _steps(form: Form) -> tuple[Step, ...]:
             raise form.wrong(f"step id {written['id']!r} is taken", *where, "id")
         several = written["anchor"] if isinstance(written["anchor"], list) else [written["anchor"]]
         anchors = tuple(
-            _anchor(anchor, form.line(*where, "anchor", *([place] if anchor is not written["anchor"] else [])))
+            _anchor(anchor, tree, form.line(*where, "anchor", *([place] if anchor is not written["anchor"] else [])))
             for place, anchor in enumerate(several)
         )
         hop, cell = None, None
@@ -259,9 +269,10 @@ def _steps(form: Form) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _anchor(written: dict[str, Any], line: int) -> Anchor:
+def _anchor(written: dict[str, Any], tree: str, line: int) -> Anchor:
     return Anchor(
         symbol=written["symbol"],
+        tree=written.get("tree", tree),
         file=written.get("file"),
         statement=written.get("statement"),
         after=written.get("after"),

@@ -3,8 +3,9 @@
 ``generates``: ``torch.add``, ``torch.Tensor.add_`` and ``torch._C._nn.linear`` are bindings that
 ``tools/autograd/gen_python_functions.py`` writes for each operator's ``variants:`` and ``python_module:``, but for the
 names on its list of exceptions. ``calls``: ``at::add(…)`` and ``tensor.add(…)`` in C++ are wrappers that ``torchgen``
-writes; both lead to the dispatcher. Cannot see: which overload is meant where an operator has several (the link is by
-name then, with their number), and the type of a method's receiver.
+writes; both lead to the dispatcher. ``torch::add(…)`` is the same function, for ``torch`` opens all of ``at``
+(``torch/csrc/api/include/torch/types.h``), or a factory that calls it (``torch::zeros``). Cannot see: which overload is
+meant where an operator has several (the link is by name then, with their number), and the type of a method's receiver.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from tour.links.nodes import Node, mentions_in, stored
 from tour.links.precise import resolved
 from tour.links.python_scopes import PythonScopes, binding_name
 from tour.model import Grade, Kind, Link, LinkKind, Role
+
+_OF_SPACE = re.compile(r"(?:::)?(?:at|torch)::\w+")
 
 MOST_CANDIDATES = 40
 """A method's name that more definitions share says too little to be worth a link."""
@@ -65,7 +68,7 @@ def writes_out(operator: StoredSymbol) -> bool:
 
 
 def _called(index: Index, source: Node, lines: tuple[int, int] | None) -> Iterator[Link]:
-    """``at::x(…)``, and ``.x(…)`` where an operator has a method of that name."""
+    """``at::x(…)``, ``torch::x(…)``, and ``.x(…)`` where an operator has a method of that name."""
     for symbol in stored(index, source):
         for mention in mentions_in(index, symbol, lines, Role.CALL):
             if resolved(index, mention) or called_by_binding(index, symbol, mention):
@@ -74,7 +77,7 @@ def _called(index: Index, source: Node, lines: tuple[int, int] | None) -> Iterat
                 found = _methods(index, mention.name[1:])
                 # what a binding calls a method on is a tensor
                 others = 0 if _binds(symbol) or not found else index.count_named(mention.name[1:], "cpp")
-            elif mention.name.startswith(("at::", "::at::")) and mention.name.count("::") <= 2:
+            elif _OF_SPACE.fullmatch(mention.name):
                 found, others = functions(index, last_part(mention.name)), 0
                 if found and _is_written(index, mention.name.removeprefix("::")):
                     continue

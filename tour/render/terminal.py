@@ -86,9 +86,7 @@ def _opening(view: TourView, said: Words, quiet: bool) -> list[RenderableType]:
     heading = Table.grid(expand=True)
     heading.add_column()
     heading.add_column(justify="right")
-    heading.add_row(
-        Text(_unticked(view.title), style="bold"), Text(f"{view.name} · PyTorch {view.tree.version}", style="dim")
-    )
+    heading.add_row(Text(_unticked(view.title), style="bold"), Text(f"{view.name} · {view.trees}", style="dim"))
     parts: list[RenderableType] = [heading, Rule(style="dim")]
     if not quiet:
         parts += [Markdown(_plain(view.intro)), Text("")]
@@ -243,7 +241,9 @@ def _where(step: StepView, said: Words) -> Text:
         where.append(f"{step.file}:{step.line}", style="underline")
         where.append("  ")
     where.append(f"{said.lane(step.lane)} · {step.symbol}", style="dim")
-    if step.located != "exact":
+    if not step.has_tree:
+        where.append(f"  {said.say('no_tree', tree=step.tree)}", style="yellow")
+    elif step.located != "exact":
         where.append(f"  {said.located(step.located)}", style="bold red" if step.located == "lost" else "yellow")
         if step.note:
             where.append(f": {step.note}", style="dim")
@@ -313,7 +313,7 @@ def _lines(console: Console, lines: Iterable[Text]) -> None:
 def show_trees(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print the trees at hand."""
     shown = [{**row, "generated": _generated(**row["generated"])} for row in rows]
-    _table(shown, ("version", "kind", "index", "generated", "path"))
+    _table(shown, ("name", "version", "kind", "index", "generated", "path"))
 
 
 def _generated(state: str, files: int) -> str:
