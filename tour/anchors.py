@@ -187,6 +187,8 @@ def find(anchor: Anchor, index: Index, read: Reader, *, guess: bool = True) -> P
             return Place("lost", anchor.symbol, note=_several(found), tree=tree)
         symbol = found[0]
         return Place(located, anchor.symbol, symbol, symbol.line, symbol.end_line, note=note, tree=tree)
+    if len(found) > max(MOST, anchor.among):
+        return Place("lost", anchor.symbol, note=_several(found), tree=tree)
     tried = [(symbol, _statement(anchor, symbol, book, read, guess)) for symbol in found]
     held = [(symbol, lines) for symbol, lines in tried if lines.how == "exact"] or [
         (symbol, lines) for symbol, lines in tried if lines.how == "changed"
