@@ -349,6 +349,8 @@ def test_a_line_of_a_namespace_that_stands_in_many_files_is_named_by_its_file(
     assert anchors.find(anchor, index, read).line == 2
     with pytest.raises(TourError, match="nothing tells this line"):
         anchors.anchor_at("f3.cpp", 4, 4, index, read)
+    nowhere = place(index, tree, symbol="cpp:n", statement="using Number = 3;")
+    assert nowhere.located == "lost" and "tell them apart by `file:`" in str(nowhere.note)
 
 
 @pytest.mark.real

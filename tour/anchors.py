@@ -12,9 +12,11 @@ the statement of a module's or a class's body stands in a function of it.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from typing import TypedDict
 
 from tour import statements
 from tour.errors import TourError
@@ -38,6 +40,14 @@ _SCOPES = frozenset({Kind.MODULE, Kind.NAMESPACE, Kind.CLASS})
 _PARAMETER = re.compile(r"\w+(?=\s*[,&*)<>]|\s+\w)")
 _TRAILING = re.compile(r"\s+(#|//).*$")
 Reader = Callable[[str], bytes]
+
+
+class Way(TypedDict, total=False):
+    """The keys of an anchor that name a statement inside its symbol."""
+
+    statement: str | None
+    after: str | None
+    through: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +116,11 @@ def anchor_at(file: str, first: int, last: int, index: Index, read: Reader) -> A
         raise TourError(what, at=f"{file}:{first}", hint="Name a line of a function, a class or a module's body.")
     for symbol in sorted(holding, key=lambda symbol: (-symbol.start_line, symbol.end_line)):
         whole = symbol.kind is not Kind.MODULE and first <= symbol.line
+        ways = [Way()] if whole else list(_ways(symbol, first, last, text, index))
         for spelling in _spellings(symbol, index, read):
-            for anchor in [spelling] if whole else _statements(spelling, symbol, first, last, text):
-                place = find(anchor, index, read)
+            for way in ways:
+                anchor = replace(spelling, **way)
+                place = find(anchor, index, read, guess=False)
                 found = place.symbol is not None and place.symbol.file == file
                 there = (symbol.line,) if whole else (first, last)
                 if place.located == "exact" and found and there == (place.line, place.end_line)[: len(there)]:
@@ -131,21 +143,36 @@ def _spellings(symbol: StoredSymbol, index: Index, read: Reader) -> list[Anchor]
     return sorted((anchor for anchor in counted if anchor.among <= MOST), key=lambda anchor: anchor.among > 1)
 
 
-def _statements(whole: Anchor, symbol: StoredSymbol, first: int, last: int, text: list[str]) -> Iterator[Anchor]:
-    """Ways to name the lines from ``first`` to ``last`` inside a symbol, the shortest first."""
+def _ways(symbol: StoredSymbol, first: int, last: int, text: list[str], index: Index) -> Iterator[Way]:
+    """Ways to name the lines from ``first`` to ``last`` inside a symbol, the shortest first.
+
+    A line above tells them apart where no other reads so and none like the statement stands between.
+    """
     line = statements.fold(text[first - 1])
     through = statements.fold(text[last - 1]) if last > first else None
-    befores = [
-        statements.fold(text[number - 1]) for number in range(first - 1, max(symbol.start_line, first - FAR), -1)
-    ]
-    for after in [None, *filter(None, befores)]:
+    inner = _functions_in(symbol, index) if symbol.kind in _SCOPES else frozenset()
+    body = range(symbol.start_line, min(symbol.end_line, len(text)) + 1)
+    numbers = [number for number in body if number not in inner]
+    folded = {number: statements.fold(text[number - 1]) for number in numbers}
+    count = Counter(folded.values())
+    befores: list[str | None] = [None]
+    for number in range(first - 1, max(symbol.start_line, first - FAR) - 1, -1):
+        above = folded.get(number, "")
+        if above == line:
+            break
+        if above and count[above] == 1:
+            befores.append(above)
+    for after in befores:
         for statement in dict.fromkeys((_TRAILING.sub("", line), line)):
             if statement:
-                yield replace(whole, statement=statement, after=after, through=through)
+                yield Way(statement=statement, after=after, through=through)
 
 
-def find(anchor: Anchor, index: Index, read: Reader) -> Place:
-    """The place of one anchor, whatever versions it is meant for; raises what ``read`` raises."""
+def find(anchor: Anchor, index: Index, read: Reader, *, guess: bool = True) -> Place:
+    """The place of one anchor, whatever versions it is meant for; raises what ``read`` raises.
+
+    Without ``guess`` a statement that does not stand there as it is written is lost, which is told at once.
+    """
     book = index.of(anchor.tree)
     if book is None:
         missing = f"{anchor.tree} is not at hand: tour get {anchor.tree}, tour index {anchor.tree}"
@@ -160,7 +187,9 @@ def find(anchor: Anchor, index: Index, read: Reader) -> Place:
             return Place("lost", anchor.symbol, note=_several(found), tree=tree)
         symbol = found[0]
         return Place(located, anchor.symbol, symbol, symbol.line, symbol.end_line, note=note, tree=tree)
-    tried = [(symbol, _statement(anchor, symbol, book, read)) for symbol in found]
+    if len(found) > max(MOST, anchor.among):
+        return Place("lost", anchor.symbol, note=_several(found), tree=tree)
+    tried = [(symbol, _statement(anchor, symbol, book, read, guess)) for symbol in found]
     held = [(symbol, lines) for symbol, lines in tried if lines.how == "exact"] or [
         (symbol, lines) for symbol, lines in tried if lines.how == "changed"
     ]
@@ -298,14 +327,14 @@ def _several(symbols: list[StoredSymbol]) -> str:
     return f"{len(symbols)} places fit ({places}); tell them apart by {how}"
 
 
-def _statement(anchor: Anchor, symbol: StoredSymbol, index: Index, read: Reader) -> statements.Found:
+def _statement(anchor: Anchor, symbol: StoredSymbol, index: Index, read: Reader, guess: bool) -> statements.Found:
     """A statement in a symbol's body; in a module's or a class's outside of the functions there, if it can be."""
     assert anchor.statement is not None
     lines = _body(symbol.file, symbol.start_line, symbol.end_line, read)
     inner = _functions_in(symbol, index) if symbol.kind in _SCOPES else frozenset()
     outside = [(number, line) for number, line in lines if number not in inner]
-    found = statements.find(outside, anchor.statement, anchor.after, anchor.through)
-    if found.how == "lost" and inner:
+    found = statements.find(outside, anchor.statement, anchor.after, anchor.through, guess=guess)
+    if found.how == "lost" and inner and guess:
         found = statements.find(lines, anchor.statement, anchor.after, anchor.through)
         if found.how != "lost":
             return replace(found, how="changed", note=found.note or "in a function here")

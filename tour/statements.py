@@ -56,8 +56,11 @@ class Found:
     """What it reads now; why it is lost."""
 
 
-def find(lines: Lines, statement: str, after: str | None, through: str | None) -> Found:
-    """Look for a statement below the line ``after``, up to the line ``through``; both may be left out."""
+def find(lines: Lines, statement: str, after: str | None, through: str | None, *, guess: bool = True) -> Found:
+    """Look for a statement below the line ``after``, up to the line ``through``; both may be left out.
+
+    Without ``guess`` only as it stands, not for what is most like it.
+    """
     folded = [(number, fold(line)) for number, line in lines]
     notes: list[str] = []
     start = 0
@@ -74,7 +77,7 @@ def find(lines: Lines, statement: str, after: str | None, through: str | None) -
         found = found[:1]
     if len(found) > 1:
         return Found("lost", note=_count(found, statement))
-    nearest = (found[0], found[0]) if found else _most_similar(folded, statement)
+    nearest = (found[0], found[0]) if found else _most_similar(folded, statement) if guess else None
     if nearest is None:
         return Found("lost", note=_count([], statement))
     first, last = nearest
@@ -85,7 +88,7 @@ def find(lines: Lines, statement: str, after: str | None, through: str | None) -
     if after is None and not _tells(statement):
         notes.append("many a line may read so; `after:` tells which is meant")
     if through is not None:
-        last, what = _end(folded, first, last, fold(through))
+        last, what = _end(folded, first, last, fold(through), guess)
         notes += [what] if what else []
     return Found("changed" if notes else "exact", first, last, "; ".join(notes) or None)
 
@@ -108,13 +111,13 @@ def _indent(line: str) -> int:
     return len(line.expandtabs()) - len(line.expandtabs().lstrip())
 
 
-def _end(folded: Lines, first: int, last: int, through: str) -> tuple[int, str | None]:
+def _end(folded: Lines, first: int, last: int, through: str, guess: bool) -> tuple[int, str | None]:
     """The last line of a statement that begins at ``first``, and what is doubtful about it."""
     below = [(number, line) for number, line in folded if number >= first]
     ends, sure = matching(below, through)
     if ends:
         return ends[0], None if sure else f"its last line reads {_read(folded, ends[0], ends[0])!r} here"
-    nearest = _most_similar(below, through)
+    nearest = _most_similar(below, through) if guess else None
     if nearest is None:
         return last, f"its last line {through!r} is not there"
     return nearest[1], f"its last line reads {_read(folded, *nearest)!r} here"
