@@ -6,13 +6,14 @@ Views hold text and numbers only, so a renderer needs no index, no tree and no f
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tour.anchors import Place, Reader
 from tour.errors import StaleIndex
 from tour.index import Index, digest_of
 from tour.model import At, Lane, Lang, Link, LinkKind
 from tour.proof import Passage, walk
+from tour.recordings import Output, Recording, frames, line_in, load
 from tour.tours import ONWARD, Anchor, Cell, Question, Tour, title
 from tour.tree import Tree
 
@@ -63,6 +64,26 @@ class HopView:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingView:
+    """What a step's cell showed in one recorded run."""
+
+    name: str
+    device: str
+    """As its maker calls it."""
+    kind: str
+    """``cpu`` or ``cuda``."""
+    torch: str
+    python: str
+    date: str
+    seconds: float
+    stale: bool
+    """Whether the cell, or one before it, changed since."""
+    outputs: tuple[Output, ...]
+    places: Mapping[tuple[str, int], int]
+    """For file and line of torch's that a traceback passes, the line of the same code in this tree."""
+
+
+@dataclass(frozen=True, slots=True)
 class StepView:
     """One stop of a tour in one tree."""
 
@@ -85,6 +106,8 @@ class StepView:
     cell: Cell | None
     hop: HopView | None
     """``None`` at the last step and where the walk enters anew."""
+    recordings: tuple[RecordingView, ...] = ()
+    """What the cell showed, in each run that was recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +205,15 @@ def tour_views(tour: Tour, tree: Tree, index: Index, langs: Iterable[str]) -> Ma
     read = reader(tree, index)
     passages = walk(tour, index, read, tree.version)
     shown = TreeView(tree.version, str(tree.root), tree.kind.value)
+    recordings = load(tour)
+    recorded = {step.id: _recorded(tour, step.id, recordings, tree.version, read, index) for step in tour.steps}
     views = {}
     for lang in langs:
         prose = tour.prose[lang]
         onward = prose.sections[ONWARD]
         steps = tuple(
-            _step(number, passage, tour, lang, read, index) for number, passage in enumerate(passages, start=1)
+            replace(_step(number, passage, tour, lang, read, index), recordings=recorded[passage.step.id])
+            for number, passage in enumerate(passages, start=1)
         )
         views[lang] = TourView(
             name=tour.name,
@@ -224,6 +250,39 @@ def _step(number: int, passage: Passage, tour: Tour, lang: str, read: Reader, in
         cell=step.cell,
         hop=_hop(passage, lang),
     )
+
+
+def _recorded(
+    tour: Tour, step: str, recordings: Iterable[Recording], version: str, read: Reader, index: Index
+) -> tuple[RecordingView, ...]:
+    """What each recording has of a step."""
+    found = []
+    for recording in recordings:
+        shown = recording.cells.get(step)
+        if shown is None:
+            continue
+        same = recording.torch.partition("+")[0] == version
+        places = {
+            (frame.file, frame.line): line
+            for output in shown.outputs
+            for frame in frames(output)
+            if index.file(frame.file) and (line := line_in(read(frame.file).decode("utf-8", "replace"), frame, same))
+        }
+        found.append(
+            RecordingView(
+                recording.name,
+                recording.device,
+                recording.kind,
+                recording.torch,
+                recording.python,
+                recording.date,
+                shown.seconds,
+                recording.stale(tour, step),
+                shown.outputs,
+                places,
+            )
+        )
+    return tuple(found)
 
 
 def _hop(passage: Passage, lang: str) -> HopView | None:
@@ -285,7 +344,25 @@ def check(tour: Tour, tree: Tree, index: Index) -> list[Finding]:
     return findings
 
 
+def check_recordings(tour: Tour, recordings: Iterable[Recording]) -> list[Finding]:
+    """Recorded outputs that are not those of the tour's cells as they are now; told, and no failure of the tour."""
+    findings = []
+    for recording in recordings:
+        for step in tour.steps:
+            if step.cell is None:
+                continue
+            missing = step.id not in recording.cells
+            if missing or recording.stale(tour, step.id):
+                lacks = "lacks this cell" if missing else "is of an earlier program, here or in a cell above"
+                what = f"the recording `{recording.name}` {lacks}: `tour run {tour.name}` on {recording.device}"
+                findings.append(
+                    Finding(tour.name, step.id, recording.torch, str(tour.file), step.cell.line, what, False)
+                )
+    return findings
+
+
 def files_of(view: TourView) -> set[str]:
-    """The source files that a tour touches: where its steps are, and where its hops can be seen."""
+    """The source files that a tour touches: of its steps, of its hops, and those that a recorded error passed."""
     steps = {step.file for step in view.steps if step.file}
-    return steps | {step.hop.at.file for step in view.steps if step.hop and step.hop.at}
+    errors = {file for step in view.steps for recording in step.recordings for file, _ in recording.places}
+    return steps | errors | {step.hop.at.file for step in view.steps if step.hop and step.hop.at}
