@@ -79,13 +79,31 @@ class Runner:
     """Python's."""
 
 
+def lacks(python: str | None = None) -> tuple[str, list[str]]:
+    """The program at ``python``, or this one, and what it lacks to run cells, without importing any of it.
+
+    Raises ``TourError`` where it cannot be started.
+    """
+    program = _program(python)
+    asked = "from importlib.util import find_spec as f; print(*[n for n in ('ipykernel', 'torch') if not f(n)])"
+    try:
+        said = subprocess.run([program, "-c", asked], capture_output=True, text=True, timeout=60, check=True, cwd="/")
+    except (OSError, subprocess.SubprocessError) as error:
+        raise TourError(f"cannot start {program}: {error}", hint="Give a Python with `--python PATH`.") from None
+    return program, said.stdout.split()
+
+
+def _program(python: str | None) -> str:
+    named = python or sys.executable
+    return str(Path.cwd() / Path(shutil.which(named) or named))  # not resolved: an environment's Python is a link
+
+
 def runner(python: str | None = None) -> Runner:
     """The Python at ``python``, or this one; raises ``TourError`` where it lacks torch or a kernel."""
-    named = python or sys.executable
-    program = str(Path.cwd() / Path(shutil.which(named) or named))  # not resolved: an environment's Python is a link
+    program = _program(python)
     asked = "import json, sys, ipykernel, torch; print(json.dumps([sys.version.split()[0], str(torch.__version__)]))"
     try:
-        said = subprocess.run([program, "-c", asked], capture_output=True, text=True, timeout=120)
+        said = subprocess.run([program, "-c", asked], capture_output=True, text=True, timeout=120, cwd="/")
     except (OSError, subprocess.TimeoutExpired) as error:
         raise TourError(f"cannot start {program}: {error}", hint="Give a Python with `--python PATH`.") from None
     if said.returncode:
