@@ -249,7 +249,10 @@ class Page {
       if (this.#queue.includes(cell)) continue;
       this.#queue.push(cell);
       cell.mark("queued");
-      if (this.#queue.length > 1) cell.when(this.setting.words.queued);
+      if (this.#queue.length > 1) {
+        cell.when(this.setting.words.queued);
+        cell.show(YOURS);
+      }
     }
     if (this.#working) return;
     this.#working = true;
