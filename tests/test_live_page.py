@@ -373,8 +373,8 @@ def test_without_a_login_the_page_says_where(visit: Visit, served: Served) -> No
     expect(cell(page, "first").locator('[data-do="run"]')).to_be_disabled()
     link.click()
     page.wait_for_url("**/login?next=**")
-    page.locator("[name=password]").fill(served.token)
-    page.locator("[name=password]").press("Enter")
+    page.locator("#password_input").fill(served.token)
+    page.locator("#password_input").press("Enter")
     page.wait_for_url("**/tour/tours/mini/")
     expect(press(page, "last")).to_have_text("last 42", timeout=90_000)
     page.trouble.clear()  # type: ignore[attr-defined]  # Jupyter's own login page

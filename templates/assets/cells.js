@@ -126,7 +126,7 @@ class Cell {
 
   /** A word below what it shows. @param {string} text */
   remark(text) {
-    const note = element("p", "cell-when cell-remark", "");
+    const note = element("p", "cell-remark", "");
     text.split("`").forEach((part, odd) => note.append(odd % 2 ? element("code", "", part) : part));
     this.figure.append(note);
   }

@@ -78,12 +78,19 @@ export class Kernel {
     return answer.status === 204 ? null : answer.json();
   }
 
+  /** What the server says of a kernel; asked of the list, for a kernel that is gone is no error. @param {string} id */
+  async #model(id) {
+    const found = (await this.#ask("GET", "api/kernels")).find((/** @type {{id: string}} */ each) => each.id === id);
+    if (!found) throw new Lost("failed", "it is gone");
+    return found;
+  }
+
   /** Take up the kernel that this page had before it was loaded anew, if it still is. */
   async resume() {
     const [id, facts] = [sessionStorage.getItem(this.key), sessionStorage.getItem(`${this.key} facts`)];
     if (!id || !facts || !(await this.#alone(id))) return;
     try {
-      const model = await this.#ask("GET", `api/kernels/${id}`);
+      const model = await this.#model(id);
       this.#id = id;
       await this.#connect();
       this.facts = JSON.parse(facts);
@@ -117,7 +124,7 @@ export class Kernel {
   async start() {
     if (this.#id && this.#socket?.readyState === WebSocket.OPEN && Date.now() - this.#heard > UNHEARD && !this.#waiting.size) {
       try {
-        await this.#ask("GET", `api/kernels/${this.#id}`);
+        await this.#model(this.#id);
         this.#heard = Date.now();
       } catch (error) {
         if (!(error instanceof Lost) || error.why !== "failed") throw this.#away(error);
@@ -254,7 +261,7 @@ export class Kernel {
           await this.#ask("GET", "api/kernels");
           this.#be("none");
         } else {
-          await this.#ask("GET", `api/kernels/${this.#id}`);
+          await this.#model(this.#id);
           await this.#connect();
           this.#be([...this.#waiting.values()].some((each) => !each.silent) ? "busy" : "idle");
         }

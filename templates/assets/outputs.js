@@ -27,8 +27,8 @@ export class Screen {
   /** @param {string} raw */
   write(raw) {
     const text = this.#left + raw;
-    const cut = text.match(/\x1b(?:\[[\d;?]*)?$/); // the rest of a command may come with the next piece
-    this.#left = cut ? cut[0] : "";
+    const cut = text.match(/\x1b(?:\[[\d;?]*|\][^\x07\x1b]*\x1b?)?$/); // its rest may come with the next piece
+    this.#left = cut && cut[0].length < FAR ? cut[0] : "";
     for (const [said, numbers, command] of text.slice(0, text.length - this.#left.length).matchAll(TOKEN)) {
       if (said === "\n") {
         this.#row += 1;

@@ -30,12 +30,16 @@ from jupyter_server.gateway.connections import GatewayWebSocketConnection
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from tornado import web
+from tornado.ioloop import IOLoop
 from traitlets import Unicode, default
 from traitlets.config import Config
 
 from tour.errors import TourError
 
 HOST = "127.0.0.1"
+
+Pages = Callable[[str], Any]
+"""What stands at an address below the site's root that is made when somebody asks; may raise ``TourError``."""
 
 CULL = 20 * 60
 """Seconds after which a kernel that does nothing is ended, also one that a page still holds."""
@@ -50,10 +54,29 @@ _NOTE = "[left out: an output of {size:,} bytes]"
 class SiteHandler(JupyterHandler, web.StaticFileHandler):
     """A file of the site; Jupyter's handler first, for its check of the Host."""
 
+    pages: Pages | None = None
+    """What makes pages that no file holds."""
+
     @allow_unauthenticated
     async def get(self, path: str, include_body: bool = True) -> None:
-        """The file, or the site's own page for what is not there."""
-        await web.StaticFileHandler.get(self, path, include_body)
+        """A page made on demand, or the file, or the site's own page for what is not there."""
+        if not await self._made(path):
+            await web.StaticFileHandler.get(self, path, include_body)
+
+    async def _made(self, path: str) -> bool:
+        """Answer with a page made on demand, if there is one."""
+        if self.pages is None:
+            return False
+        try:
+            found = await IOLoop.current().run_in_executor(None, self.pages, path)
+        except TourError as error:
+            raise web.HTTPError(409, str(error)) from None
+        if found is None:
+            return False
+        self.set_header("Content-Type", f"{found.kind}; charset=utf-8")
+        self.set_extra_headers(path)
+        self.finish(found.text.encode("utf-8", "replace"))
+        return True
 
     @allow_unauthenticated
     async def head(self, path: str) -> None:
@@ -72,6 +95,10 @@ class SiteHandler(JupyterHandler, web.StaticFileHandler):
             self.finish(missing.read_bytes())
             return
         self.set_header("Content-Type", "text/plain; charset=utf-8")
+        error = kwargs.get("exc_info", (None, None))[1]
+        if status_code == 409 and isinstance(error, web.HTTPError):
+            self.finish(f"This page cannot be made: {error.log_message}\n")
+            return
         built = (Path(self.root) / "index.html").is_file()
         self.finish(f"{status_code}: {self._reason}\n" if built else "No site is built here yet: run `tour build`.\n")
 
@@ -237,12 +264,19 @@ class TourApp(ExtensionApp):
 
 
 def serve(
-    site: Path, port: int, ready: Callable[[str], None], *, python: str | None, gateway: str | None, cull: int
+    site: Path,
+    port: int,
+    ready: Callable[[str], None],
+    *,
+    python: str | None,
+    gateway: str | None,
+    cull: int,
+    pages: Pages | None = None,
 ) -> None:
     """Serve ``site`` with kernels of ``python``, or of the Jupyter server at ``gateway``, until interrupted.
 
-    ``ready`` gets the address that logs the reader in. The token is ``$JUPYTER_TOKEN``, else a new one. Raises
-    ``TourError`` where the port is taken.
+    ``pages`` makes what is asked for before a file is looked for. ``ready`` gets the address that logs the reader in.
+    The token is ``$JUPYTER_TOKEN``, else a new one. Raises ``TourError`` where the port is taken.
     """
     token = os.environ.get("JUPYTER_TOKEN") or secrets.token_hex(24)
     port = _free(port)
@@ -260,6 +294,7 @@ def serve(
     else:
         config.ServerApp.kernel_spec_manager_class = OnePython
         config.OnePython.python = python
+    SiteHandler.pages = staticmethod(pages) if pages else None
     app: Any = TourApp.initialize_server(argv=[], config=config)  # type: ignore[no-untyped-call]
     try:
         # the loop opens the port first
