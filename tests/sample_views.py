@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tour.model import At, Grade, Lane, Lang, Link, LinkKind
 from tour.tours import Cell, Question
-from tour.views import CodeView, HopView, MarkView, RecordingView, SourceView, StepView, TourView, TreeView
+from tour.views import CodeView, FigureView, HopView, MarkView, RecordingView, SourceView, StepView, TourView, TreeView
 
 HOSTILE = "</script></code></pre><script>alert(1)</script><img src=x onerror=alert(1)>"
 FILE = f"csrc/a b#c?100%&'{HOSTILE.replace('/', '')}.cpp"
@@ -74,6 +74,7 @@ def step(number: int, lane: Lane, lang: str) -> StepView:
         note=None if located == "exact" else f"note {HOSTILE}",
         code=code if found else None,
         cell=Cell(f"print({HOSTILE!r})\nx = 1", "ValueError" if number == 2 else None, 1) if number < 3 else None,
+        figure=FigureView("a.svg", '<svg class="tour-drawing"></svg>', f"Drawn {HOSTILE}") if number == 1 else None,
         hop=hop(number, GRADES[number - 1]) if number < len(STATES) else None,
         recordings=(recording("cpu", "cpu"), recording("h200", "cuda", stale=True))[: 3 - number] if number < 3 else (),
     )

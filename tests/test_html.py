@@ -155,3 +155,8 @@ def test_a_cell_and_a_question_have_their_places() -> None:
     assert len(page.of("tour-cell")) == 2 and words("en").say("cell_raises", error="ValueError") in page.text
     (asked,) = [tag for tag, _ in page.elements if tag == "summary"]
     assert asked == "summary" and "Why s1?" in page.text
+
+
+def test_a_drawing_stands_under_its_step() -> None:
+    page = tour_page()
+    assert len(page.of("tour-figure")) == 1 and len(page.of("tour-drawing")) == 1

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from tour import layers, meaning
-from tour.index import Index
+from pathlib import Path
+
+from tour import build, layers, meaning
+from tour.index import Index, StoredSymbol
 from tour.links import Links, Node, node
-from tour.model import Lane
-from tour.tree import Tree
+from tour.links.cpp_scopes import cpp_targets
+from tour.model import Grade, Lane
+from tour.tree import Tree, TreeKind
 
 Mini = tuple[Tree, Index]
 
@@ -53,6 +56,15 @@ def test_overloads_are_told_apart_by_the_schema(mini: Mini) -> None:
     assert lines == defined and len(defined) == 2
 
 
+def test_of_two_branches_both_are_found_and_the_one_that_only_raises_comes_last(mini: Mini) -> None:
+    _, index = mini
+    defined = {symbol.line for symbol in index.symbols("at::native::mini_vendor") if symbol.is_definition}
+    links = Links(index).leaving(Node("op:aten::mini_vendor"), None, ("dispatcher",))
+    lines = [link.target_at.line for link in links if link.target_at]
+    assert lines == sorted(defined, reverse=True) and len(lines) == 2
+    assert {link.grade for link in links} == {Grade.EXACT}
+
+
 def test_an_operator_without_a_kernel_gets_none(mini: Mini) -> None:
     assert targets(mini[1], "op:aten::mini_gone", "dispatcher") == set()
 
@@ -62,6 +74,19 @@ def test_a_kernel_kept_in_a_variable_may_be_any_that_was_put_there(mini: Mini) -
         "cpp:at::native::mini_small_kernel",
         "cpp:at::native::mini_large_kernel",
     }
+
+
+def test_of_methods_that_many_classes_have_a_parameter_names_the_class(mini: Mini) -> None:
+    _, index = mini
+    (store,) = index.symbols("at::native::mini_store")
+    (plain,) = index.symbols("at::native::mini_checked")
+
+    def meant(scope: StoredSymbol, most: int) -> list[str]:
+        return [symbol.qualname for symbol in cpp_targets(index, ".put", scope, most)[0]]
+
+    assert meant(store, 1) == ["at::native::MiniArchive::put"]
+    assert len(meant(store, 2)) == 2, "few enough to name them all"
+    assert meant(plain, 0) == []
 
 
 def test_a_body_of_one_macro_is_a_definition(mini: Mini) -> None:
@@ -95,3 +120,32 @@ def test_names_of_torch_ops(mini: Mini) -> None:
     assert meant("torch.ops.aten.mini_add.default") == ["op:aten::mini_add"]
     assert meant("torch.ops.aten.mini_add") == ["op:aten::mini_add", "op:aten::mini_add.out"]
     assert meant("torch.ops.aten.mini_nothing") == []
+
+
+CALLS = """\
+namespace at { namespace native {
+void whole(int self) { at::pin_(self); at::sized(self); }
+} }
+"""
+REGISTERED = """\
+namespace at { namespace {
+int pin_(int self) { return self; }
+TORCH_LIBRARY_IMPL(aten, BackendSelect, m) { m.impl("aten::pin_", TORCH_FN(pin_)); }
+} }
+"""
+
+
+def test_a_kernel_of_the_operators_name_is_not_what_a_call_of_that_name_means(tmp_path: Path) -> None:
+    """``at::_pin_memory(…)`` goes to the dispatcher, whatever a file calls the function that it registers there."""
+    declared = "- func: pin_(int self) -> int\n- func: sized(int self) -> int\n"
+    for file, text in {
+        "aten/src/ATen/native/native_functions.yaml": declared,
+        "aten/src/ATen/native/Memory.cpp": CALLS,
+        "aten/src/ATen/templates/RegisterBackendSelect.cpp": REGISTERED,
+        "aten/src/ATen/Sized.cpp": "namespace at { int sized(int self) { return self; } }\n",
+    }.items():
+        (tmp_path / "tree" / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "tree" / file).write_text(text)
+    build.update(Tree(tmp_path / "tree", "9.9", TreeKind.FOLDER), tmp_path / "i.sqlite")
+    with Index(tmp_path / "i.sqlite") as index:
+        assert targets(index, "cpp:at::native::whole", "operators") == {("op:aten::pin_", None)}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from tour.anchors import Place, Reader
 from tour.errors import StaleIndex
 from tour.index import Index, digest_of
-from tour.model import At, Lane, Lang, Link, LinkKind
+from tour.model import PYTORCH, At, Lane, Lang, Link, LinkKind, inside, told, tree_of
 from tour.proof import Passage, walk
 from tour.recordings import Output, Recording, frames, line_in, load
 from tour.tours import ONWARD, Anchor, Cell, Question, Tour, title
@@ -31,6 +31,12 @@ class TreeView:
     version: str
     path: str
     kind: str
+    name: str = PYTORCH
+
+    @property
+    def title(self) -> str:
+        """What a reader is told: ``PyTorch 2.6.0``."""
+        return told(self.name, self.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,18 @@ class RecordingView:
 
 
 @dataclass(frozen=True, slots=True)
+class FigureView:
+    """A step's drawing in one language."""
+
+    file: str
+    """Its name beside ``tour.yaml``."""
+    svg: str
+    """One ``<svg>`` element whose colours are classes of the page."""
+    alt: str
+    """What it shows, in words."""
+
+
+@dataclass(frozen=True, slots=True)
 class StepView:
     """One stop of a tour in one tree."""
 
@@ -104,8 +122,13 @@ class StepView:
     """What was found instead, where ``located`` is not ``exact``."""
     code: CodeView | None
     cell: Cell | None
+    figure: FigureView | None
     hop: HopView | None
-    """``None`` at the last step and where the walk enters anew."""
+    """``None`` at the last step, where the walk enters anew, and where it leads into a tree that is not at hand."""
+    tree: str = ""
+    """The name of the tree that it is in, where that stands beside the first; its file's path begins with it."""
+    has_tree: bool = True
+    """Whether that tree is at hand."""
     recordings: tuple[RecordingView, ...] = ()
     """What the cell showed, in each run that was recorded."""
 
@@ -128,6 +151,17 @@ class TourView:
     onward: str
     """Markdown: where to go from here."""
     tree: TreeView
+    beside: tuple[TreeView, ...] = ()
+    """The trees that its steps are in besides the first."""
+
+    @property
+    def trees(self) -> str:
+        """The titles of all of them."""
+        return ", ".join(tree.title for tree in (self.tree, *self.beside))
+
+    def version_of(self, step: StepView) -> str:
+        """The version that a step was looked for in: PyTorch's alone, a project's with its name."""
+        return next((tree.title for tree in self.beside if tree.name == step.tree), self.tree.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +184,11 @@ class SourceView:
     text: str
     marks: tuple[MarkView, ...]
     tree: TreeView
+
+    @property
+    def path(self) -> str:
+        """The file from its own tree's root."""
+        return inside(self.file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +243,10 @@ def tour_views(tour: Tour, tree: Tree, index: Index, langs: Iterable[str]) -> Ma
     """A tour in one tree, in each language, located and proven once."""
     read = reader(tree, index)
     passages = walk(tour, index, read, tree.version)
-    shown = TreeView(tree.version, str(tree.root), tree.kind.value)
     recordings = load(tour)
     recorded = {step.id: _recorded(tour, step.id, recordings, tree.version, read, index) for step in tour.steps}
+    in_trees = {passage.place.tree for passage in passages}
+    beside = tuple(_tree_view(other) for other in tree.beside if other.name in in_trees)
     views = {}
     for lang in langs:
         prose = tour.prose[lang]
@@ -225,9 +265,14 @@ def tour_views(tour: Tour, tree: Tree, index: Index, langs: Iterable[str]) -> Ma
             questions=prose.questions,
             onward_title=onward.title,
             onward=onward.text,
-            tree=shown,
+            tree=_tree_view(tree),
+            beside=beside,
         )
     return views
+
+
+def _tree_view(tree: Tree) -> TreeView:
+    return TreeView(tree.version, str(tree.root), tree.kind.value, tree.name)
 
 
 def _step(number: int, passage: Passage, tour: Tour, lang: str, read: Reader, index: Index) -> StepView:
@@ -248,7 +293,10 @@ def _step(number: int, passage: Passage, tour: Tour, lang: str, read: Reader, in
         note=place.note,
         code=_code(place, read, index),
         cell=step.cell,
+        figure=FigureView(drawn.file, drawn.svg(lang), drawn.alt[lang]) if (drawn := step.figure) else None,
         hop=_hop(passage, lang),
+        tree=place.tree,
+        has_tree=place.has_tree,
     )
 
 
@@ -323,7 +371,7 @@ def source_view(path: str, tree: Tree, index: Index, tours: Iterable[TourView] =
         stored.lang if stored else Lang.CPP,
         source.decode("utf-8", "replace"),
         tuple(sorted(marks, key=lambda mark: (mark.line, mark.number))),
-        TreeView(tree.version, str(tree.root), tree.kind.value),
+        _tree_view(next((other for other in tree.beside if other.name == tree_of(path)), tree)),
     )
 
 

@@ -28,6 +28,7 @@ _TEMPLATES = ("tools/autograd/templates/", "aten/src/ATen/templates/")
 
 
 _PYTHON = re.compile(r"_?Py[A-Z]?[A-Za-z]*_[A-Za-z_]\w*")
+_NAMES = re.compile(r"[A-Za-z_]\w*(?:::\w+)*")
 _HEADERS = (".h", ".cuh", ".hpp", ".hh")
 
 
@@ -38,13 +39,16 @@ def cpp_targets(
 
     Enclosing namespaces and classes are tried from the inside out; the first that knows the name wins. C code sees
     names of C linkage, which C++ files define at global scope under ``extern "C"``. What no scope decides and more
-    than ``most`` define may mean nothing.
+    than ``most`` define may mean nothing, but for a method of a class that the function's parameters name.
     """
     if name.startswith("this."):
         found = _members_of_class(index, name[5:], scope)
         return (found, len(found) == 1) if found else (_by_last_part(index, name, most), False)
     if name.startswith("."):
-        return _by_last_part(index, name, most), False
+        found = _by_last_part(index, name, most)
+        if scope is not None and most is not None and not 0 < len(found) <= most:
+            found = _of_parameters(index, name[1:], scope) or found
+        return found, False
     plain = name.removeprefix("::")
     if _PYTHON.fullmatch(plain):  # CPython's, which a tree may bring along for old versions
         here = _functions(index.symbols(plain))
@@ -80,6 +84,15 @@ def _visible(found: list[StoredSymbol], scope: StoredSymbol | None) -> list[Stor
 
 def _members_of_class(index: Index, name: str, scope: StoredSymbol | None) -> list[StoredSymbol]:
     return _functions(index.symbols(f"{scope.qualname.rpartition('::')[0]}::{name}", "cpp")) if scope else []
+
+
+def _of_parameters(index: Index, name: str, scope: StoredSymbol) -> list[StoredSymbol]:
+    """The methods of that name in the classes that a function's own parameters name: ``nn::Module`` of
+    ``(const std::shared_ptr<nn::Module>& module)``."""
+    owners = tuple(f"::{named}::{name}" for named in _NAMES.findall(scope.signature))
+    if not owners:
+        return []
+    return [symbol for symbol in _functions(index.symbols_named(name)) if f"::{symbol.qualname}".endswith(owners)]
 
 
 def _by_last_part(index: Index, name: str, most: int | None = None) -> list[StoredSymbol]:

@@ -161,12 +161,24 @@ def _definitions(index: Index, name: str) -> list[StoredSymbol]:
 
 
 def _fitting(found: list[StoredSymbol], schema: str) -> list[StoredSymbol]:
-    """Of overloads those whose parameters fit the schema best."""
-    if len({symbol.signature for symbol in found}) < 2 or not schema:
-        return found
-    wanted = _schema_arguments(schema)
-    scores = [_fit(wanted, parameters_of(symbol.signature)) for symbol in found]
-    return [symbol for symbol, score in zip(found, scores, strict=True) if score == max(scores)]
+    """Of overloads those whose parameters fit the schema best, with every branch of an ``#if`` that defines the same.
+
+    Of branches the longest body comes first: what only says that a library is missing is short.
+    """
+    if len({symbol.signature for symbol in found}) > 1 and schema:
+        wanted = _schema_arguments(schema)
+        scores = [_fit(wanted, parameters_of(symbol.signature)) for symbol in found]
+        best = {_types(symbol) for symbol, score in zip(found, scores, strict=True) if score == max(scores)}
+        found = [symbol for symbol in found if _types(symbol) in best]
+    if len({(symbol.file, _types(symbol)) for symbol in found}) == 1:
+        found = sorted(found, key=lambda symbol: symbol.start_line - symbol.end_line)
+    return found
+
+
+def _types(symbol: StoredSymbol) -> tuple[str, ...]:
+    """A function's parameters without their names: what it is called, and a branch of ``#if`` may call otherwise."""
+    plain = (re.sub(r"/\*.*?\*/|=.*", "", parameter).strip() for parameter in parameters_of(symbol.signature))
+    return tuple(re.sub(r"(?<=[\s&*>])\w+$", "", parameter).replace(" ", "") for parameter in plain)
 
 
 def _fit(wanted: list[tuple[str, str]], parameters: list[str]) -> float:

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown import Markdown
 from markupsafe import Markup, escape
 
-from tour.model import At, Lang
+from tour.model import At, Lang, inside, tree_of
 from tour.render import lanes, outputs, source
 from tour.render.data import tour_row
 from tour.render.words import Words, words
@@ -67,8 +67,11 @@ def first_sentence(text: str) -> str:
 
 
 def source_address(version: str, file: str) -> str:
-    """A source page's file below the site's root; a link to it needs ``quote``, for a file may bear any name."""
-    return f"source/{version}/{file}.html"
+    """A source page's file below the site's root; a link to it needs ``quote``, for a file may bear any name.
+
+    A file of a tree beside the first lies below that tree's name.
+    """
+    return f"source/{tree_of(file) or version}/{inside(file)}.html"
 
 
 def tour_page(view: TourView, root: str, told: Collection[str] = ()) -> str:
@@ -87,6 +90,7 @@ def tour_page(view: TourView, root: str, told: Collection[str] = ()) -> str:
             "code": _code(step.code) if step.code else None,
             "cell": [Markup(line) for line in source.lines(step.cell.code, Lang.PYTHON)] if step.cell else None,
             "shown": [_shown(recording, step.number, link, root, words(view.lang)) for recording in step.recordings],
+            "figure": Markup(step.figure.svg) if step.figure else None,
             "hop": _hop(step.hop, step.id, view) if step.hop else None,
         }
         for step in view.steps

@@ -26,6 +26,29 @@ Tensor mini_sum(const Tensor& self, int64_t dim) {  //: defines cpp:at::native::
   return self.mini_add(self);  //: calls op:aten::mini_add name
 }
 
+struct MiniArchive {
+  void put() {}
+};
+
+struct MiniDrawer {
+  void put() {}
+};
+
+void mini_store(const std::shared_ptr<native::MiniArchive>& archive) {
+  archive->put();  //: calls cpp:at::native::MiniArchive::put name
+}
+
+#if !MINI_VENDOR_ENABLED()
+Tensor mini_vendor(const Tensor& input, int64_t dim) {
+  MINI_CHECK(false, "not compiled with the vendor's library");
+}
+#else
+Tensor mini_vendor(const Tensor& input_t, int64_t dim_) {  //: defines cpp:at::native::mini_vendor
+  auto input = input_t.mini_add_symint(input_t);  //: calls op:aten::mini_add name
+  return vendor_call(input, dim_);
+}
+#endif
+
 void mini_checked(const Tensor& self) {  //: defines cpp:at::native::mini_checked
   MINI_CHECK(self.defined(), "a body of one macro without a semicolon")
 }
