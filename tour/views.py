@@ -5,7 +5,7 @@ Views hold text and numbers only, so a renderer needs no index, no tree and no f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tour.anchors import Place, Reader
@@ -392,9 +392,13 @@ def check(tour: Tour, tree: Tree, index: Index) -> list[Finding]:
     return findings
 
 
-def check_recordings(tour: Tour, recordings: Iterable[Recording]) -> list[Finding]:
+def check_recordings(tour: Tour, recordings: Sequence[Recording]) -> list[Finding]:
     """Recorded outputs that are not those of the tour's cells as they are now; told, and no failure of the tour."""
     findings = []
+    first = next((step for step in tour.steps if step.cell), None)
+    if first and first.cell and not recordings:
+        what = f"no run is recorded: `tour run {tour.name}`"
+        return [Finding(tour.name, first.id, "–", str(tour.file), first.cell.line, what, False)]
     for recording in recordings:
         for step in tour.steps:
             if step.cell is None:
