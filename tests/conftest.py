@@ -97,12 +97,22 @@ def torch_pythons() -> dict[str, str]:
     return {"2.13.0": str(Path(__file__).parents[1] / ".venv-torch/bin/python"), "1.13.1": "/usr/bin/python3"}
 
 
+@pytest.fixture(scope="session")
+def torch_of() -> Callable[[str], cells.Runner]:
+    """The Python that has a torch; on a developer's machine a missing one skips the test, in CI it fails it."""
+
+    def get(version: str) -> cells.Runner:
+        try:
+            return cells.runner(torch_pythons()[version])
+        except TourError as error:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(f"{error}: scripts/torches")
+
+    return get
+
+
 @pytest.fixture(params=torch_pythons(), scope="session")
-def torch_python(request: pytest.FixtureRequest) -> cells.Runner:
-    """A Python that has torch; on a developer's machine a missing one skips the test, in CI it fails it."""
-    try:
-        return cells.runner(torch_pythons()[request.param])
-    except TourError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"{error}: scripts/torches")
+def torch_python(request: pytest.FixtureRequest, torch_of: Callable[[str], cells.Runner]) -> cells.Runner:
+    """Each Python that the cells are for."""
+    return torch_of(request.param)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tour.model import At, Grade, Lane, Lang, Link, LinkKind
 from tour.tours import Cell, Question
-from tour.views import CodeView, FigureView, HopView, MarkView, SourceView, StepView, TourView, TreeView
+from tour.views import CodeView, FigureView, HopView, MarkView, RecordingView, SourceView, StepView, TourView, TreeView
 
 HOSTILE = "</script></code></pre><script>alert(1)</script><img src=x onerror=alert(1)>"
 FILE = f"csrc/a b#c?100%&'{HOSTILE.replace('/', '')}.cpp"
@@ -37,6 +37,25 @@ def hop(number: int, grade: str) -> HopView:
     )
 
 
+def recording(name: str, kind: str, stale: bool = False) -> RecordingView:
+    """One of each kind of output, each of which tries to break out."""
+    outputs = (
+        {"output_type": "stream", "name": "stdout", "text": f"\x1b[31mred\x1b[0m {HOSTILE}\n10%\r100%\n"},
+        {"output_type": "stream", "name": "stderr", "text": HOSTILE},
+        {"output_type": "display_data", "data": {"text/html": f"<table><tr><td>{HOSTILE}\"'></td></tr></table>"}},
+        {"output_type": "display_data", "data": {"image/svg+xml": f"<svg>{HOSTILE}</svg>"}},
+        {"output_type": "display_data", "data": {"image/png": f'iVBORw0KGgo="{HOSTILE}'}},
+        {"output_type": "execute_result", "data": {"text/plain": HOSTILE}},
+        {
+            "output_type": "error",
+            "ename": HOSTILE,
+            "evalue": HOSTILE,
+            "traceback": [HOSTILE, "\x1b[36mFile \x1b[39m\x1b[32m/x/torch/nn/f.py:7\x1b[39m, in f", "-> 7 g()"],
+        },
+    )
+    return RecordingView(name, f"Device {HOSTILE}", kind, "9.0.0+x", "3.11", "2026-01-02", 0.5, stale, outputs, {})
+
+
 def step(number: int, lane: Lane, lang: str) -> StepView:
     located = STATES[number - 1]
     found = located not in {"lost", "absent"}
@@ -57,6 +76,7 @@ def step(number: int, lane: Lane, lang: str) -> StepView:
         cell=Cell(f"print({HOSTILE!r})\nx = 1", "ValueError" if number == 2 else None, 1) if number < 3 else None,
         figure=FigureView("a.svg", '<svg class="tour-drawing"></svg>', f"Drawn {HOSTILE}") if number == 1 else None,
         hop=hop(number, GRADES[number - 1]) if number < len(STATES) else None,
+        recordings=(recording("cpu", "cpu"), recording("h200", "cuda", stale=True))[: 3 - number] if number < 3 else (),
     )
 
 

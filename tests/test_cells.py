@@ -33,7 +33,7 @@ def here() -> cells.Runner:
 
 def test_cells_share_what_they_make_and_show_what_they_print(tmp_path: Path, here: cells.Runner) -> None:
     tour = told(tmp_path, "'x = 20'", "'x += 1; print(x); x * 2'", "{code: '1/0', raises: ZeroDivisionError}")
-    first, second, third = cells.run(tour, here)
+    first, second, third = cells.run(tour, here).outcomes
     assert (first.state, first.text) == ("ran", "")
     assert (second.state, second.text, second.why) == ("ran", "21\n42\n", None)
     assert third.state == "ran" and third.text.startswith("ZeroDivisionError")
@@ -42,7 +42,7 @@ def test_cells_share_what_they_make_and_show_what_they_print(tmp_path: Path, her
 
 def test_a_cell_that_fails_is_told_and_the_next_runs(tmp_path: Path, here: cells.Runner) -> None:
     tour = told(tmp_path, "'1/0'", "{code: 'x = 1', raises: ValueError}", "{code: '1/0', raises: ValueError}", "'2'")
-    outcomes = cells.run(tour, here)
+    outcomes = cells.run(tour, here).outcomes
     assert [outcome.state for outcome in outcomes] == ["failed", "failed", "failed", "ran"]
     assert outcomes[0].why == "ZeroDivisionError: division by zero"
     assert outcomes[1].why is not None and "meant to end with ValueError" in outcomes[1].why
@@ -53,7 +53,7 @@ def test_a_cell_that_fails_is_told_and_the_next_runs(tmp_path: Path, here: cells
     [("'while True: pass'", "endless"), ("'import os; os._exit(3)'", "died"), ("'input()'", "failed")],
 )
 def test_a_cell_that_never_ends_or_ends_its_kernel(tmp_path: Path, here: cells.Runner, code: str, state: str) -> None:
-    outcomes = cells.run(told(tmp_path, "'1'", code), here, seconds=3)
+    outcomes = cells.run(told(tmp_path, "'1'", code), here, seconds=3).outcomes
     assert [outcome.state for outcome in outcomes] == ["ran", state]
     assert outcomes[1].why
     running = subprocess.run(["ps", "-eo", "ppid,args"], capture_output=True, text=True, check=True).stdout
@@ -65,7 +65,7 @@ def test_cells_leave_no_file_behind(tmp_path: Path, here: cells.Runner, monkeypa
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.iterdir())
     code = '\'import os; open("x", "w").close(); print(os.listdir())\''
-    (outcome,) = cells.run(told(tmp_path / "told", code), here)
+    (outcome,) = cells.run(told(tmp_path / "told", code), here).outcomes
     assert outcome.text == "['x']\n"
     assert sorted(tmp_path.iterdir()) == sorted([*before, tmp_path / "told"])
 
@@ -77,7 +77,7 @@ def test_a_python_is_named_from_where_we_stand(
     monkeypatch.chdir(python.parent)
     assert cells.runner(f"./{python.name}") == torch_python
     tour = told(tmp_path, "'import torch; print(torch.__version__)'")
-    assert cells.run(tour, cells.runner(f"./{python.name}"))[0].text.strip() == torch_python.torch
+    assert cells.run(tour, cells.runner(f"./{python.name}")).outcomes[0].text.strip() == torch_python.torch
 
 
 def test_a_python_that_lacks_something_is_told_with_a_way_out(tmp_path: Path) -> None:
@@ -93,6 +93,6 @@ def test_a_python_that_lacks_something_is_told_with_a_way_out(tmp_path: Path) ->
 @pytest.mark.parametrize("name", tours.names(folder("annotations")))
 def test_the_cells_of_our_tours_run(name: str, torch_python: cells.Runner) -> None:
     """In the newest torch and in the one that Debian carries; what they print is for the reader, and is not nothing."""
-    for outcome in cells.run(tours.load(name, folder("annotations")), torch_python):
+    for outcome in cells.run(tours.load(name, folder("annotations")), torch_python).outcomes:
         assert outcome.state == "ran", f"{outcome.step}: {outcome.why}\n{outcome.text}"
         assert outcome.text.strip(), f"{outcome.step} shows nothing"

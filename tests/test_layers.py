@@ -57,8 +57,10 @@ LAYERS: dict[str, set[str]] = {
     "changes": {"model", "index", "tours", "anchors"},
     "prose": {"errors", "model", "tree", "index", "tours"},
     "precise": {"errors", "model", "tree", "index", "codegen", "parsers.clang"},
-    "views": {"errors", "model", "index", "tours", "anchors", "proof", "tree"},
-    "cells": {"errors", "model", "tours"},
+    "recordings": {"errors", "tours"},
+    "views": {"errors", "model", "index", "tours", "anchors", "proof", "recordings", "tree"},
+    "notebooks": set(),
+    "cells": {"errors", "model", "tours", "recordings", "resources", "notebooks"},
     "doctor": {"errors", "doctor"},
     "render": {
         "doctor",
@@ -67,6 +69,7 @@ LAYERS: dict[str, set[str]] = {
         "tours",
         "cells",
         "changes",
+        "recordings",
         "views",
         "answers",
         "layers",
@@ -74,7 +77,7 @@ LAYERS: dict[str, set[str]] = {
         "render",
     },
     "site": {"errors", "model", "views", "render", "resources"},
-    "server": {"errors", "model"},
+    "server": {"errors", "model", "server"},
     "cli": {"*"},
     "__main__": {"cli"},
     "__init__": {"*"},
@@ -92,9 +95,12 @@ DOORS = {
     "click": {*CLI, "render/terminal.py", "render/answers.py", "render/checks.py"},
     "yaml": {"parsers/op_yaml.py", "form.py"},
     "fastjsonschema": {"form.py"},
-    "nbclient": {"cells.py"},
-    "nbformat": {"cells.py"},
-    "jupyter_client": {"cells.py"},
+    "nbclient": {"notebooks.py"},
+    "nbformat": {"notebooks.py"},
+    "jupyter_client": {"notebooks.py", "server/live.py"},
+    "jupyter_server": {"server/live.py"},
+    "tornado": {"server/live.py"},
+    "traitlets": {"server/live.py"},
     "diff_match_patch": {"changes.py"},
     "filelock": {"tree.py"},
     "cxxfilt": {"meaning.py"},
@@ -119,7 +125,7 @@ def imports(file: Path) -> Iterator[tuple[str, bool]]:
                 yield alias.name, id(node) in typing_only
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file}:{node.lineno}: relative import"
-            if node.module in {"tour", "tour.links", "tour.origins", "tour.parsers", "tour.render"}:
+            if node.module in {"tour", "tour.links", "tour.origins", "tour.parsers", "tour.render", "tour.server"}:
                 for alias in node.names:
                     submodule = PACKAGE.parent / node.module.replace(".", "/") / f"{alias.name}.py"
                     inside = submodule.exists() or submodule.with_suffix("").is_dir()

@@ -1,4 +1,4 @@
-"""The site's server as a real process on loopback."""
+"""The site as files alone, by a real process on loopback; with kernels: test_live.py."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def served(tmp_path: Path) -> Iterator[tuple[int, subprocess.Popen[str], Path]]:
     (site / "index.html").write_text("<h1>home</h1>")
     (tmp_path / "secret.txt").write_text("not yours")
     process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "tour", "serve", "--out", str(site), "--port", "0"],
+        [sys.executable, "-u", "-m", "tour", "serve", "--static", "--out", str(site), "--port", "0"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert process.stdout is not None
@@ -80,8 +80,56 @@ def test_it_listens_on_loopback_only(served: tuple[int, subprocess.Popen[str], P
 def test_a_taken_port_is_one_sentence(served: tuple[int, subprocess.Popen[str], Path]) -> None:
     port, _, site = served
     done = subprocess.run(
-        [sys.executable, "-m", "tour", "serve", "--out", str(site), "--port", str(port)],
+        [sys.executable, "-m", "tour", "serve", "--static", "--out", str(site), "--port", str(port)],
         capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=30,
     )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr.startswith(f"tour: port {port} cannot be had") and "--port 0" in done.stderr
+
+
+def serve(site: Path, *words: str, without: str = "") -> subprocess.CompletedProcess[str]:
+    """`tour serve` in a Python that lacks a module, ended as soon as it serves."""
+    lame = (
+        "import sys, importlib.util as u; find = u.find_spec\n"
+        f"u.find_spec = lambda name, *a: None if name == {without!r} else find(name, *a)\n"
+        "from tour.server import static; static.serve = lambda site, port, ready: ready('http://static/')\n"
+        f"from tour.cli import main; sys.argv = ['tour', 'serve', '--out', {str(site)!r}, *{list(words)!r}]; main()"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", lame], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+
+
+def test_without_jupyter_the_site_is_served_and_what_is_missing_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("")
+    done = serve(tmp_path, without="jupyter_server")
+    assert done.returncode == 0 and "http://static/" in done.stdout
+    assert done.stderr.splitlines() == [
+        "Cells show what was recorded: running them needs `pip install 'tour-pytorch[live]'`."
+    ]
+    for asked in (("--python", sys.executable), ("--gateway", "http://127.0.0.1:1/")):
+        done = serve(tmp_path, *asked, without="jupyter_server")
+        assert done.returncode == 2 and "tour-pytorch[live]" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_python_without_torch_is_told(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("")
+    bare = tmp_path / "bare"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(bare)], check=True)
+    done = serve(tmp_path, "--python", str(bare / "bin/python"))
+    assert done.returncode == 2 and "it lacks ipykernel and torch" in done.stderr and "pip install" in done.stderr
+    done = serve(tmp_path, "--python", "/no/such/python")
+    assert done.returncode == 2 and "cannot start /no/such/python" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("--static", "--python", "x"), ("--python", "x", "--gateway", "http://h/")])
+def test_what_excludes_each_other_is_said(tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = serve(tmp_path, *words)
+    assert done.returncode == 2 and "exclude each other" in done.stderr
+
+
+@pytest.mark.parametrize("address", ["", "127.0.0.1:9000", "ftp://x/", "http:///tour"])
+def test_an_address_that_is_none_is_one_sentence(tmp_path: Path, address: str) -> None:
+    (tmp_path / "index.html").write_text("")
+    done = serve(tmp_path, "--port", "0", "--gateway", address)
+    assert done.returncode == 2 and "is no address of a server" in done.stderr and "Traceback" not in done.stderr

@@ -31,6 +31,7 @@ __version__ = "0.1.0"
 __all__ = [
     "check",
     "check_prose",
+    "check_recordings",
     "examine",
     "fetch",
     "generate",
@@ -200,6 +201,15 @@ def check_prose(names: Iterable[str], trees: Iterable[Tree], progress: Progress 
         for name, named in asked
         if named in missing
     ]
+
+
+def check_recordings(names: Iterable[str]) -> list[Finding]:
+    """What recorded outputs do not show any more: those of cells that changed or came since."""
+    from tour import recordings, tours, views
+    from tour.resources import folder
+
+    told = [tours.load(name, folder("annotations")) for name in names]
+    return [finding for tour in told for finding in views.check_recordings(tour, recordings.load(tour))]
 
 
 def anchor(place: str, tree: Tree | None = None) -> AnchorView:

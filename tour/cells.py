@@ -1,4 +1,4 @@
-"""Run a tour's cells, in order, in one real kernel.
+"""Run a tour's cells, in order, in one real kernel, and store what they show beside the tour.
 
 The kernel is Jupyter's, in the reader's own Python: nothing of ours is installed there, only ``ipykernel``. What a cell
 shows comes back as Jupyter's own outputs.
@@ -6,8 +6,8 @@ shows comes back as Jupyter's own outputs.
 
 from __future__ import annotations
 
+import copy
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -16,23 +16,23 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tour.errors import TourError
+from tour import recordings
+from tour.errors import AnnotationError, TourError
 from tour.model import Progress, silent
+from tour.recordings import Output
+from tour.resources import folder
 from tour.tours import Cell, Tour
-
-if TYPE_CHECKING:
-    from nbclient import NotebookClient
 
 SECONDS = 60.0
 """How long one cell may take before it is ended."""
 
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-
-Output = Mapping[str, Any]
-"""One of Jupyter's outputs (nbformat 4): ``stream``, ``display_data``, ``execute_result`` or ``error``."""
+_ADDRESS = re.compile(r"\b0x[0-9a-f]{8,16}\b")
+_LASTING = ("torch", "git", "python", "platform", "threads")
+"""What is kept of what a kernel says of itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,20 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Ran:
+    """One run of a tour's cells."""
+
+    facts: Mapping[str, Any]
+    """What the kernel is: torch, Python, device, and paths that differ by machine."""
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def well(self) -> bool:
+        """Whether every cell ended as it is meant to."""
+        return all(outcome.state == "ran" for outcome in self.outcomes)
+
+
+@dataclass(frozen=True, slots=True)
 class Runner:
     """The Python that runs cells."""
 
@@ -65,13 +79,31 @@ class Runner:
     """Python's."""
 
 
+def lacks(python: str | None = None) -> tuple[str, list[str]]:
+    """The program at ``python``, or this one, and what it lacks to run cells, without importing any of it.
+
+    Raises ``TourError`` where it cannot be started.
+    """
+    program = _program(python)
+    asked = "from importlib.util import find_spec as f; print(*[n for n in ('ipykernel', 'torch') if not f(n)])"
+    try:
+        said = subprocess.run([program, "-c", asked], capture_output=True, text=True, timeout=60, check=True, cwd="/")
+    except (OSError, subprocess.SubprocessError) as error:
+        raise TourError(f"cannot start {program}: {error}", hint="Give a Python with `--python PATH`.") from None
+    return program, said.stdout.split()
+
+
+def _program(python: str | None) -> str:
+    named = python or sys.executable
+    return str(Path.cwd() / Path(shutil.which(named) or named))  # not resolved: an environment's Python is a link
+
+
 def runner(python: str | None = None) -> Runner:
     """The Python at ``python``, or this one; raises ``TourError`` where it lacks torch or a kernel."""
-    named = python or sys.executable
-    program = str(Path.cwd() / Path(shutil.which(named) or named))  # not resolved: an environment's Python is a link
+    program = _program(python)
     asked = "import json, sys, ipykernel, torch; print(json.dumps([sys.version.split()[0], str(torch.__version__)]))"
     try:
-        said = subprocess.run([program, "-c", asked], capture_output=True, text=True, timeout=120)
+        said = subprocess.run([program, "-c", asked], capture_output=True, text=True, timeout=120, cwd="/")
     except (OSError, subprocess.TimeoutExpired) as error:
         raise TourError(f"cannot start {program}: {error}", hint="Give a Python with `--python PATH`.") from None
     if said.returncode:
@@ -83,59 +115,53 @@ def runner(python: str | None = None) -> Runner:
     return Runner(program, torch, version)
 
 
-def run(tour: Tour, where: Runner, *, seconds: float = SECONDS, progress: Progress = silent) -> list[Outcome]:
+def run(
+    tour: Tour, where: Runner, *, device: str = "auto", seconds: float = SECONDS, progress: Progress = silent
+) -> Ran:
     """Run all cells of a tour, in an empty folder that goes away afterwards; none may take longer than ``seconds``.
 
-    A cell that fails does not stop those after it; one that does not end, or ends its kernel, does. Raises
-    ``TourError`` where no kernel can be started.
+    ``device`` is ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one. A cell that fails does not stop those
+    after it; one that does not end, or ends its kernel, does. Raises ``TourError`` where no kernel can be started, or
+    has no such device.
     """
     try:
-        import nbformat
-        from jupyter_client.manager import AsyncKernelManager
-        from nbclient import NotebookClient
+        from tour import notebooks
     except ImportError as error:
         raise TourError(f"cells need nbclient: {error}", hint="`pip install 'tour-pytorch[cells]'`.") from None
 
     cells = [(step.id, step.cell) for step in tour.steps if step.cell is not None]
-    v4: Any = nbformat.v4
-    notebook = v4.new_notebook(cells=[v4.new_code_cell(cell.code) for _, cell in cells])
+    notebook = notebooks.made([(step, cell.code, cell.raises is not None) for step, cell in cells])
+    source = (folder("templates") / "assets/kernel.py").read_text(encoding="utf-8")
+    outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory(prefix="tour-") as made:
-        # sockets in a folder of ours: no other user of the machine reaches the kernel
-        manager = AsyncKernelManager(transport="ipc", ip=f"{made}/kernel", connection_file=f"{made}/kernel.json")
-        assert manager.kernel_spec is not None
-        manager.kernel_spec.argv = [where.python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        client = NotebookClient(notebook, km=manager, timeout=seconds, allow_errors=True, store_widget_state=False)
-        # neither the debugger's advice nor the profiler's log is what a cell shows
-        quiet = os.environ | {"PYDEVD_DISABLE_FILE_VALIDATION": "1", "KINETO_LOG_LEVEL": "5"}
-        outcomes: list[Outcome] = []
-        empty = Path(made) / "cells"
-        empty.mkdir()
         try:
-            with client.setup_kernel(cleanup_kc=True, cwd=str(empty), env=quiet, stderr=subprocess.DEVNULL):
+            with notebooks.kernel(where.python, notebook, Path(made), seconds) as client:
+                facts = client.begin(source, device)
+                if device == "cuda" and facts["device"]["kind"] != "cuda":
+                    raise TourError(
+                        f"torch {facts['torch']} of {where.python} sees no GPU", hint="`--device cpu` runs without."
+                    )
                 for number, (step, cell) in enumerate(cells):
                     progress(f"{tour.name}: {step}", number, len(cells))
-                    outcomes.append(_run(client, notebook.cells[number], number, step, cell))
-                    if outcomes[-1].state in {"endless", "died"}:
+                    start = time.perf_counter()
+                    state = client.ran(number)
+                    took = time.perf_counter() - start
+                    outputs = tuple(notebook.cells[number].outputs)
+                    outcomes.append(_outcome(step, cell, state, took, outputs, seconds))
+                    if state != "ran":
                         break
         except RuntimeError as error:
             raise TourError(f"the kernel of {where.python} did not start: {error}") from error
-    return outcomes
+    return Ran(facts, tuple(outcomes))
 
 
-def _run(client: NotebookClient, written: Any, number: int, step: str, cell: Cell) -> Outcome:
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
-
-    start, state, why = time.perf_counter(), "ran", None
-    try:
-        client.execute_cell(written, number)
-    except CellTimeoutError:
-        state, why = "endless", f"it did not end within {client.timeout:g} s"
-    except DeadKernelError:
-        state, why = "died", "the kernel died"
-    outputs = tuple(written.outputs)
+def _outcome(
+    step: str, cell: Cell, state: str, took: float, outputs: tuple[Output, ...], seconds: float
+) -> Outcome:  # fmt: skip
+    why = {"endless": f"it did not end within {seconds:g} s", "died": "the kernel died"}.get(state)
     if state == "ran" and (why := _wrong(cell, outputs)):
         state = "failed"
-    return Outcome(step, cell, state, time.perf_counter() - start, outputs, why)
+    return Outcome(step, cell, state, took, outputs, why)
 
 
 def _wrong(cell: Cell, outputs: tuple[Output, ...]) -> str | None:
@@ -155,3 +181,81 @@ def _text(output: Output) -> str:
     if kind == "error":
         return f"{output['ename']}: {output['evalue']}\n"
     return str(output.get("data", {}).get("text/plain", "")) + "\n"
+
+
+def record(tour: Tour, ran: Ran, name: str | None = None) -> Path | None:
+    """Store a run beside its tour, as ``name`` or by its device; ``None`` where it says what the stored one says.
+
+    A recording keeps its date and durations as long as nothing else differs. Raises ``TourError`` where a cell did
+    not end as it is meant to, and where nothing can be written there.
+    """
+    if not ran.well:
+        raise TourError(f"{tour.name}: a cell did not end as it is meant to, so nothing was stored")
+    kind, device = ran.facts["device"]["kind"], ran.facts["device"]["name"]
+    name = name or ("cpu" if kind == "cpu" else re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-"))
+    if not recordings.NAME.fullmatch(name):
+        raise TourError(f"a recording cannot be called {name!r}", hint="Take small letters, digits, `-` and `.`.")
+    file = tour.file.parent / recordings.FOLDER / f"{name}.ipynb"
+    stored = _notebook(ran)
+    if file.is_file() and _same(file, stored):
+        return None
+    from tour import notebooks
+
+    try:
+        file.parent.mkdir(exist_ok=True)
+        new = file.with_name(f".{file.name}.new")
+        new.write_text(notebooks.text(stored), encoding="utf-8")
+        new.replace(file)
+    except OSError as error:
+        raise TourError(
+            f"cannot store the recording: {error}", at=str(file), hint="`--no-record` runs without storing."
+        ) from None
+    return file
+
+
+def _notebook(ran: Ran) -> Any:
+    from tour import notebooks
+
+    notebook = notebooks.made([(o.step, o.cell.code, o.cell.raises is not None) for o in ran.outcomes])
+    paths = ran.facts["paths"]
+    for number, (cell, outcome) in enumerate(zip(notebook.cells, ran.outcomes, strict=True), start=1):
+        cell.execution_count = number
+        cell.metadata["seconds"] = round(outcome.seconds, 2)
+        cell.outputs = [
+            notebooks.output(_without(copy.deepcopy(output), paths)) for output in recordings.joined(outcome.outputs)
+        ]
+    device = {key: ran.facts["device"][key] for key in ("kind", "name")}
+    lasting = {key: ran.facts[key] for key in _LASTING}
+    notebook.metadata["tour"] = {"device": device, **lasting, "date": date.today().isoformat()}
+    return notebook
+
+
+def _without(value: Any, paths: Mapping[str, str]) -> Any:
+    """What a cell showed, without the folders of this machine and the addresses of this run."""
+    if isinstance(value, str):
+        for path, instead in paths.items():
+            value = value.replace(path, instead)
+        return _ADDRESS.sub("0x…", value)
+    if isinstance(value, dict):
+        for key in value:
+            value[key] = _without(value[key], paths)
+        return value
+    return [_without(each, paths) for each in value] if isinstance(value, list) else value
+
+
+def _same(file: Path, new: Any) -> bool:
+    """Whether a recording says what is stored already, but for its date and durations."""
+    try:
+        recordings.read(file)
+        old = json.loads(file.read_text(encoding="utf-8"))
+    except AnnotationError:
+        return False
+    from tour import notebooks
+
+    def said(notebook: Any) -> Any:
+        notebook["metadata"]["tour"].pop("date")
+        for cell in notebook["cells"]:
+            cell["metadata"].pop("seconds")
+        return notebook
+
+    return bool(said(old) == said(json.loads(notebooks.text(new))))

@@ -5,14 +5,15 @@ Views hold text and numbers only, so a renderer needs no index, no tree and no f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from tour.anchors import Place, Reader
 from tour.errors import StaleIndex
 from tour.index import Index, digest_of
 from tour.model import PYTORCH, At, Lane, Lang, Link, LinkKind, inside, told, tree_of
 from tour.proof import Passage, walk
+from tour.recordings import Output, Recording, frames, line_in, load
 from tour.tours import ONWARD, Anchor, Cell, Question, Tour, title
 from tour.tree import Tree
 
@@ -69,6 +70,26 @@ class HopView:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingView:
+    """What a step's cell showed in one recorded run."""
+
+    name: str
+    device: str
+    """As its maker calls it."""
+    kind: str
+    """``cpu`` or ``cuda``."""
+    torch: str
+    python: str
+    date: str
+    seconds: float
+    stale: bool
+    """Whether the cell, or one before it, changed since."""
+    outputs: tuple[Output, ...]
+    places: Mapping[tuple[str, int], int]
+    """For file and line of torch's that a traceback passes, the line of the same code in this tree."""
+
+
+@dataclass(frozen=True, slots=True)
 class FigureView:
     """A step's drawing in one language."""
 
@@ -108,6 +129,8 @@ class StepView:
     """The name of the tree that it is in, where that stands beside the first; its file's path begins with it."""
     has_tree: bool = True
     """Whether that tree is at hand."""
+    recordings: tuple[RecordingView, ...] = ()
+    """What the cell showed, in each run that was recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +243,8 @@ def tour_views(tour: Tour, tree: Tree, index: Index, langs: Iterable[str]) -> Ma
     """A tour in one tree, in each language, located and proven once."""
     read = reader(tree, index)
     passages = walk(tour, index, read, tree.version)
+    recordings = load(tour)
+    recorded = {step.id: _recorded(tour, step.id, recordings, tree.version, read, index) for step in tour.steps}
     in_trees = {passage.place.tree for passage in passages}
     beside = tuple(_tree_view(other) for other in tree.beside if other.name in in_trees)
     views = {}
@@ -227,7 +252,8 @@ def tour_views(tour: Tour, tree: Tree, index: Index, langs: Iterable[str]) -> Ma
         prose = tour.prose[lang]
         onward = prose.sections[ONWARD]
         steps = tuple(
-            _step(number, passage, tour, lang, read, index) for number, passage in enumerate(passages, start=1)
+            replace(_step(number, passage, tour, lang, read, index), recordings=recorded[passage.step.id])
+            for number, passage in enumerate(passages, start=1)
         )
         views[lang] = TourView(
             name=tour.name,
@@ -272,6 +298,39 @@ def _step(number: int, passage: Passage, tour: Tour, lang: str, read: Reader, in
         tree=place.tree,
         has_tree=place.has_tree,
     )
+
+
+def _recorded(
+    tour: Tour, step: str, recordings: Iterable[Recording], version: str, read: Reader, index: Index
+) -> tuple[RecordingView, ...]:
+    """What each recording has of a step."""
+    found = []
+    for recording in recordings:
+        shown = recording.cells.get(step)
+        if shown is None:
+            continue
+        same = recording.torch.partition("+")[0] == version
+        places = {
+            (frame.file, frame.line): line
+            for output in shown.outputs
+            for frame in frames(output)
+            if index.file(frame.file) and (line := line_in(read(frame.file).decode("utf-8", "replace"), frame, same))
+        }
+        found.append(
+            RecordingView(
+                recording.name,
+                recording.device,
+                recording.kind,
+                recording.torch,
+                recording.python,
+                recording.date,
+                shown.seconds,
+                recording.stale(tour, step),
+                shown.outputs,
+                places,
+            )
+        )
+    return tuple(found)
 
 
 def _hop(passage: Passage, lang: str) -> HopView | None:
@@ -333,7 +392,29 @@ def check(tour: Tour, tree: Tree, index: Index) -> list[Finding]:
     return findings
 
 
+def check_recordings(tour: Tour, recordings: Sequence[Recording]) -> list[Finding]:
+    """Recorded outputs that are not those of the tour's cells as they are now; told, and no failure of the tour."""
+    findings = []
+    first = next((step for step in tour.steps if step.cell), None)
+    if first and first.cell and not recordings:
+        what = f"no run is recorded: `tour run {tour.name}`"
+        return [Finding(tour.name, first.id, "–", str(tour.file), first.cell.line, what, False)]
+    for recording in recordings:
+        for step in tour.steps:
+            if step.cell is None:
+                continue
+            missing = step.id not in recording.cells
+            if missing or recording.stale(tour, step.id):
+                lacks = "lacks this cell" if missing else "is of an earlier program, here or in a cell above"
+                what = f"the recording `{recording.name}` {lacks}: `tour run {tour.name}` on {recording.device}"
+                findings.append(
+                    Finding(tour.name, step.id, recording.torch, str(tour.file), step.cell.line, what, False)
+                )
+    return findings
+
+
 def files_of(view: TourView) -> set[str]:
-    """The source files that a tour touches: where its steps are, and where its hops can be seen."""
+    """The source files that a tour touches: of its steps, of its hops, and those that a recorded error passed."""
     steps = {step.file for step in view.steps if step.file}
-    return steps | {step.hop.at.file for step in view.steps if step.hop and step.hop.at}
+    errors = {file for step in view.steps for recording in step.recordings for file, _ in recording.places}
+    return steps | errors | {step.hop.at.file for step in view.steps if step.hop and step.hop.at}

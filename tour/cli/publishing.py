@@ -10,6 +10,7 @@ import click
 import tour
 from tour.cli.arguments import tree_option
 from tour.cli.trees import ready
+from tour.errors import TourError
 
 
 def _out_option(command: Any) -> Any:
@@ -49,17 +50,69 @@ def _build(spec: str | None, out: Path) -> Path:
 @click.command(
     epilog="""\b
 Examples:
-  tour serve               builds ./site if need be and serves it on this machine
-  tour serve --port 9000"""
+  tour serve                                    builds ./site if need be and serves it on this machine
+  tour serve --python .venv-torch/bin/python    cells run in another Python that has torch and ipykernel
+  tour serve --gateway 'http://127.0.0.1:9000/tour/start?token=…'   in kernels of another machine
+  tour serve --static                           files alone: no cell runs
+
+\b
+The other machine runs `tour serve --port 9000` (or any Jupyter server), and
+`ssh -L 9000:127.0.0.1:9000 THERE` brings it here. JUPYTER_TOKEN sets this server's token,
+JUPYTER_GATEWAY_AUTH_TOKEN the other's, out of sight of other users of this machine."""
 )
 @tree_option()
 @_out_option
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any free port.")
 @click.option("--rebuild", is_flag=True, help="Build the site again even if it is there.")
-def serve(tree: str | None, out: Path, port: int, rebuild: bool) -> None:
-    """Serve the site on this machine (loopback only)."""
+@click.option("--python", metavar="PATH", help="The Python that runs cells; by default this one.")
+@click.option("--gateway", metavar="URL", help="Run cells on the machine of another Jupyter server.")
+@click.option("--cull", type=click.IntRange(min=1), metavar="SECONDS", help="End idle kernels after this time; 1200.")
+@click.option("--static", is_flag=True, help="Serve files alone, without kernels.")
+def serve(
+    tree: str | None,
+    out: Path,
+    port: int,
+    rebuild: bool,
+    python: str | None,
+    gateway: str | None,
+    cull: int | None,
+    static: bool,
+) -> None:
+    """Serve the site on this machine, loopback only, with kernels that run its cells."""
     from tour import server
 
+    if (static and (python or gateway)) or (python and gateway):
+        raise click.UsageError("--static, --python and --gateway exclude each other.")
+    runs, why = (None, None) if static or gateway else _python(python)
+    if gateway and not server.can_run():
+        raise TourError("cells on another machine need Jupyter's server here", hint=server.LIVE + ".")
     if rebuild or not (out / "index.html").is_file():
         _build(tree, out)
-    server.serve(out, port, lambda address: click.echo(f"The site is at {address} (Ctrl-C ends it)."))
+    if why:
+        click.echo(f"Cells show what was recorded: {why}", err=True)
+    server.serve(
+        out,
+        port,
+        lambda address: click.echo(f"The site is at {address} (Ctrl-C ends it)."),
+        python=runs,
+        gateway=gateway,
+        cull=cull,
+    )
+
+
+def _python(asked: str | None) -> tuple[str | None, str | None]:
+    """The Python that can run cells, or why none can. Raises ``TourError`` where the one that was asked for cannot."""
+    from tour import cells, server
+
+    if not server.can_run():
+        why = f"running them needs {server.LIVE}."
+        if asked:
+            raise TourError("cells cannot run here", hint=f"Running them needs {server.LIVE}.")
+        return None, why
+    program, missing = cells.lacks(asked)
+    if not missing:
+        return program, None
+    hint = f"`{program} -m pip install {' '.join(missing)}`, or another Python with `--python PATH`."
+    if asked:
+        raise TourError(f"{program} cannot run cells: it lacks {' and '.join(missing)}", hint=hint)
+    return None, f"{program} lacks {' and '.join(missing)}. {hint}"

@@ -94,7 +94,7 @@ Examples:
 def check(names: tuple[str, ...], trees: tuple[str, ...], every: bool, precise: bool, as_json: bool) -> None:
     """Is every anchor located and every hop proven, in each tree given? Exit code 1 if not.
 
-    What the prose names in backticks must be in one of the trees.
+    What the prose names in backticks must be in one of the trees. Recorded outputs whose cell changed since are told.
     """
     from tour import tours, views
     from tour.render import data, terminal
@@ -114,6 +114,7 @@ def check(names: tuple[str, ...], trees: tuple[str, ...], every: bool, precise: 
             checked.append(data.tour_row(tour.trace(name, tree)) | {"tree": tree.version})
     with terminal.progress() as progress:
         found += tour.check_prose(asked, opened, progress)
+    found += tour.check_recordings(asked)
     if as_json:
         click.echo(data.dumps(data.findings(found, checked)))
     else:
@@ -125,33 +126,59 @@ def check(names: tuple[str, ...], trees: tuple[str, ...], every: bool, precise: 
 @click.command(
     epilog="""\b
 Examples:
-  tour run import-torch                            its cells, in this Python
-  tour run --all --python /usr/bin/python3         every tour's, in another Python that has torch and ipykernel"""
+  tour run import-torch                            its cells, in this Python; stores what they show
+  tour run --all --device cpu --python .venv-torch/bin/python
+  tour run module-to --no-record                   only run them
+  tour run module-to --as cpu-1.13.1 --python /usr/bin/python3   one more recording, beside the others"""
 )
 @click.argument("names", metavar="[NAME…]", nargs=-1, shell_complete=complete_tours)
 @click.option("--all", "every", is_flag=True, help="Every tour; the same as naming none.")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="auto takes a GPU where there is one.",
+)
 @click.option("--python", metavar="PATH", help="The Python that runs the cells; by default this one.")
 @click.option(
     "--timeout", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="Seconds for one cell."
 )
+@click.option("--record/--no-record", default=True, help="Store the outputs beside the tour; by default yes.")
+@click.option("--as", "name", metavar="NAME", help="What the recording is called; by default after its device.")
 @json_option
-def run(names: tuple[str, ...], every: bool, python: str | None, timeout: float, as_json: bool) -> None:
-    """Run the cells of tours, in one real kernel a tour. Exit code 1 if a cell does not end as it is meant to."""
+def run(
+    names: tuple[str, ...],
+    every: bool,
+    device: str,
+    python: str | None,
+    timeout: float,
+    record: bool,
+    name: str | None,
+    as_json: bool,
+) -> None:
+    """Run the cells of tours, in one real kernel a tour, and store what they show for the site.
+
+    Of a tour with a cell that does not end as it is meant to nothing is stored, and the exit code is 1.
+    """
     from tour import cells, tours
     from tour.render import data, terminal
 
     told = [tours.named(name) for name in (tour.names() if every or not names else names)]
     where = cells.runner(python)
-    ran: list[tuple[str, list[cells.Outcome]]] = []
+    rows: list[dict[str, Any]] = []
+    failed = False
     for walk in told:
         with terminal.progress() as progress:
-            outcomes = cells.run(walk, where, seconds=timeout, progress=progress)
-        ran.append((walk.name, outcomes))
+            ran = cells.run(walk, where, device=device, seconds=timeout, progress=progress)
+        failed = failed or not ran.well
+        stored = cells.record(walk, ran, name) if record and ran.well else None
+        rows += data.ran(walk.name, ran, stored)
         if not as_json:
-            terminal.show_run(walk.name, outcomes)
+            terminal.show_run(walk.name, ran, stored)
     if as_json:
-        click.echo(data.dumps(data.ran(where, ran)))
-    if any(outcome.state != "ran" for _, outcomes in ran for outcome in outcomes):
+        click.echo(data.dumps(data.runs(where, rows)))
+    if failed:
         raise click.exceptions.Exit(1)
 
 

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from tour.model import inside, tree_of
 
 if TYPE_CHECKING:  # a question from an editor waits for nothing that it does not need
+    from pathlib import Path
+
     from tour.answers import Answer
-    from tour.cells import Outcome, Runner
+    from tour.cells import Ran, Runner
     from tour.changes import Change
     from tour.model import At, Link
     from tour.views import AnchorView, Finding, HopView, StepView, TourView
@@ -87,23 +89,26 @@ def diff(name: str, before: Any, after: Any, changed: Iterable[Change]) -> dict[
     }
 
 
-def ran(where: Runner, ran: Iterable[tuple[str, Sequence[Outcome]]]) -> dict[str, Any]:
+def runs(where: Runner, cells: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """``tour run --json``."""
-    return {
-        **asdict(where),
-        "cells": [
-            {
-                "tour": tour,
-                "step": outcome.step,
-                "state": outcome.state,
-                "seconds": round(outcome.seconds, 3),
-                "why": outcome.why,
-                "outputs": list(outcome.outputs),
-            }
-            for tour, outcomes in ran
-            for outcome in outcomes
-        ],
-    }
+    return {**asdict(where), "cells": list(cells)}
+
+
+def ran(tour: str, ran: Ran, stored: Path | None) -> list[dict[str, Any]]:
+    """The cells of one tour as they ran."""
+    return [
+        {
+            "tour": tour,
+            "step": outcome.step,
+            "state": outcome.state,
+            "seconds": round(outcome.seconds, 3),
+            "why": outcome.why,
+            "device": ran.facts["device"]["name"],
+            "recording": str(stored) if stored else None,
+            "outputs": list(outcome.outputs),
+        }
+        for outcome in ran.outcomes
+    ]
 
 
 def findings(found: Iterable[Finding], checked: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ What comes out of a tour's Markdown is trusted, for it ships with us; what comes
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -16,14 +16,17 @@ from markdown import Markdown
 from markupsafe import Markup, escape
 
 from tour.model import At, Lang, inside, tree_of
-from tour.render import lanes, source
+from tour.render import lanes, outputs, source
 from tour.render.data import tour_row
-from tour.render.words import words
+from tour.render.words import Words, words
 from tour.resources import folder
-from tour.views import CodeView, HopView, SourceView, TourView
+from tour.views import CodeView, HopView, RecordingView, SourceView, TourView
 
 CHUNK = 200
 """Lines of a source page in one block that the browser need not lay out before it is near."""
+
+EDITOR = "assets/editor.js"
+"""Among the templates, where it was built; without it the page edits in a plain text area."""
 
 
 @cache
@@ -86,6 +89,7 @@ def tour_page(view: TourView, root: str, told: Collection[str] = ()) -> str:
             "at": At(step.file, step.line) if step.file and step.line else None,
             "code": _code(step.code) if step.code else None,
             "cell": [Markup(line) for line in source.lines(step.cell.code, Lang.PYTHON)] if step.cell else None,
+            "shown": [_shown(recording, step.number, link, root, words(view.lang)) for recording in step.recordings],
             "figure": Markup(step.figure.svg) if step.figure else None,
             "hop": _hop(step.hop, step.id, view) if step.hop else None,
         }
@@ -94,7 +98,38 @@ def tour_page(view: TourView, root: str, told: Collection[str] = ()) -> str:
     said = words(view.lang)
     picture = Markup(lanes.svg(view, said))
     present = len({step.lane for step in view.steps})
-    return _render("tour.html", view=view, steps=steps, said=said, link=link, picture=picture, lanes=present, told=told)
+    live = {
+        "words": said.live(),
+        "tree": view.tree.version,
+        "root": root,
+        "editor": (folder("templates") / EDITOR).is_file(),
+    }
+    return _render(
+        "tour.html",
+        view=view,
+        steps=steps,
+        said=said,
+        link=link,
+        picture=picture,
+        lanes=present,
+        told=told,
+        live=live if any(step["cell"] for step in steps) else None,
+    )
+
+
+def _shown(recording: RecordingView, number: int, link: Callable[[At], str], root: str, said: Words) -> dict[str, Any]:
+    """What a cell showed in one recorded run."""
+
+    def linked(file: str, line: int) -> str | None:
+        at = recording.places.get((file, line))
+        return link(At(file, at)) if at else None
+
+    device = recording.device if recording.kind != "cpu" else "CPU"
+    shown = outputs.outputs(
+        recording.outputs, said.say("cell_output", number=number), f"{root}assets/tour/cells.css", linked
+    )
+    label = said.say("cell_label", device=device, torch=recording.torch.partition("+")[0])
+    return {"view": recording, "label": label, "html": Markup(shown)}
 
 
 def _code(code: CodeView) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -26,7 +27,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from tour.cells import Outcome
+from tour.cells import Ran
 from tour.changes import Change, Line
 from tour.model import Lane, Progress
 from tour.render.answers import COLOURS
@@ -227,14 +228,16 @@ def _changed(line: Line, console: Console) -> Text:
     return text
 
 
-def show_run(name: str, outcomes: Sequence[Outcome]) -> None:
-    """Print what each cell of a tour showed, how long it took, and what went wrong."""
+def show_run(name: str, ran: Ran, stored: Path | None) -> None:
+    """Print what each cell of a tour showed, how long it took, what went wrong, and where it was stored."""
     lines: list[Text] = []
-    for outcome in outcomes:
+    for outcome in ran.outcomes:
         heading = Text.assemble((f"{name} ", "dim"), (outcome.step, "bold"), (f"  {outcome.seconds:.1f} s", "dim"))
         if outcome.why:
             heading.append(f"  {outcome.why}", "bold red")
         lines += [heading, *(Text(f"  {line}") for line in outcome.text.splitlines())]
+    if stored:
+        lines.append(Text(f"{name}: stored in {stored}", "dim"))
     _lines(_console(), lines)
 
 

@@ -37,6 +37,10 @@ class Words:
         """How a step was found, and in which version."""
         return str(self.table["marks"][state]).format(version=version)
 
+    def live(self) -> dict[str, str]:
+        """What the page says of its kernel."""
+        return dict(self.table["live"])
+
     def change(self, state: str) -> str:
         """How the code under a step changed."""
         return str(self.table["changes"][state])

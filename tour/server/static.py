@@ -1,7 +1,6 @@
-"""The static site on loopback, for a reader on the same machine.
+"""The site as files alone, on loopback, by the standard library.
 
-Standard-library serving is enough for files; there is no kernel behind it yet. It binds to loopback only and answers
-only requests that name a loopback host, so that no page of another origin can read it through a rebound name.
+It answers only requests that name a loopback host, so that no page of another origin reads it through a rebound name.
 """
 
 from __future__ import annotations

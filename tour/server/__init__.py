@@ -1,0 +1,51 @@
+"""The site on this machine: with kernels behind it where Jupyter's server is installed, as files alone where not.
+
+``live`` is an extension of Jupyter's server: ``tour serve`` starts a server that holds nothing else, and a JupyterHub
+user's server takes it in beside what it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+LIVE = "`pip install 'tour-pytorch[live]'`"
+"""What makes cells run."""
+
+
+def can_run() -> bool:
+    """Whether Jupyter's server is installed here."""
+    return find_spec("jupyter_server") is not None
+
+
+def serve(
+    site: Path,
+    port: int,
+    ready: Callable[[str], None],
+    *,
+    python: str | None = None,
+    gateway: str | None = None,
+    cull: int | None = None,
+) -> None:
+    """Serve ``site`` on loopback until interrupted; ``ready`` gets the address to open.
+
+    Cells run in kernels of ``python``, or on the machine behind ``gateway``, the address of a Jupyter server;
+    without either the site is files alone. Raises ``TourError`` where the port is taken, or the address is none.
+    """
+    if python is None and gateway is None:
+        from tour.server import static
+
+        static.serve(site, port, ready)
+    else:
+        from tour.server import live
+
+        live.serve(site, port, ready, python=python, gateway=gateway, cull=cull or live.CULL)
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    """Where Jupyter's server finds the extension."""
+    from tour.server.live import TourApp
+
+    return [{"module": "tour.server.live", "app": TourApp}]
