@@ -53,7 +53,8 @@ LAYERS: dict[str, set[str]] = {
     "changes": {"model", "index", "tours", "anchors"},
     "prose": {"errors", "model", "tree", "index", "tours"},
     "precise": {"errors", "model", "tree", "index", "codegen", "parsers.clang"},
-    "views": {"errors", "model", "index", "tours", "anchors", "proof", "tree"},
+    "witness": {"errors", "model", "index", "tours", "anchors", "proof", "tree", "witness"},
+    "views": {"errors", "model", "index", "tours", "anchors", "proof", "tree", "witness"},
     "cells": {"errors", "model", "tours"},
     "render": {"errors", "model", "tours", "cells", "changes", "views", "answers", "layers", "resources", "render"},
     "site": {"errors", "model", "views", "render", "resources"},
@@ -102,7 +103,7 @@ def imports(file: Path) -> Iterator[tuple[str, bool]]:
                 yield alias.name, id(node) in typing_only
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file}:{node.lineno}: relative import"
-            if node.module in {"tour", "tour.links", "tour.origins", "tour.parsers", "tour.render"}:
+            if node.module in {"tour", "tour.links", "tour.origins", "tour.parsers", "tour.render", "tour.witness"}:
                 for alias in node.names:
                     submodule = PACKAGE.parent / node.module.replace(".", "/") / f"{alias.name}.py"
                     inside = submodule.exists() or submodule.with_suffix("").is_dir()

@@ -5,7 +5,7 @@ Views hold text and numbers only, so a renderer needs no index, no tree and no f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tour.anchors import Place, Reader
@@ -13,8 +13,9 @@ from tour.errors import StaleIndex
 from tour.index import Index, digest_of
 from tour.model import At, Lane, Lang, Link, LinkKind
 from tour.proof import Passage, walk
-from tour.tours import ONWARD, Anchor, Cell, Question, Tour, title
+from tour.tours import ONWARD, Anchor, Cell, Question, Step, Tour, title
 from tour.tree import Tree
+from tour.witness import records
 
 BEFORE, AFTER, MOST = 3, 6, 30
 """Lines of code shown before and after a place, and at most in all."""
@@ -63,6 +64,42 @@ class HopView:
 
 
 @dataclass(frozen=True, slots=True)
+class FrameView:
+    """One function on the stack that led to a step, innermost first."""
+
+    name: str
+    layer: str
+    """``native``, ``operator`` or ``python``."""
+    at: str | None
+    """``file:line`` of a Python frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessView:
+    """Whether a step was seen in a real run, and in which."""
+
+    state: str
+    """``seen``; ``not-seen``; ``not-visible`` in that binary; ``not-run`` where nobody could look."""
+    by: str | None
+    """``python``, ``native`` (a debugger), ``operator`` or ``profiler`` (a kernel); ``None`` where nobody looked."""
+    count: int
+    """How often; 0 where it was not seen."""
+    detail: str | None
+    """How it was seen, or what stands in the way: names and figures, or the author's sentence."""
+    why: str | None
+    """A word for what stands in the way, or for what to mind: ``gpu``, ``gdb``, ``inlined``, ``author``, …"""
+    cell: str | None
+    """Id of the step whose cell was running when it was seen first."""
+    stack: tuple[FrameView, ...]
+    """From the step's function up to the Python that called it."""
+    torch: str
+    python: str
+    device: str
+    """``cpu``, or the accelerator's name."""
+    date: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepView:
     """One stop of a tour in one tree."""
 
@@ -85,6 +122,8 @@ class StepView:
     cell: Cell | None
     hop: HopView | None
     """``None`` at the last step and where the walk enters anew."""
+    witness: WitnessView | None = None
+    """``None`` where no run is recorded for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +221,13 @@ def tour_views(tour: Tour, tree: Tree, index: Index, langs: Iterable[str]) -> Ma
     read = reader(tree, index)
     passages = walk(tour, index, read, tree.version)
     shown = TreeView(tree.version, str(tree.root), tree.kind.value)
+    runs = records.nearest(records.read(tour.file.parent), tree.version)
     views = {}
     for lang in langs:
         prose = tour.prose[lang]
         onward = prose.sections[ONWARD]
         steps = tuple(
-            _step(number, passage, tour, lang, read, index) for number, passage in enumerate(passages, start=1)
+            _step(number, passage, tour, lang, read, index, runs) for number, passage in enumerate(passages, start=1)
         )
         views[lang] = TourView(
             name=tour.name,
@@ -204,7 +244,15 @@ def tour_views(tour: Tour, tree: Tree, index: Index, langs: Iterable[str]) -> Ma
     return views
 
 
-def _step(number: int, passage: Passage, tour: Tour, lang: str, read: Reader, index: Index) -> StepView:
+def _step(
+    number: int,
+    passage: Passage,
+    tour: Tour,
+    lang: str,
+    read: Reader,
+    index: Index,
+    runs: Sequence[records.Record],
+) -> StepView:
     step, place = passage.step, passage.place
     section = tour.prose[lang].sections[step.id]
     found = place.symbol is not None
@@ -223,6 +271,29 @@ def _step(number: int, passage: Passage, tour: Tour, lang: str, read: Reader, in
         code=_code(place, read, index),
         cell=step.cell,
         hop=_hop(passage, lang),
+        witness=witness_view(step, runs) if place.located != "absent" else None,
+    )
+
+
+def witness_view(step: Step, runs: Sequence[records.Record]) -> WitnessView | None:
+    """What the first of several runs saw of a step, or the first that saw it."""
+    watched = {records.watched(anchor) for anchor in step.anchors}
+    told = [(run, run.steps[step.id]) for run in runs if step.id in run.steps and run.steps[step.id].anchor in watched]
+    if not told:
+        return None
+    run, sighting = next((one for one in told if one[1].state == "seen"), told[0])
+    return WitnessView(
+        state=sighting.state,
+        by=sighting.by,
+        count=sighting.count,
+        detail=sighting.detail,
+        why=sighting.why,
+        cell=sighting.cell,
+        stack=tuple(FrameView(frame.name, frame.layer, frame.at) for frame in sighting.stack),
+        torch=run.torch,
+        python=run.python,
+        device=run.device,
+        date=run.date,
     )
 
 

@@ -187,7 +187,7 @@ def _step(step: StepView) -> dict[str, Any]:
         "note": step.note,
         "cell": {"code": step.cell.code, "raises": step.cell.raises} if step.cell else None,
         "hop": _hop(step.hop) if step.hop else None,
-        "witness": None,
+        "witness": asdict(step.witness) if step.witness else None,
     }
 
 
