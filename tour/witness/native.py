@@ -1,0 +1,547 @@
+"""Native steps: what a debugger can stop at to see them, and gdb's run of the program.
+
+A release build has no line tables, and many functions were inlined. So a step is looked for in several ways, best
+first (``Kind``): the function itself; a lambda that only it runs; the kernel that a dispatch stub hands out; a call
+that the step's lines make, seen by its return address inside the step's function; a row of a method table, read from
+memory. Where none of them is in this binary, the step is ``not-visible``, never ``not-seen``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tour.anchors import Place, Reader
+from tour.errors import TourError
+from tour.index import Index, StoredSymbol, split_id
+from tour.links import Links, Node, node
+from tour.model import Grade, Kind, Link, LinkKind, Role
+from tour.witness.binaries import Library, Named, Symbol, demangled, normal, plain
+from tour.witness.children import Ended, run
+
+SCRIPT = Path(__file__).with_name("debugger.py")
+DESCRIPTOR = 243
+"""Where the program opens the file that CPython's traceback goes to: out of the way of the program's own."""
+
+CALLEES, CALLERS, POINTS = 24, 8, 160
+"""How many calls of a step, callers of an inlined function and addresses of a name are looked at."""
+
+MOST_FILES = 200
+"""Files that mention a name up to which its callers are sought."""
+
+LIKELY = 3
+"""Candidates up to which a call by name only is worth a breakpoint."""
+
+_LAMBDA = re.compile(r"\[[&=\w,\s]*\]\s*(\(|\{)")
+_GETTERS = "at::native::DispatchStubImpl::get_call_ptr"
+_NAMED_APART = {"PyModule_Create": "PyModule_Create2"}
+"""Functions of CPython that a macro of another name calls."""
+
+SETTINGS = (
+    "set confirm off",
+    "set pagination off",
+    "set debuginfod enabled off",
+    "set demangle-style none",
+    "set print thread-events off",
+    "set print inferior-events off",
+    "set breakpoint pending off",
+    "set unwindonsignal on",
+    "set follow-fork-mode parent",
+    "handle all nostop noprint pass",
+    "handle SIGSEGV SIGBUS SIGFPE SIGILL SIGABRT stop noprint pass",
+)
+FOLLOWING = ("set detach-on-fork off", "set schedule-multiple on")
+"""For the workers that the program forks; slower, so only where something was not seen without."""
+
+
+class How(StrEnum):
+    """A way to see a step."""
+
+    ENTRY = "entry"
+    """The function itself is entered."""
+    LAMBDA = "lambda"
+    """A lambda in it runs, and nothing else runs that lambda."""
+    STUB = "stub"
+    """The stub is asked for its kernel."""
+    KERNEL = "kernel"
+    """The stub's kernel for this processor is entered, whatever its name."""
+    CALL = "call"
+    """A function that it calls is entered from within it."""
+    ROW = "row"
+    """The table in memory has the row, and the row the function."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to see one step."""
+
+    how: How
+    name: str
+    """The qualified name to look for in the binaries; of a stub or a table the object's."""
+    signature: str = ""
+    within: tuple[str, ...] = ()
+    """The functions that the call must come from; anywhere where empty."""
+    wrapped: tuple[str, ...] = ()
+    """Those of ``within`` whose lambdas pybind11 wraps: the call may come from the wrapper."""
+    rows: tuple[str, ...] = ()
+    through: str | None = None
+    """What was seen in the step's stead: a callee, or the function that it was inlined into."""
+
+
+@dataclass(slots=True)
+class Target:
+    """A way that this binary allows."""
+
+    slot: int
+    step: str
+    way: Way
+    points: list[tuple[str, int]] = field(default_factory=list)
+    """Library and address."""
+    within: list[tuple[str, int, int]] = field(default_factory=list)
+    object: tuple[str, int] | tuple[str, int, int] | None = None
+    kernel: int | None = None
+    """Slot of the target that the kernel of this stub is for."""
+    library: str = ""
+
+    def fields(self) -> dict[str, Any]:
+        """What the script in the debugger reads."""
+        kinds = {How.ROW: "row", How.KERNEL: "kernel"}
+        told: dict[str, Any] = {"slot": self.slot, "kind": kinds.get(self.way.how, "point"), "points": self.points}
+        if self.way.within:
+            told |= {"within": self.within, "depth": 3 if self.way.how is How.STUB else 1}
+        if self.object is not None:
+            told["object"] = self.object
+        if self.kernel is not None:
+            told["kernel"] = self.kernel
+        if self.way.rows:
+            told["rows"] = self.way.rows
+        return told
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """What the debugger saw of a target."""
+
+    count: int
+    at_least: bool
+    native: tuple[tuple[str | None, str | None], ...]
+    """Mangled name, or the library of a function without one; innermost first."""
+    python: tuple[tuple[str, int, str], ...]
+    cell: int
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """Where the program crashed."""
+
+    signal: str
+    native: tuple[tuple[str | None, str | None], ...]
+    python: tuple[tuple[str, int, str], ...]
+    cell: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one run under the debugger gave."""
+
+    hits: Mapping[int, Hit]
+    crash: Crash | None
+    ended: Ended
+    whole: bool
+    """Whether the debugger reached the program's end; else its counts are missing."""
+    trouble: str | None
+
+
+@cache
+def available() -> str | None:
+    """Why native steps cannot be watched here, in a sentence; ``None`` where they can."""
+    if not Path("/proc/self/maps").exists():
+        return "native steps need Linux"
+    if machine() is None:
+        return f"native steps are not watched on {platform.machine()}"
+    gdb = shutil.which("gdb")
+    if gdb is None:
+        return "gdb is not installed"
+    asked = "import sys, gdb; print('tour', sys.version_info[0], gdb.VERSION)"
+    try:
+        said = subprocess.run(
+            [gdb, "-nx", "-batch", "-ex", f"python {asked}", "-ex", "run", "--args", "/bin/true"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"gdb does not start: {error}"
+    if "tour 3 " not in said.stdout:
+        return "this gdb has no Python 3 in it"
+    if "exited normally" not in said.stdout:
+        last = (said.stderr.strip().splitlines() or ["no word of why"])[-1]
+        return f"gdb may not run a program here: {last}"
+    return None
+
+
+def version() -> str:
+    """The debugger's version."""
+    said = subprocess.run(["gdb", "--version"], capture_output=True, text=True, check=True, timeout=30)
+    found = re.search(r"(\d+(?:\.\d+)+)", said.stdout.splitlines()[0])
+    return found[1] if found else "unknown"
+
+
+def machine() -> str | None:
+    """The processor, in the debugger's words."""
+    return {"x86_64": "x86-64", "aarch64": "aarch64"}.get(platform.machine())
+
+
+# what to look for
+
+
+class Ways:
+    """The ways to see native steps, from what the index says of their places."""
+
+    def __init__(self, index: Index, links: Links, read: Reader) -> None:
+        self.index, self.links, self.read = index, links, read
+
+    def of(self, place: Place) -> list[Way]:
+        """The ways to see a step, best first."""
+        symbol = place.symbol
+        if symbol is None:
+            return []
+        if symbol.scheme == "op":
+            return [Way(How.ENTRY, f"{operator_class(symbol.qualname)}::call")]
+        if symbol.kind is Kind.VARIABLE:
+            return list(self._object(place, symbol))
+        if symbol.kind is Kind.CLASS:
+            return [Way(How.ENTRY, f"{symbol.qualname}::apply"), Way(How.ENTRY, f"{symbol.qualname}::*")]
+        if place.statement:
+            return list(self._statement(place, symbol))
+        return list(self._function(symbol))
+
+    def _function(self, symbol: StoredSymbol) -> Iterator[Way]:
+        name = symbol.qualname
+        yield Way(How.ENTRY, name, symbol.signature)
+        yield Way(How.LAMBDA, name)
+        for link in self.links.arriving(node(symbol), MOST_FILES):
+            if link.kind is LinkKind.STUBS:
+                yield Way(How.KERNEL, split_id(link.source)[1], through=split_id(link.source)[1])
+        wrapper = self._wrapper(symbol)
+        for callee in self._callees(node(symbol), None):
+            if around := wrapper or self._around(symbol, callee):
+                yield Way(callee.how, callee.name, within=around, wrapped=wrapper, through=callee.through)
+
+    def _around(self, symbol: StoredSymbol, callee: Way) -> tuple[str, ...]:
+        """The functions that a function may have been inlined into, and that do not call the callee by themselves."""
+        found = []
+        for link in self.links.arriving(node(symbol), MOST_FILES):
+            if link.kind is LinkKind.CALLS and link.candidates <= LIKELY:
+                caller = Node(link.source)
+                if callee.name not in {one.name for one in self._callees(caller, None)}:
+                    found.append(caller.qualname)
+        return tuple(dict.fromkeys(found))[:CALLERS]
+
+    def _wrapper(self, symbol: StoredSymbol) -> tuple[str, ...]:
+        """The function in which a lambda stands that the index gives a name, as it does where pybind11 binds it."""
+        around = self.index.symbol(symbol.parent) if symbol.parent is not None else None
+        return (around.qualname,) if around is not None and around.kind is Kind.FUNCTION else ()
+
+    def _statement(self, place: Place, symbol: StoredSymbol) -> Iterator[Way]:
+        wrapper = self._wrapper(symbol)
+        within = wrapper or (symbol.qualname,)
+        for callee in self._callees(node(symbol), place.lines):
+            inlined = () if wrapper else self._around(symbol, callee)
+            yield Way(callee.how, callee.name, within=(*within, *inlined), wrapped=wrapper, through=callee.through)
+        lines = self.read(symbol.file).decode("utf-8", "replace").splitlines()[place.line - 1 : place.end_line]
+        if any(_LAMBDA.search(line) for line in lines):
+            yield Way(How.LAMBDA, symbol.qualname)
+        for link in self._calls(node(symbol), place.lines):
+            target = self.links.placed(link)
+            if split_id(link.target)[0] in {"c", "cpp"}:
+                for callee in self._callees(target, None):
+                    through = f"{target.qualname} → {callee.through}"
+                    yield Way(callee.how, callee.name, within=within, wrapped=wrapper, through=through)
+
+    def _object(self, place: Place, symbol: StoredSymbol) -> Iterator[Way]:
+        if any(link.kind is LinkKind.STUBS for link in self.links.leaving(node(symbol), None)):
+            yield Way(How.STUB, symbol.qualname)
+            return
+        first, last = place.lines or (symbol.start_line, symbol.end_line)
+        entries = self.index.mentions_between(symbol.file, first, last)
+        rows = [mention.name for mention in entries if mention.role is Role.ENTRY]
+        if rows:
+            yield Way(How.ROW, symbol.qualname, rows=tuple(dict.fromkeys(rows))[:CALLEES])
+
+    def _calls(self, start: Node, lines: tuple[int, int] | None) -> list[Link]:
+        calling = {LinkKind.CALLS, LinkKind.STUBS, LinkKind.DISPATCHES, LinkKind.LAUNCHES}
+        found = [
+            link
+            for link in self.links.leaving(start, lines)
+            if link.kind in calling and (link.grade is Grade.EXACT or link.candidates <= LIKELY)
+        ]
+        return list({link.target: link for link in found}.values())[:CALLEES]
+
+    def _callees(self, start: Node, lines: tuple[int, int] | None) -> Iterator[Way]:
+        """What a stretch of code calls, each as something to stop at."""
+        for link in self._calls(start, lines):
+            scheme, name, _ = split_id(link.target)
+            if scheme == "op":
+                yield Way(How.CALL, f"{operator_class(name)}::call", through=name)
+            elif scheme in {"c", "cpp"} and link.kind is not LinkKind.STUBS:
+                stub = next((one for one in self.index.symbols(name, "cpp") if one.kind is Kind.VARIABLE), None)
+                yield Way(How.STUB if stub else How.CALL, name, through=name)
+        if lines is not None:
+            for mention in self.index.mentions_between(self._file_of(start), *lines):
+                if mention.role is Role.CALL and re.fullmatch(r"\w+", mention.name):
+                    name = _NAMED_APART.get(mention.name, mention.name)
+                    if not self.index.symbols_named(mention.name):
+                        yield Way(How.CALL, name, through=name)
+
+    def _file_of(self, start: Node) -> str:
+        return str(start.at.file) if start.at is not None else ""
+
+
+def operator_class(name: str) -> str:
+    """The class that code generation makes of an operator: ``aten::to.dtype`` → ``at::_ops::to_dtype``."""
+    base = name.partition("::")[2] or name
+    return f"at::_ops::{base.replace('.', '_')}"
+
+
+# what there is
+
+
+def targets(ways: Mapping[str, Sequence[Way]], libraries: Iterable[Library]) -> tuple[list[Target], int]:
+    """What of the ways to see each step these binaries allow, and how many names they were asked for."""
+    libraries = list(libraries)
+    names: set[str] = set()
+    mentioned: set[str] = set()
+    for several in ways.values():
+        for way in several:
+            names |= {way.name.removesuffix("::*"), *way.within}
+            if way.how is How.LAMBDA:
+                mentioned.add(way.name)
+            mentioned |= set(way.wrapped)
+            if way.how in {How.STUB, How.KERNEL}:
+                names.add(_GETTERS)
+    found = {name: Named([], []) for name in names}
+    for library in libraries:
+        for name, named in library.find(names, mentioned).items():
+            found[name].own.extend(named.own)
+            found[name].mentioning.extend(named.mentioning)
+    made: list[Target] = []
+    for step, several in ways.items():
+        for way in several:
+            target = Target(len(made), step, way)
+            if _fill(target, found):
+                made.append(target)
+    stubs = {target.way.name: target for target in made if target.way.how is How.KERNEL}
+    for target in list(made):
+        # a kernel is found by asking for it at its stub
+        if target.way.how is How.KERNEL and stubs[target.way.name] is target:
+            asking = Target(len(made), target.step, Way(How.STUB, target.way.name), kernel=target.slot)
+            if _fill(asking, found):
+                made.append(asking)
+    return made, len(names)
+
+
+def _fill(target: Target, found: Mapping[str, Named]) -> bool:
+    """Find a target's addresses; whether there are any."""
+    way = target.way
+    named = found[way.name.removesuffix("::*")]
+    symbols = named.own
+    if way.within:
+        target.within = _ranges(way, found)
+        if not target.within:
+            return False
+    if way.how in {How.STUB, How.KERNEL, How.ROW}:
+        sought = normal(way.name)
+        held = [symbol for symbol in symbols if not symbol.is_function and symbol.plain == sought]
+        if not held:
+            return False
+        target.library = held[0].library
+        target.object = (held[0].library, held[0].address)
+        if way.how is How.ROW:
+            target.object = (*target.object, held[0].size)
+            return True
+        if way.how is How.KERNEL:
+            return True
+        symbols = found[_GETTERS].own
+        chosen = [symbol for symbol in symbols if symbol.is_entry and symbol.plain == _GETTERS]
+    else:
+        chosen = _chosen(way, [symbol for symbol in symbols if symbol.is_entry])
+        if way.how is How.LAMBDA:  # what runs it may be all that is left of it
+            chosen += [
+                symbol for symbol in named.mentioning if symbol.is_entry and "{lambda" in demangled(symbol.mangled)
+            ]
+    target.points = [(symbol.library, symbol.address) for symbol in chosen[:POINTS]]
+    target.library = target.library or (chosen[0].library if chosen else "")
+    return bool(target.points)
+
+
+def _chosen(way: Way, symbols: list[Symbol]) -> list[Symbol]:
+    sought = normal(way.name)
+    if sought.endswith("::*"):
+        inside = sought.removesuffix("*")
+        return [one for one in symbols if one.plain.startswith(inside) and "::" not in one.plain[len(inside) :]]
+    if way.how is How.LAMBDA:
+        return [one for one in symbols if one.plain.startswith(f"{sought}::{{lambda")]
+    return _overload(way.signature, [one for one in symbols if one.plain == sought])
+
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+def _overload(signature: str, symbols: list[Symbol]) -> list[Symbol]:
+    """Of several overloads the one whose parameters are most like the source's; all where nothing tells them apart."""
+    by_parameters: dict[str, list[Symbol]] = {}
+    for symbol in symbols:
+        by_parameters.setdefault(_parameters(demangled(symbol.mangled)), []).append(symbol)
+    if len(by_parameters) < 2 or not signature:
+        return symbols
+    wanted = _commas(signature), _WORD.findall(signature)
+
+    def likeness(parameters: str) -> tuple[int, float]:
+        words = _WORD.findall(parameters)
+        return -abs(_commas(parameters) - wanted[0]), SequenceMatcher(None, wanted[1], words, autojunk=False).ratio()
+
+    ranked = sorted(by_parameters, key=likeness, reverse=True)
+    best = likeness(ranked[0])
+    return [symbol for shown in ranked if likeness(shown) == best for symbol in by_parameters[shown]]
+
+
+def _parameters(shown: str) -> str:
+    """The outermost last parentheses of a demangled function."""
+    end = shown.rfind(")")
+    depth = 0
+    for at in range(end, -1, -1):
+        depth += (shown[at] == ")") - (shown[at] == "(")
+        if depth == 0:
+            return shown[at : end + 1]
+    return ""
+
+
+def _commas(parameters: str) -> int:
+    depth, commas = 0, 0
+    for character in parameters:
+        depth += (character in "<(") - (character in ">)")
+        commas += character == "," and depth == 1
+    return commas
+
+
+def _ranges(way: Way, found: Mapping[str, Named]) -> list[tuple[str, int, int]]:
+    """Where the code of some functions lies: their own, what was put aside as cold, their lambdas, and wrappers."""
+    symbols = [symbol for name in way.within for symbol in found[name].own]
+    symbols += [symbol for name in way.wrapped for symbol in found[name].mentioning]
+    code = [symbol for symbol in symbols if symbol.is_function]
+    return sorted({(symbol.library, symbol.address, symbol.address + symbol.size) for symbol in code})
+
+
+# the run
+
+
+def watch(
+    chosen: Sequence[Target],
+    command: Sequence[str],
+    *,
+    folder: Path,
+    seconds: float,
+    environment: Mapping[str, str],
+    workers: bool = False,
+) -> Run:
+    """Run a command under gdb and see its targets; with ``workers`` in the processes that it forks too.
+
+    Raises ``TourError`` where gdb cannot be used here.
+    """
+    if why := available():
+        raise TourError(why, hint="Install gdb, or ask your system's administrator for the right to trace processes.")
+    out = folder / ("native-workers.jsonl" if workers else "native.jsonl")
+    used = {point[0] for target in chosen for point in target.points}
+    used |= {stretch[0] for target in chosen for stretch in target.within}
+    used |= {target.object[0] for target in chosen if target.object is not None}
+    spec = {
+        "out": str(out),
+        "cell": str(folder / "native" / "cell"),
+        "traceback": str(folder / "traceback"),
+        "descriptor": DESCRIPTOR,
+        "machine": machine(),
+        "settings": [*SETTINGS, *(FOLLOWING if workers else ())],
+        "libraries": {os.path.realpath(library): library for library in used},
+        "targets": [target.fields() for target in chosen],
+    }
+    written = folder / "native.json"
+    written.write_text(json.dumps(spec))
+    (folder / "traceback").write_text("")
+    gdb = ["gdb", "-nx", "-batch", "-iex", "set auto-load no", "-iex", "set demangle-style none", "-x", str(SCRIPT)]
+    ended = run(
+        [*gdb, "--args", *command],
+        seconds=seconds,
+        environment={**environment, "TOUR_WITNESS_NATIVE": str(written)},
+        folder=folder / "empty",
+    )
+    return read(out, ended)
+
+
+def read(out: Path, ended: Ended) -> Run:
+    """What the debugger wrote down; a line that was cut off in the middle is passed over."""
+    hits: dict[int, dict[str, Any]] = {}
+    counts: dict[int, int] = {}
+    capped: set[int] = set()
+    rows: dict[int, list[list[str | None]]] = {}
+    crash, whole, trouble = None, False, None
+    text = out.read_text(encoding="utf-8", errors="replace") if out.exists() else ""
+    for line in text.splitlines():
+        try:
+            told = json.loads(line)
+        except ValueError:
+            continue
+        if told["kind"] == "hit":
+            hits.setdefault(told["slot"], told)
+        elif told["kind"] == "counts":
+            counts, capped, whole = (
+                {int(slot): count for slot, count in told["counts"].items()},
+                set(told["capped"]),
+                True,
+            )
+        elif told["kind"] == "row":
+            rows[told["slot"]] = told["rows"]
+        elif told["kind"] == "crash":
+            crash = Crash(told["signal"], _stack(told["native"]), _python(told["python"]), told["cell"])
+        elif told["kind"] in {"error", "no-python-stack", "no-kernel"}:
+            trouble = trouble or told["error"]
+    seen = {
+        slot: Hit(
+            max(counts.get(slot, 1), 1),
+            slot in capped or not whole,
+            _stack(told["native"]),
+            _python(told["python"]),
+            told["cell"],
+        )
+        for slot, told in hits.items()
+    }
+    for slot, held in rows.items():
+        if held:
+            detail = ", ".join(f"{name} → {_shown(function, library)}" for name, function, library in held)
+            seen[slot] = Hit(len(held), False, (), (), -1, detail)
+    return Run(seen, crash, ended, whole, trouble)
+
+
+def _shown(function: str | None, library: str | None) -> str:
+    return plain(demangled(function)) if function else f"a function in {library}"
+
+
+def _stack(frames: Iterable[Sequence[str | None]]) -> tuple[tuple[str | None, str | None], ...]:
+    return tuple((name, library) for name, library in frames)
+
+
+def _python(frames: Iterable[Sequence[Any]]) -> tuple[tuple[str, int, str], ...]:
+    return tuple((file, line, name) for file, line, name in frames)

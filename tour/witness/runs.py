@@ -1,0 +1,636 @@
+"""Run a tour's program in the reader's Python, twice, and say of each step whether it was passed.
+
+The first run has the Python probe and the torch profiler in it, the second is under gdb. Python's steps are known by
+file and definition in the files of the torch that runs, native ones by their names in its libraries; where its version
+is not the tree's, both are matched by qualified name, as an anchor is in any tree.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import struct
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tour.anchors import Place, Reader, locate
+from tour.errors import TourError
+from tour.index import Index, split_id
+from tour.links import Links
+from tour.model import Kind, Progress, silent
+from tour.tours import Step, Tour, applies
+from tour.witness import native, records
+from tour.witness.binaries import Library, demangled, plain
+from tour.witness.children import Ended, run
+from tour.witness.records import Frame, Record, Sighting
+from tour.witness.runtimes import Runtime
+
+PROBE = Path(__file__).with_name("probe.py")
+SITE = Path(__file__).parent / "site"
+
+SECONDS = 120.0
+"""How long the program may take under watch."""
+
+DEEPEST = 40
+"""Frames kept of a stack."""
+
+_CUDA = re.compile(r"(^|/)cuda(/|$)|\.cuh?$|(^|/)nccl")
+_LIBRARY = re.compile(r"\.so(\.\d+)*$")
+_OURS = re.compile(r"<frozen |/witness/probe\.py$|/runpy\.py$")
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A step, and where it is: in the tree, and for Python in the files of the torch that runs."""
+
+    step: Step
+    tree: Place
+    here: Place | None
+    same: bool
+    """Whether the code there is the tree's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A step that should have been seen and was not, or a program that did not do what it is meant to."""
+
+    step: str | None
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """One module of torch that was imported."""
+
+    name: str
+    depth: int
+    seconds: float
+    """With all that it imports."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run under watch gave."""
+
+    record: Record
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What to know of the run: what could not be watched, and why."""
+    imports: list[Imported] = field(default_factory=list)
+    crash: tuple[str, tuple[Frame, ...]] | None = None
+    """The signal and the stack of a program that crashed."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """What each run took: ``python`` and ``native``."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the probe saw of one slot, in all processes."""
+
+    count: int = 0
+    lines: int = 0
+    cell: str | None = None
+    stack: tuple[Frame, ...] = ()
+
+
+class Watch:
+    """One tour under watch, with one Python."""
+
+    def __init__(self, tour: Tour, stops: Sequence[Stop], runtime: Runtime, release: str, version: str) -> None:
+        """``release`` is the running torch's number, ``version`` the tree's."""
+        self.tour, self.stops, self.runtime = tour, stops, runtime
+        self.release, self.version = release, version
+
+    def run(
+        self, index: Index, read: Reader, *, seconds: float, debugger: bool, date: str, progress: Progress = silent
+    ) -> Outcome:
+        """Run it; raises ``TourError`` where no run can be had at all."""
+        with tempfile.TemporaryDirectory(prefix="tour-") as made:
+            folder = Path(made)
+            (folder / "empty").mkdir()
+            progress("Running", 0, 2)
+            told = self._probe(folder, seconds)
+            outcome = Outcome(self._record({}, told, date))
+            outcome.seconds["python"] = told.ended.seconds
+            self._program(told, outcome, seconds)
+            ways = native.Ways(index, Links(index), read)
+            progress("Running under gdb", 1, 2)
+            natives = self._natives(ways, told, folder, seconds, debugger, outcome)
+            outcome.record = self._record(self._sightings(told, natives, index, outcome), told, date)
+            return outcome
+
+    # the first run
+
+    def _probe(self, folder: Path, seconds: float) -> _Told:
+        slots: dict[str, list[tuple[int, int]]] = {}
+        watch: list[dict[str, Any]] = []
+        size = 0
+        for stop in self.stops:
+            for place in _watched(stop, self.runtime.root):
+                lines = place["lines"]
+                width = 1 if lines is None else 2 + lines[1] - lines[0]
+                watch.append({**place, "slot": size})
+                slots.setdefault(stop.step.id, []).append((size, width))
+                size += width
+        spec = {
+            "folder": str(folder),
+            "root": self.runtime.root + os.sep,
+            "watch": watch,
+            "slots": size,
+            "program": self._cells(),
+            "imports": True,
+            "operators": True,
+            "site": str(SITE),
+        }
+        written = folder / "probe.json"
+        written.write_text(json.dumps(spec))
+        ended = run(
+            [self.runtime.program, str(PROBE), str(written)],
+            seconds=seconds,
+            environment=_environment(),
+            folder=folder / "empty",
+        )
+        return _Told(folder, ended, slots, size, self.runtime.root)
+
+    def _cells(self) -> dict[str, Any]:
+        cells = [
+            {"name": step.id, "code": step.cell.code, "raises": step.cell.raises}
+            for step in self.tour.steps
+            if step.cell is not None and applies(step.versions, self.release)
+        ]
+        if not cells:
+            raise TourError(f"{self.tour.name} has no cells, so there is nothing to run", at=str(self.tour.file))
+        return {"cells": cells}
+
+    def _program(self, told: _Told, outcome: Outcome, seconds: float) -> None:
+        """What went wrong with the program itself."""
+        ended = told.ended
+        if ended.code is None:
+            where = f" in the cell of {told.last_cell}" if told.last_cell else ""
+            outcome.findings.append(Finding(told.last_cell, f"the program did not end within {seconds:g} s{where}"))
+        elif told.end is None:
+            how = f"signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}"
+            where = f" in the cell of {told.last_cell}" if told.last_cell else ""
+            outcome.findings.append(Finding(told.last_cell, f"the program ended in the middle{where}: {how}"))
+            if not told.begun:
+                last = (ended.output.strip().splitlines() or ["it said nothing"])[-1]
+                raise TourError(f"{self.runtime.program} cannot run the program: {last}")
+        for cell, wrong in told.wrong:
+            outcome.findings.append(Finding(cell, f"its cell fails: {wrong}"))
+        if ended.left:
+            outcome.notes.append(f"{ended.left} processes were left behind, and were ended")
+        if told.trouble:
+            outcome.notes.append(f"the torch profiler could not be used: {told.trouble}")
+        outcome.imports = told.imports
+
+    # the second run
+
+    def _natives(
+        self, ways: native.Ways, told: _Told, folder: Path, seconds: float, debugger: bool, outcome: Outcome
+    ) -> _Natives:
+        steps = {stop.step.id: ways.of(stop.tree) for stop in self.stops if _is_native(stop)}
+        steps = {step: several for step, several in steps.items() if several}
+        if not steps:
+            return _Natives({}, [], None)
+        why = native.available() if debugger else "gdb was not asked for"
+        if why is not None:
+            outcome.notes.append(f"native steps were not watched: {why}")
+            return _Natives(steps, [], why)
+        libraries = [library for path in told.libraries if (library := _library(path)) is not None]
+        if not libraries:
+            why = "the program loaded none of torch's libraries"
+            outcome.notes.append(f"native steps were not watched: {why}")
+            return _Natives(steps, [], why)
+        chosen, _ = native.targets(steps, libraries)
+        natives = _Natives(steps, chosen, None)
+        stripped = [Path(library.path).name for library in libraries if library.is_stripped]
+        if stripped:
+            outcome.notes.append(f"only exported functions have names in {', '.join(stripped)}")
+        spec = json.loads((folder / "probe.json").read_text())
+        spec |= {"watch": [], "slots": 0, "imports": False, "operators": False, "site": None}
+        spec |= {
+            "folder": str(folder / "native"),
+            "traceback": str(folder / "traceback"),
+            "descriptor": native.DESCRIPTOR,
+        }
+        (folder / "native").mkdir()
+        written = folder / "native-probe.json"
+        written.write_text(json.dumps(spec))
+        command = [self.runtime.program, str(PROBE), str(written)]
+        options: dict[str, Any] = {"folder": folder, "seconds": seconds, "environment": _environment()}
+        first = native.watch(chosen, command, **options)
+        natives.add(first)
+        outcome.seconds["native"] = first.ended.seconds
+        unseen = natives.unseen()
+        if unseen and told.forked and first.crash is None:
+            left = [target for target in chosen if target.step in unseen]
+            second = native.watch(left, command, workers=True, **options)
+            outcome.seconds["workers"] = second.ended.seconds
+            natives.add(second)
+        for seen in natives.runs:
+            if not seen.whole:
+                how = f"within {seconds:g} s" if seen.ended.code is None else "to its end"
+                last = f": {seen.trouble}" if seen.trouble else ""
+                outcome.notes.append(f"the debugger did not come {how}; what it saw until then is kept{last}")
+            if seen.crash is not None:
+                stack = told.frames(seen.crash.native, seen.crash.python)
+                outcome.crash = (seen.crash.signal, stack)
+        return natives
+
+    # what became of each step
+
+    def _sightings(self, told: _Told, natives: _Natives, index: Index, outcome: Outcome) -> dict[str, Sighting]:
+        sightings = {}
+        for stop in self.stops:
+            step = stop.step
+            anchor = next((one for one in step.anchors if applies(one.versions, self.release)), step.anchors[0])
+            kept = records.watched(anchor)
+            if not applies(step.versions, self.release):
+                continue
+            if _is_native(stop):
+                found = self._native(stop, told, natives, index)
+            else:
+                found = self._python(stop, told)
+            sighting = replace(found, anchor=kept)
+            if sighting.state != "seen" and step.witness is not None:
+                why = step.witness.needs or "author"
+                sighting = Sighting(kept, "not-run" if step.witness.needs else sighting.state, why=why)
+            sightings[step.id] = sighting
+            if sighting.state == "not-seen" and sighting.why != "author":
+                outcome.findings.append(Finding(step.id, self._verdict(stop)))
+        return sightings
+
+    def _verdict(self, stop: Stop) -> str:
+        """Whether the tour or the build is to blame."""
+        if stop.same:
+            blame = "the code there is the tree's, so the tour's program or the tour is to blame"
+        else:
+            blame = f"its code differs from the tree's {self.version}, so it may be the build"
+        return f"{stop.tree.asked} should have run and was not seen in torch {self.runtime.torch}; {blame}"
+
+    def _python(self, stop: Stop, told: _Told) -> Sighting:
+        if stop.here is None or stop.here.symbol is None:
+            in_package = stop.tree.symbol is None or stop.tree.symbol.file.startswith("torch/")
+            return Sighting("", "not-visible" if in_package else "not-run", why="lost" if in_package else "build")
+        seen = [told.seen(slot, width) for slot, width in told.slots[stop.step.id]]
+        if not any(one.count for one in seen):
+            return Sighting("", "not-seen", "python", why="same-code" if stop.same else "other-code")
+        first = next(one for one in seen if one.count)
+        why, detail = None, None
+        if stop.here.statement and stop.here.end_line > stop.here.line:
+            why, detail = "lines", f"{first.lines}/{told.code_lines(stop.here)}"
+        elif stop.here.symbol.kind is Kind.CLASS and seen[-1].count:
+            why, detail = "members", str(seen[-1].count)
+            first = replace_cell(first, seen[-1])
+        return Sighting("", "seen", "python", first.count, detail, why, first.cell, first.stack)
+
+    def _native(self, stop: Stop, told: _Told, natives: _Natives, index: Index) -> Sighting:
+        step = stop.step
+        operator = self._operator(stop, told, index)
+        if step.id not in natives.steps or natives.why is not None:
+            return operator or Sighting("", "not-run", why="gdb")
+        if (hit := natives.first(step.id)) is not None:
+            target, seen = hit
+            stack = told.frames(seen.native, seen.python, index)
+            sighting = Sighting("", "seen", "native", seen.count, *_manner(target, seen, stop), told.cell(seen), stack)
+            if operator is not None and operator.state == "seen":
+                sighting = replace(sighting, by="operator", detail=operator.detail, why=operator.why)
+            return sighting
+        if kernel := self._kernel(stop, told):
+            return kernel
+        visible = natives.visible(step.id)
+        if operator is not None and not visible:
+            return operator
+        file = stop.tree.symbol.file if stop.tree.symbol else ""
+        if not visible and _CUDA.search(file) and not told.devices:
+            return Sighting("", "not-run", why="gpu")
+        if not visible:
+            return Sighting("", "not-visible", "native", why="statement" if stop.tree.statement else "inlined")
+        if all(target.way.how in {native.How.CALL, native.How.STUB} and target.way.within for target in visible):
+            return Sighting("", "not-visible", "native", why="statement" if stop.tree.statement else "inlined")
+        return Sighting("", "not-seen", "native", why="same-code" if stop.same else "other-code")
+
+    @staticmethod
+    def _operator(stop: Stop, told: _Told, index: Index) -> Sighting | None:
+        """What the profiler says of an operator; it knows no overloads."""
+        symbol = stop.tree.symbol
+        if symbol is None or symbol.scheme != "op" or told.trouble is not None:
+            return None
+        base = symbol.qualname.partition(".")[0]
+        ways = [one for one in told.operators if one["way"][0] == base]
+        if not ways:
+            return Sighting("", "not-seen", "operator", why="same-code" if stop.same else "other-code")
+        way = min(ways, key=lambda one: (len(one["way"]), one["order"]))
+        shown = " ← ".join(way["way"])
+        space, _, name = base.partition("::")
+        several = len(index.operators(space, name)) > 1
+        stack = tuple(Frame(name, "operator") for name in way["way"])
+        count = sum(one["count"] for one in ways)
+        return Sighting("", "seen", "operator", count, shown, "overloads" if several else "operators", stack=stack)
+
+    @staticmethod
+    def _kernel(stop: Stop, told: _Told) -> Sighting | None:
+        """A kernel that ran on an accelerator, by its demangled name; a lambda's name has that of its function in it."""
+        symbol = stop.tree.symbol
+        if symbol is None or not told.kernels or not _CUDA.search(symbol.file):
+            return None
+        own = [one for one in told.kernels if plain(demangled(one["name"])) == symbol.qualname]
+        word = re.compile(rf"\b{re.escape(symbol.qualname)}\b")
+        inside = [
+            one for one in told.kernels if word.search(demangled(one["name"]).replace("(anonymous namespace)::", ""))
+        ]
+        found = own or inside
+        if not found:
+            return None
+        name = plain(demangled(found[0]["name"]))
+        stack = (Frame(name, "native"), Frame(found[0]["operator"], "operator"))
+        count = sum(one["count"] for one in found)
+        return Sighting("", "seen", "profiler", count, name, "kernel", stack=stack)
+
+    def _record(self, sightings: Mapping[str, Sighting], told: _Told, date: str) -> Record:
+        device = ", ".join(dict.fromkeys(told.devices)) or "cpu"
+        return Record(self.tour.name, self.runtime.torch, self.release, self.runtime.python, device, date, sightings)
+
+
+def replace_cell(first: _Seen, members: _Seen) -> _Seen:
+    """Of a class what ran of its methods tells more than its body."""
+    return _Seen(first.count, first.lines, members.cell or first.cell, members.stack or first.stack)
+
+
+class _Told:
+    """What the probe wrote down."""
+
+    def __init__(
+        self, folder: Path, ended: Ended, slots: Mapping[str, list[tuple[int, int]]], size: int, root: str
+    ) -> None:
+        self.ended, self.slots, self.root = ended, slots, root
+        self.end: dict[str, Any] | None = None
+        self.begun = False
+        self.wrong: list[tuple[str | None, str]] = []
+        self.operators: list[dict[str, Any]] = []
+        self.kernels: list[dict[str, Any]] = []
+        self.imports: list[Imported] = []
+        self.trouble: str | None = None
+        self.forked = False
+        self.devices: list[str] = []
+        self.libraries: list[str] = []
+        self.last_cell: str | None = None
+        self.first: dict[int, dict[str, Any]] = {}
+        self.counts = [0] * size
+        self.cells: list[str] = [
+            cell["name"] for cell in json.loads((folder / "probe.json").read_text())["program"].get("cells", ())
+        ]
+        for file in sorted(folder.glob("counts-*")):
+            data = file.read_bytes()
+            numbers = struct.unpack(f"={len(data) // 8}Q", data[: len(data) // 8 * 8])
+            for slot, number in enumerate(numbers[:size]):
+                self.counts[slot] += number
+        for file in sorted(folder.glob("seen-*.jsonl")):
+            for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+                try:
+                    self._take(json.loads(line))
+                except ValueError:
+                    continue  # cut off when the process was ended
+        cell = folder / "cell"
+        if self.end is None and cell.exists():
+            (number,) = struct.unpack("=q", cell.read_bytes()[:8])
+            self.last_cell = self.cells[number] if 0 <= number < len(self.cells) else None
+
+    def _take(self, told: dict[str, Any]) -> None:
+        kind = told["kind"]
+        if kind == "seen":
+            known = self.first.get(told["slot"])
+            if known is None or told["at"] < known["at"]:
+                self.first[told["slot"]] = told
+        elif kind == "cell" and told["wrong"]:
+            self.wrong.append((told["cell"], told["wrong"]))
+        elif kind == "operator":
+            self.operators.append(told)
+        elif kind == "kernel":
+            self.kernels.append(told)
+        elif kind == "import":
+            self.imports.append(Imported(told["name"], told["depth"], told["seconds"]))
+        elif kind == "libraries":
+            self.libraries = list(dict.fromkeys([*self.libraries, *told["paths"]]))
+        elif kind == "no-profiler":
+            self.trouble = told["error"]
+        elif kind in {"fork", "child"}:
+            self.forked = self.forked or kind == "fork"
+        elif kind == "begin":
+            self.begun = True
+        elif kind == "end":
+            self.end, self.devices = told, told["devices"]
+
+    def seen(self, slot: int, width: int) -> _Seen:
+        """What there is of a place: how often its first line ran, and how many of its lines."""
+        first = self.first.get(slot)
+        lines = self.counts[slot + 1 : slot + width]
+        ran = [number for number in lines if number]
+        count = self.counts[slot] if width == 1 else next(iter(ran), 0)
+        if first is None and not count:
+            return _Seen()
+        stack = self.python_frames(first["stack"]) if first else ()
+        return _Seen(max(count, 1), len(ran), first["cell"] if first else None, stack)
+
+    def code_lines(self, place: Place) -> int:
+        """Lines of a statement that hold code, as far as they ran or could."""
+        return place.end_line - place.line + 1
+
+    def cell(self, hit: native.Hit) -> str | None:
+        """The cell under way when a native step was seen."""
+        return self.cells[hit.cell] if 0 <= hit.cell < len(self.cells) else None
+
+    def python_frames(self, stack: Iterable[Sequence[Any]]) -> tuple[Frame, ...]:
+        """Frames of torch and of the program, with files as they are named from torch's folder."""
+        found = []
+        for file, line, name in stack:
+            if _OURS.search(file):
+                continue
+            shown = file.removeprefix(self.root + os.sep) if file.startswith(self.root + os.sep) else file
+            if shown == file and not file.startswith("<"):
+                shown = Path(file).name
+            found.append(Frame(name, "python", f"{shown}:{line}"))
+        return tuple(found[:DEEPEST])
+
+    def frames(
+        self,
+        stack: Iterable[tuple[str | None, str | None]],
+        python: Iterable[tuple[str, int, str]],
+        index: Index | None = None,
+    ) -> tuple[Frame, ...]:
+        """A native stack with names as one writes them, and the Python stack above it."""
+        found: list[Frame] = []
+        for mangled, library in stack:
+            name = plain(demangled(mangled)) if mangled else f"? ({library or 'unknown'})"
+            operator = re.fullmatch(r"at::_ops::(\w+)::(call|redispatch)", name)
+            if operator:
+                frame = Frame(_operator_name(operator[1], index), "operator", operator[2])
+            else:
+                frame = Frame(name, "native")
+            if not found or found[-1] != frame:
+                found.append(frame)
+        above = self.python_frames(python)
+        return (*found[: DEEPEST - min(len(above), DEEPEST // 2)], *above)[:DEEPEST]
+
+
+@dataclass(slots=True)
+class _Natives:
+    """What the debugger was asked, and what it saw."""
+
+    steps: Mapping[str, list[native.Way]]
+    targets: list[native.Target]
+    why: str | None
+    """Why it was not asked."""
+    runs: list[native.Run] = field(default_factory=list)
+    hits: dict[int, native.Hit] = field(default_factory=dict)
+
+    def add(self, seen: native.Run) -> None:
+        self.runs.append(seen)
+        for slot, hit in seen.hits.items():
+            self.hits.setdefault(slot, hit)
+
+    def visible(self, step: str) -> list[native.Target]:
+        return [target for target in self.targets if target.step == step and target.kernel is None]
+
+    def first(self, step: str) -> tuple[native.Target, native.Hit] | None:
+        """The best way in which a step was seen."""
+        for target in self.visible(step):
+            if target.slot in self.hits:
+                return target, self.hits[target.slot]
+        return None
+
+    def unseen(self) -> set[str]:
+        return {target.step for target in self.targets} - {
+            target.step for target in self.targets if target.slot in self.hits
+        }
+
+
+def _manner(target: native.Target, hit: native.Hit, stop: Stop) -> tuple[str | None, str | None]:
+    """Detail and word for how a native step was seen, where not by itself."""
+    way = target.way
+    least = f"≥ {hit.count}" if hit.at_least else None
+    if way.how is native.How.ROW:
+        return hit.detail, "row"
+    if way.how is native.How.KERNEL:
+        return way.through, "hidden"
+    if way.how is native.How.LAMBDA:
+        return None, "statement-lambda" if stop.tree.statement else "inlined-lambda"
+    if way.how in {native.How.CALL, native.How.STUB} and way.through:
+        return way.through, "call" if stop.tree.statement else "inlined-call"
+    return least, "at-least" if least else None
+
+
+def _watched(stop: Stop, root: str) -> Iterator[dict[str, Any]]:
+    """What the probe has to watch for a step."""
+    place = stop.here
+    if place is None or place.symbol is None:
+        return
+    symbol = place.symbol
+    base = {
+        "file": str(Path(root) / symbol.file),
+        "name": symbol.name,
+        "start": symbol.start_line,
+        "line": symbol.line,
+        "end": symbol.end_line,
+        "lines": None,
+    }
+    if place.statement:
+        yield {**base, "what": "lines", "lines": [place.line, place.end_line]}
+    elif symbol.kind is Kind.MODULE:
+        yield {**base, "what": "module", "start": 0}
+    elif symbol.kind is Kind.CLASS:
+        yield {**base, "what": "class"}
+        yield {**base, "what": "member", "start": symbol.line + 1}
+    else:
+        yield {**base, "what": "function"}
+
+
+def _is_native(stop: Stop) -> bool:
+    return split_id(stop.tree.asked)[0] != "py"
+
+
+def _operator_name(shown: str, index: Index | None) -> str:
+    """``to_dtype_layout`` → ``aten::to.dtype_layout``, by the operators that there are."""
+    if index is not None:
+        for at in [len(shown), *[match.start() for match in re.finditer("_", shown)]]:
+            base, overload = shown[:at], shown[at + 1 :]
+            name = f"aten::{base}.{overload}" if overload else f"aten::{base}"
+            if base and index.symbols(name, "op"):
+                return name
+    return f"aten::{shown}"
+
+
+def _library(path: str) -> Library | None:
+    try:
+        return Library(path)
+    except (TourError, OSError):
+        return None
+
+
+def _environment() -> dict[str, str]:
+    """The reader's own, without what would change what Python does."""
+    left_out = {"PYTHONPATH", "PYTHONSTARTUP", "PYTHONHOME", "PYTHONINSPECT", "PYTHONPROFILEIMPORTTIME"}
+    return {key: value for key, value in os.environ.items() if key not in left_out} | {"PYTHONUNBUFFERED": "1"}
+
+
+def stops(
+    tour: Tour, index: Index, read: Reader, version: str, release: str, here: Mapping[str, Place], texts: _Texts
+) -> list[Stop]:
+    """Each step that the running torch has, with its places."""
+    found = []
+    for step in tour.steps:
+        tree = locate(step, index, read, release)
+        if tree.symbol is None:
+            tree = locate(step, index, read, version)
+        place = here.get(step.id)
+        found.append(Stop(step, tree, place, texts.same(tree, place) if place else release == version))
+    return found
+
+
+class _Texts:
+    """The code of a step in the tree and in the running torch."""
+
+    def __init__(self, tree: Reader, here: Reader) -> None:
+        self.tree, self.here = tree, here
+
+    def same(self, one: Place, other: Place) -> bool:
+        """Whether both places hold the same text; they need not be on the same lines."""
+        if one.symbol is None or other.symbol is None:
+            return False
+        return self._text(one, self.tree) == self._text(other, self.here)
+
+    @staticmethod
+    def _text(place: Place, read: Reader) -> list[str]:
+        assert place.symbol is not None
+        lines = read(place.symbol.file).decode("utf-8", "replace").splitlines()
+        first, last = (place.line, place.end_line) if place.statement else (place.symbol.start_line, place.end_line)
+        if place.symbol.kind is Kind.MODULE and not place.statement:
+            first = 2  # an interpreter line is the distribution's
+        return [line.rstrip() for line in lines[first - 1 : last]]
+
+
+Texts = _Texts
+
+
+def today() -> str:
+    """The date, as records have it."""
+    return time.strftime("%Y-%m-%d")
+
+
+def counted(record: Record) -> dict[str, int]:
+    """How many steps are in each state and by what they were seen, and how many need something that was not there."""
+    told: dict[str, int] = defaultdict(int)
+    for sighting in record.steps.values():
+        told["steps"] += 1
+        told[sighting.state] += 1
+        if sighting.state == "seen" and sighting.by:
+            told[sighting.by] += 1
+        if sighting.state == "not-run":
+            told[f"needs-{sighting.why}"] += 1
+    return dict(told)
