@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from tour.tours import Anchor, Tour
     from tour.tree import Tree
     from tour.views import AnchorView, Finding, TourView
-    from tour.witness.runs import Outcome, Stop
+    from tour.witness.records import Record
+    from tour.witness.runs import Observation, Stop
     from tour.witness.runtimes import Runtime
 
 __version__ = "0.1.0"
@@ -37,6 +38,7 @@ __all__ = [
     "open_tree",
     "path",
     "publish",
+    "record",
     "trace",
     "update",
     "watch",
@@ -81,8 +83,11 @@ def names() -> list[str]:
     return tours.names(folder("annotations"))
 
 
-def trace(name: str, tree: Tree, lang: str = "en") -> TourView:
-    """A tour in one tree: each step located, each hop proven, with its code and prose. The tree must be indexed."""
+def trace(name: str, tree: Tree, lang: str = "en", run: Record | None = None) -> TourView:
+    """A tour in one tree: each step located, each hop proven, with its code and prose. The tree must be indexed.
+
+    What was seen of each step is that of ``run``, else of the recorded run whose torch comes nearest.
+    """
     from tour import tours, views
     from tour.index import Index
     from tour.resources import folder
@@ -90,7 +95,7 @@ def trace(name: str, tree: Tree, lang: str = "en") -> TourView:
 
     told = tours.load(name, folder("annotations"))
     with Index(index_path(tree)) as index:
-        return views.tour_view(told, tree, index, lang)
+        return views.tour_view(told, tree, index, lang, run)
 
 
 def watch(
@@ -101,7 +106,7 @@ def watch(
     seconds: float | None = None,
     debugger: bool = True,
     progress: Progress = silent,
-) -> Outcome:
+) -> Observation:
     """Run a tour's cells with the torch of a Python and see which steps are passed; the tree must be indexed.
 
     Raises ``TourError`` where that Python has no torch or the program cannot be started.
@@ -120,6 +125,14 @@ def watch(
         watch = runs.Watch(told, stops, runtime, release, tree.version)
         limit = runs.SECONDS if seconds is None else seconds
         return watch.run(index, read, seconds=limit, debugger=debugger, date=runs.today(), progress=progress)
+
+
+def record(observed: Observation) -> tuple[Path, bool]:
+    """Keep what a run saw with its tour; the file, and whether it says anything new."""
+    from tour.resources import folder
+    from tour.witness import records
+
+    return records.write(observed.record, folder("annotations") / observed.record.tour)
 
 
 def _stops(told: Tour, tree: Tree, index: Index, read: Reader, runtime: Runtime) -> tuple[list[Stop], str]:

@@ -211,17 +211,19 @@ def reader(tree: Tree, index: Index) -> Reader:
     return read
 
 
-def tour_view(tour: Tour, tree: Tree, index: Index, lang: str) -> TourView:
+def tour_view(tour: Tour, tree: Tree, index: Index, lang: str, run: records.Record | None = None) -> TourView:
     """A tour in one tree and one language; raises ``StaleIndex`` where a file that it shows changed since."""
-    return tour_views(tour, tree, index, (lang,))[lang]
+    return tour_views(tour, tree, index, (lang,), run)[lang]
 
 
-def tour_views(tour: Tour, tree: Tree, index: Index, langs: Iterable[str]) -> Mapping[str, TourView]:
-    """A tour in one tree, in each language, located and proven once."""
+def tour_views(
+    tour: Tour, tree: Tree, index: Index, langs: Iterable[str], run: records.Record | None = None
+) -> Mapping[str, TourView]:
+    """A tour in one tree, in each language, located and proven once; with ``run`` in place of what is recorded."""
     read = reader(tree, index)
     passages = walk(tour, index, read, tree.version)
     shown = TreeView(tree.version, str(tree.root), tree.kind.value)
-    runs = records.nearest(records.read(tour.file.parent), tree.version)
+    runs = [run] if run else records.nearest(records.read(tour.file.parent), tree.version)
     views = {}
     for lang in langs:
         prose = tour.prose[lang]
@@ -271,22 +273,23 @@ def _step(
         code=_code(place, read, index),
         cell=step.cell,
         hop=_hop(passage, lang),
-        witness=witness_view(step, runs) if place.located != "absent" else None,
+        witness=witness_view(step, runs, lang) if place.located != "absent" else None,
     )
 
 
-def witness_view(step: Step, runs: Sequence[records.Record]) -> WitnessView | None:
+def witness_view(step: Step, runs: Sequence[records.Record], lang: str = "en") -> WitnessView | None:
     """What the first of several runs saw of a step, or the first that saw it."""
     watched = {records.watched(anchor) for anchor in step.anchors}
     told = [(run, run.steps[step.id]) for run in runs if step.id in run.steps and run.steps[step.id].anchor in watched]
     if not told:
         return None
     run, sighting = next((one for one in told if one[1].state == "seen"), told[0])
+    because = step.witness.because[lang] if step.witness and step.witness.because else None
     return WitnessView(
         state=sighting.state,
         by=sighting.by,
         count=sighting.count,
-        detail=sighting.detail,
+        detail=because if because and sighting.state != "seen" else sighting.detail,
         why=sighting.why,
         cell=sighting.cell,
         stack=tuple(FrameView(frame.name, frame.layer, frame.at) for frame in sighting.stack),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # a question from an editor waits for nothing that it does no
     from tour.model import At, Link
     from tour.tours import Anchor
     from tour.views import AnchorView, Finding, HopView, StepView, TourView
+    from tour.witness.runs import Observation
 
 SCHEMA = 1
 
@@ -35,6 +36,37 @@ def trace(view: TourView, only: str | None = None) -> dict[str, Any]:
         "follows": [name for name, _ in view.follows],
         "tree": asdict(view.tree),
         "steps": [_step(step) for step in view.steps if only in {None, step.id}],
+    }
+
+
+def witnessed(view: TourView) -> dict[str, int]:
+    """How many steps were seen and by what, and how many need something that was not there."""
+    counts: dict[str, int] = {"steps": 0, "seen": 0}
+    for step in view.steps:
+        if step.witness is None:
+            continue
+        told = step.witness
+        by = (told.by if told.state == "seen" else told.why if told.state == "not-run" else None) or told.state
+        for key in {"steps", told.state, "author" if told.why == "author" else by}:
+            counts[key] = counts.get(key, 0) + 1
+    return counts
+
+
+def run(view: TourView, observed: Observation) -> dict[str, Any]:
+    """``tour trace NAME --run --json``: the walk, and what the run gave."""
+    record = observed.record
+    signal, stack = observed.crash or (None, ())
+    return {
+        **trace(view),
+        "run": {
+            **{key: getattr(record, key) for key in ("torch", "release", "python", "device", "date")},
+            "counts": witnessed(view),
+            "findings": [asdict(finding) for finding in observed.findings],
+            "notes": list(observed.notes),
+            "seconds": {name: round(seconds, 3) for name, seconds in observed.seconds.items()},
+            "crash": {"signal": signal, "stack": [asdict(frame) for frame in stack]} if signal else None,
+            "imports": [asdict(module) for module in observed.imports],
+        },
     }
 
 

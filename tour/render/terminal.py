@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console, Group, RenderableType
@@ -30,10 +30,13 @@ from tour.cells import Outcome
 from tour.changes import Change, Line
 from tour.model import Lane, Progress
 from tour.render.answers import COLOURS
-from tour.render.data import anchor_fields, tour_row
+from tour.render.data import anchor_fields, tour_row, witnessed
 from tour.render.words import Words, words
 from tour.tours import Cell
-from tour.views import AnchorView, CodeView, Finding, HopView, StepView, TourView
+from tour.views import AnchorView, CodeView, Finding, HopView, StepView, TourView, WitnessView
+
+if TYPE_CHECKING:  # a walk that is only read pays for no run
+    from tour.witness.runs import Observation
 
 WIDTH = 100
 SHOWN = 9
@@ -45,8 +48,15 @@ def _console() -> Console:
     return Console(width=width, highlight=False, soft_wrap=False)
 
 
-def show(view: TourView, *, step: str | None = None, quiet: bool = False, pager: bool | None = None) -> None:
-    """Print a walk, or one step of it."""
+def show(
+    view: TourView,
+    *,
+    step: str | None = None,
+    quiet: bool = False,
+    pager: bool | None = None,
+    observed: Observation | None = None,
+) -> None:
+    """Print a walk, or one step of it; and what a run of it found."""
     said = words(view.lang)
     console = _console()
     steps = [shown for shown in view.steps if step in {None, shown.id}]
@@ -54,7 +64,7 @@ def show(view: TourView, *, step: str | None = None, quiet: bool = False, pager:
     if step is None:
         parts += _opening(view, said, quiet)
     for shown in steps:
-        parts += _step(shown, view, said, quiet)
+        parts += _step(shown, view, said, quiet, stack=step is not None)
     if step is None and not quiet:
         parts += _questions(view, said)
         parts += [
@@ -66,6 +76,11 @@ def show(view: TourView, *, step: str | None = None, quiet: bool = False, pager:
         ]
     if step is None:
         parts.append(Text(_summary(view, said), style="dim"))
+        if (counts := witnessed(view))["steps"]:
+            parts.append(Text(said.seen(counts), style="bold" if observed else "dim"))
+            parts.append(Text(_provenance(view, said), style="dim"))
+    if observed is not None:
+        parts += _observed(observed, said)
     _print(console, Group(*parts), pager)
 
 
@@ -115,11 +130,70 @@ def _lanes(view: TourView, said: Words) -> Table:
     return table
 
 
-def _step(step: StepView, view: TourView, said: Words, quiet: bool) -> list[RenderableType]:
+def _observed(observed: Observation, said: Words) -> list[RenderableType]:
+    """What a run found, and what to know of it."""
+    parts: list[RenderableType] = []
+    if observed.crash is not None:
+        signal, stack = observed.crash
+        parts += [Text(""), Text(said.witness("crashed", signal=signal), style="bold red"), *_stack(stack)]
+    if observed.findings:
+        parts += [Text(""), Text(said.witness("found"), style="bold red")]
+    for finding in observed.findings:
+        where = f"{finding.step}: " if finding.step else ""
+        parts.append(Padding(Text.assemble((where, "bold"), finding.what), (0, 0, 0, 3)))
+    parts += [Text(f"note: {note}", style="dim") for note in observed.notes]
+    return parts
+
+
+def _provenance(view: TourView, said: Words) -> str:
+    """The runs that were looked at, each once."""
+    runs = {
+        said.witness("provenance", torch=seen.torch, python=seen.python, device=seen.device, date=seen.date): None
+        for step in view.steps
+        if (seen := step.witness) is not None
+    }
+    return said.say("semicolon").join(runs)
+
+
+def _witness(seen: WitnessView, said: Words) -> Text:
+    """A mark, how often, how, and where."""
+    mark, style = {
+        "seen": ("●", "green"),
+        "not-seen": ("○", "bold red"),
+        "not-visible": ("◌", "dim"),
+        "not-run": ("◌", "dim"),
+    }[seen.state]
+    text = Text(f"{mark} ", style=style)
+    if seen.why == "author" and seen.state != "seen":
+        text = Text("◌ ", style="dim")
+    text.append(said.witness(seen.state, count=seen.count), style=style if seen.state == "seen" else "")
+    if seen.why:
+        text.append(f"  {said.why(seen.why, seen.detail)}", style="dim")
+    if seen.cell:
+        text.append(f"  <{seen.cell}>", style="dim")
+    return text
+
+
+def _stack(stack: Iterable[Any]) -> list[RenderableType]:
+    """Frames, innermost first."""
+    return [
+        Padding(
+            Text.assemble((frame.name, "" if frame.layer == "native" else "bold"), (f"  {frame.at or ''}", "dim")),
+            (0, 0, 0, 5),
+        )
+        for frame in stack
+    ]
+
+
+def _step(step: StepView, view: TourView, said: Words, quiet: bool, stack: bool = False) -> list[RenderableType]:
     title = Text.assemble(
         (f"{step.number:>2} ", Style(color=COLOURS[step.lane], bold=True)), (_unticked(step.title), "bold")
     )
     parts: list[RenderableType] = [title, Padding(_where(step, said), (0, 0, 0, 3))]
+    if step.witness is not None:
+        parts.append(Padding(_witness(step.witness, said), (0, 0, 0, 3)))
+        if stack and step.witness.stack:
+            parts += [Padding(Text(said.witness("stack"), style="dim"), (0, 0, 0, 3)), *_stack(step.witness.stack)]
     if not quiet:
         if step.code is not None:
             parts += [Text(""), Padding(_code(step.code), (0, 0, 0, 3))]

@@ -114,6 +114,11 @@ class Target:
     """Slot of the target that the kernel of this stub is for."""
     library: str = ""
 
+    @property
+    def is_telling(self) -> bool:
+        """Whether it would have been hit if the step had been passed: a call may also be inlined, or be a jump."""
+        return self.way.how in {How.ENTRY, How.ROW, How.KERNEL} or (self.way.how is How.STUB and not self.way.within)
+
     def fields(self) -> dict[str, Any]:
         """What the script in the debugger reads."""
         kinds = {How.ROW: "row", How.KERNEL: "kernel"}

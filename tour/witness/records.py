@@ -8,8 +8,9 @@ comes nearest to a tree's version speaks for it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,40 @@ def fields(record: Record) -> dict[str, Any]:
 
 def _frame(frame: Frame) -> dict[str, str]:
     return {key: value for key, value in asdict(frame).items() if value is not None}
+
+
+def write(record: Record, folder: Path) -> tuple[Path, bool]:
+    """Keep a record with the tour whose folder this is; its file, and whether that changed.
+
+    Counts differ from run to run where threads wait for each other. What differs in nothing else is not written anew,
+    so that the date is that of the content.
+    """
+    device = re.sub(r"[^a-z0-9]+", "-", record.device.lower()).strip("-")
+    file = folder / FOLDER / f"{record.release}-{device}.json"
+    try:
+        old = _read(file) if file.exists() else None
+    except AnnotationError:
+        old = None
+    if old is not None:
+        steps = {
+            step: old.steps[step] if step in old.steps and _still(old.steps[step]) == _still(sighting) else sighting
+            for step, sighting in record.steps.items()
+        }
+        record = replace(record, steps=steps)
+        if replace(record, date=old.date) == old and list(record.steps) == list(old.steps):
+            return file, False
+    file.parent.mkdir(exist_ok=True)
+    text = json.dumps(fields(record), indent=1, ensure_ascii=False) + "\n"
+    made = file.with_suffix(".part")
+    made.write_text(text, encoding="utf-8")
+    made.replace(file)
+    return file, True
+
+
+def _still(sighting: Sighting) -> Sighting:
+    """What of a sighting is the same in every run."""
+    counted = sighting.why in {"members", "at-least"}
+    return replace(sighting, count=0, detail=None if counted else sighting.detail)
 
 
 def nearest(records: list[Record], version: str) -> list[Record]:

@@ -13,7 +13,6 @@ import re
 import struct
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,7 +25,7 @@ from tour.links import Links
 from tour.model import Kind, Progress, silent
 from tour.tours import Step, Tour, applies
 from tour.witness import native, records
-from tour.witness.binaries import Library, demangled, plain
+from tour.witness.binaries import Library, demangled, normal, plain
 from tour.witness.children import Ended, run
 from tour.witness.records import Frame, Record, Sighting
 from tour.witness.runtimes import Runtime
@@ -75,7 +74,7 @@ class Imported:
 
 
 @dataclass(slots=True)
-class Outcome:
+class Observation:
     """What a run under watch gave."""
 
     record: Record
@@ -109,21 +108,21 @@ class Watch:
 
     def run(
         self, index: Index, read: Reader, *, seconds: float, debugger: bool, date: str, progress: Progress = silent
-    ) -> Outcome:
+    ) -> Observation:
         """Run it; raises ``TourError`` where no run can be had at all."""
         with tempfile.TemporaryDirectory(prefix="tour-") as made:
             folder = Path(made)
             (folder / "empty").mkdir()
             progress("Running", 0, 2)
             told = self._probe(folder, seconds)
-            outcome = Outcome(self._record({}, told, date))
-            outcome.seconds["python"] = told.ended.seconds
-            self._program(told, outcome, seconds)
+            observed = Observation(self._record({}, told, date))
+            observed.seconds["python"] = told.ended.seconds
+            self._program(told, observed, seconds)
             ways = native.Ways(index, Links(index), read)
             progress("Running under gdb", 1, 2)
-            natives = self._natives(ways, told, folder, seconds, debugger, outcome)
-            outcome.record = self._record(self._sightings(told, natives, index, outcome), told, date)
-            return outcome
+            natives = self._natives(ways, told, folder, seconds, debugger, observed)
+            observed.record = self._record(self._sightings(told, natives, index, observed), told, date)
+            return observed
 
     # the first run
 
@@ -168,31 +167,31 @@ class Watch:
             raise TourError(f"{self.tour.name} has no cells, so there is nothing to run", at=str(self.tour.file))
         return {"cells": cells}
 
-    def _program(self, told: _Told, outcome: Outcome, seconds: float) -> None:
+    def _program(self, told: _Told, observed: Observation, seconds: float) -> None:
         """What went wrong with the program itself."""
         ended = told.ended
         if ended.code is None:
             where = f" in the cell of {told.last_cell}" if told.last_cell else ""
-            outcome.findings.append(Finding(told.last_cell, f"the program did not end within {seconds:g} s{where}"))
+            observed.findings.append(Finding(told.last_cell, f"the program did not end within {seconds:g} s{where}"))
         elif told.end is None:
             how = f"signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}"
             where = f" in the cell of {told.last_cell}" if told.last_cell else ""
-            outcome.findings.append(Finding(told.last_cell, f"the program ended in the middle{where}: {how}"))
+            observed.findings.append(Finding(told.last_cell, f"the program ended in the middle{where}: {how}"))
             if not told.begun:
                 last = (ended.output.strip().splitlines() or ["it said nothing"])[-1]
                 raise TourError(f"{self.runtime.program} cannot run the program: {last}")
         for cell, wrong in told.wrong:
-            outcome.findings.append(Finding(cell, f"its cell fails: {wrong}"))
+            observed.findings.append(Finding(cell, f"its cell fails: {wrong}"))
         if ended.left:
-            outcome.notes.append(f"{ended.left} processes were left behind, and were ended")
+            observed.notes.append(f"{ended.left} processes were left behind, and were ended")
         if told.trouble:
-            outcome.notes.append(f"the torch profiler could not be used: {told.trouble}")
-        outcome.imports = told.imports
+            observed.notes.append(f"the torch profiler could not be used: {told.trouble}")
+        observed.imports = told.imports
 
     # the second run
 
     def _natives(
-        self, ways: native.Ways, told: _Told, folder: Path, seconds: float, debugger: bool, outcome: Outcome
+        self, ways: native.Ways, told: _Told, folder: Path, seconds: float, debugger: bool, observed: Observation
     ) -> _Natives:
         steps = {stop.step.id: ways.of(stop.tree) for stop in self.stops if _is_native(stop)}
         steps = {step: several for step, several in steps.items() if several}
@@ -200,18 +199,18 @@ class Watch:
             return _Natives({}, [], None)
         why = native.available() if debugger else "gdb was not asked for"
         if why is not None:
-            outcome.notes.append(f"native steps were not watched: {why}")
+            observed.notes.append(f"native steps were not watched: {why}")
             return _Natives(steps, [], why)
         libraries = [library for path in told.libraries if (library := _library(path)) is not None]
         if not libraries:
             why = "the program loaded none of torch's libraries"
-            outcome.notes.append(f"native steps were not watched: {why}")
+            observed.notes.append(f"native steps were not watched: {why}")
             return _Natives(steps, [], why)
         chosen, _ = native.targets(steps, libraries)
         natives = _Natives(steps, chosen, None)
-        stripped = [Path(library.path).name for library in libraries if library.is_stripped]
+        stripped = [name for one in libraries if one.is_stripped and "torch_" in (name := Path(one.path).name)]
         if stripped:
-            outcome.notes.append(f"only exported functions have names in {', '.join(stripped)}")
+            observed.notes.append(f"only exported functions have names in {', '.join(stripped)}")
         spec = json.loads((folder / "probe.json").read_text())
         spec |= {"watch": [], "slots": 0, "imports": False, "operators": False, "site": None}
         spec |= {
@@ -226,26 +225,26 @@ class Watch:
         options: dict[str, Any] = {"folder": folder, "seconds": seconds, "environment": _environment()}
         first = native.watch(chosen, command, **options)
         natives.add(first)
-        outcome.seconds["native"] = first.ended.seconds
+        observed.seconds["native"] = first.ended.seconds
         unseen = natives.unseen()
         if unseen and told.forked and first.crash is None:
             left = [target for target in chosen if target.step in unseen]
             second = native.watch(left, command, workers=True, **options)
-            outcome.seconds["workers"] = second.ended.seconds
+            observed.seconds["workers"] = second.ended.seconds
             natives.add(second)
         for seen in natives.runs:
             if not seen.whole:
                 how = f"within {seconds:g} s" if seen.ended.code is None else "to its end"
                 last = f": {seen.trouble}" if seen.trouble else ""
-                outcome.notes.append(f"the debugger did not come {how}; what it saw until then is kept{last}")
+                observed.notes.append(f"the debugger did not come {how}; what it saw until then is kept{last}")
             if seen.crash is not None:
                 stack = told.frames(seen.crash.native, seen.crash.python)
-                outcome.crash = (seen.crash.signal, stack)
+                observed.crash = (seen.crash.signal, stack)
         return natives
 
     # what became of each step
 
-    def _sightings(self, told: _Told, natives: _Natives, index: Index, outcome: Outcome) -> dict[str, Sighting]:
+    def _sightings(self, told: _Told, natives: _Natives, index: Index, observed: Observation) -> dict[str, Sighting]:
         sightings = {}
         for stop in self.stops:
             step = stop.step
@@ -253,17 +252,14 @@ class Watch:
             kept = records.watched(anchor)
             if not applies(step.versions, self.release):
                 continue
-            if _is_native(stop):
-                found = self._native(stop, told, natives, index)
-            else:
-                found = self._python(stop, told)
+            found = self._native(stop, told, natives, index) if _is_native(stop) else self._python(stop, told)
             sighting = replace(found, anchor=kept)
             if sighting.state != "seen" and step.witness is not None:
                 why = step.witness.needs or "author"
                 sighting = Sighting(kept, "not-run" if step.witness.needs else sighting.state, why=why)
             sightings[step.id] = sighting
             if sighting.state == "not-seen" and sighting.why != "author":
-                outcome.findings.append(Finding(step.id, self._verdict(stop)))
+                observed.findings.append(Finding(step.id, self._verdict(stop)))
         return sightings
 
     def _verdict(self, stop: Stop) -> str:
@@ -312,7 +308,7 @@ class Watch:
             return Sighting("", "not-run", why="gpu")
         if not visible:
             return Sighting("", "not-visible", "native", why="statement" if stop.tree.statement else "inlined")
-        if all(target.way.how in {native.How.CALL, native.How.STUB} and target.way.within for target in visible):
+        if not any(target.is_telling for target in visible):
             return Sighting("", "not-visible", "native", why="statement" if stop.tree.statement else "inlined")
         return Sighting("", "not-seen", "native", why="same-code" if stop.same else "other-code")
 
@@ -336,16 +332,14 @@ class Watch:
 
     @staticmethod
     def _kernel(stop: Stop, told: _Told) -> Sighting | None:
-        """A kernel that ran on an accelerator, by its demangled name; a lambda's name has that of its function in it."""
+        """A kernel that ran on an accelerator, by its demangled name; a lambda's has its function's in it."""
         symbol = stop.tree.symbol
         if symbol is None or not told.kernels or not _CUDA.search(symbol.file):
             return None
-        own = [one for one in told.kernels if plain(demangled(one["name"])) == symbol.qualname]
         word = re.compile(rf"\b{re.escape(symbol.qualname)}\b")
-        inside = [
-            one for one in told.kernels if word.search(demangled(one["name"]).replace("(anonymous namespace)::", ""))
-        ]
-        found = own or inside
+        names = [(normal(demangled(one["name"])), one) for one in told.kernels]
+        found = [one for name, one in names if plain(name) == symbol.qualname]
+        found = found or [one for name, one in names if word.search(name)]
         if not found:
             return None
         name = plain(demangled(found[0]["name"]))
@@ -369,7 +363,8 @@ class _Told:
     def __init__(
         self, folder: Path, ended: Ended, slots: Mapping[str, list[tuple[int, int]]], size: int, root: str
     ) -> None:
-        self.ended, self.slots, self.root = ended, slots, root
+        self.ended, self.slots = ended, slots
+        self.roots = [root + os.sep, os.path.realpath(root) + os.sep]  # gdb starts a program by its real folder
         self.end: dict[str, Any] | None = None
         self.begun = False
         self.wrong: list[tuple[str | None, str]] = []
@@ -383,9 +378,8 @@ class _Told:
         self.last_cell: str | None = None
         self.first: dict[int, dict[str, Any]] = {}
         self.counts = [0] * size
-        self.cells: list[str] = [
-            cell["name"] for cell in json.loads((folder / "probe.json").read_text())["program"].get("cells", ())
-        ]
+        program = json.loads((folder / "probe.json").read_text())["program"]
+        self.cells: list[str] = [cell["name"] for cell in program.get("cells", ())]
         for file in sorted(folder.glob("counts-*")):
             data = file.read_bytes()
             numbers = struct.unpack(f"={len(data) // 8}Q", data[: len(data) // 8 * 8])
@@ -452,9 +446,8 @@ class _Told:
         for file, line, name in stack:
             if _OURS.search(file):
                 continue
-            shown = file.removeprefix(self.root + os.sep) if file.startswith(self.root + os.sep) else file
-            if shown == file and not file.startswith("<"):
-                shown = Path(file).name
+            root = next((root for root in self.roots if file.startswith(root)), None)
+            shown = file.removeprefix(root) if root else file if file.startswith("<") else Path(file).name
             found.append(Frame(name, "python", f"{shown}:{line}"))
         return tuple(found[:DEEPEST])
 
@@ -621,16 +614,3 @@ Texts = _Texts
 def today() -> str:
     """The date, as records have it."""
     return time.strftime("%Y-%m-%d")
-
-
-def counted(record: Record) -> dict[str, int]:
-    """How many steps are in each state and by what they were seen, and how many need something that was not there."""
-    told: dict[str, int] = defaultdict(int)
-    for sighting in record.steps.values():
-        told["steps"] += 1
-        told[sighting.state] += 1
-        if sighting.state == "seen" and sighting.by:
-            told[sighting.by] += 1
-        if sighting.state == "not-run":
-            told[f"needs-{sighting.why}"] += 1
-    return dict(told)
