@@ -2,9 +2,10 @@
 
     TOUR_WITNESS_NATIVE=SPEC gdb -nx -batch -x debugger.py --args python probe.py …
 
-Breakpoints are addresses in a library, set when it is loaded: a name would be looked up anew at each of the hundred
-libraries that torch brings. Names stay mangled, for demangling half a million of them is most of gdb's time; who reads
-the stack demangles the few in it. What is seen first is written at once; the counts come last.
+Of the hundred libraries that torch brings only those that the stacks pass are read, and breakpoints are addresses: gdb
+looks up each breakpoint anew whenever it has read a library. Names stay mangled, for demangling half a million of them
+is most of gdb's time; who reads the stack demangles the few in it. What is seen first is written at once; the counts
+come last.
 """
 
 import json
@@ -17,6 +18,9 @@ import gdb
 MOST = 1000
 """Hits after which a place is left alone: its count is then a least one."""
 
+MISSES = 300
+"""Calls from elsewhere after which a function is left alone: it is called from everywhere."""
+
 DEEPEST = 80
 """Native frames read of a stack."""
 
@@ -24,6 +28,9 @@ FATAL = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT")
 
 EVALUATES = re.compile(r"_?PyEval_EvalFrame(Default)?")
 """CPython's loop: where Python's own stack takes over."""
+
+PASSED = re.compile(r"lib(torch|c10|shm|python|gomp|iomp|caffe2|cuda|c\.|stdc)|_C\.")
+"""Libraries that a stack leads through on its way from a kernel to Python."""
 
 FIRST_ARGUMENT = {"x86-64": "$rdi", "aarch64": "$x0"}
 RESULT = {"x86-64": "$rax", "aarch64": "$x0"}
@@ -43,7 +50,7 @@ class Session:
         self.waiting = []
         self.kernels = {}
         self.rows_left = [target for target in spec["targets"] if target["kind"] == "row"]
-        self.placed = set()
+        self.read = set()
         self.crashed = False
 
     def write(self, kind, **fields):
@@ -51,24 +58,33 @@ class Session:
 
     # setting
 
-    def loaded(self, event):
-        """A library has come: set what belongs to it."""
-        name = event.new_objfile.filename
-        if name is None:
-            return
-        wanted = self.spec["libraries"].get(os.path.realpath(name))
+    def look(self):
+        """Read the libraries that have come, and set what belongs to them."""
         inferior = gdb.selected_inferior()
-        if wanted is None or (inferior.num, name) in self.placed:
+        if not inferior.pid:
             return
-        base = load_address(inferior.pid, name)
-        if base is None:
-            return
-        self.placed.add((inferior.num, name))
-        self.libraries[wanted] = base
-        for target in self.spec["targets"]:
-            for library, address in target.get("points", ()):
-                if library == wanted:
-                    self.watch(base + address, target)
+        mapped = mappings(inferior.pid)
+        for name, base in mapped.items():
+            if (inferior.num, name) in self.read or not self.wanted_on_stacks(name):
+                continue
+            self.read.add((inferior.num, name))
+            try:
+                gdb.execute("sharedlibrary %s$" % re.escape(os.path.basename(name)), to_string=True)
+            except gdb.error as error:
+                self.write("error", error=str(error))
+            wanted = self.spec["libraries"].get(os.path.realpath(name))
+            if wanted is None or wanted in self.libraries:
+                continue
+            self.libraries[wanted] = base
+            for target in self.spec["targets"]:
+                for library, address in target.get("points", ()):
+                    if library == wanted:
+                        self.watch(base + address, target)
+        if len(self.libraries) == len(self.spec["libraries"]):
+            gdb.execute("set stop-on-solib-events 0", to_string=True)
+
+    def wanted_on_stacks(self, name):
+        return os.path.realpath(name) in self.spec["libraries"] or PASSED.match(os.path.basename(name))
 
     def watch(self, address, target):
         point = self.points.get(address)
@@ -113,11 +129,11 @@ class Session:
         hold = False
         if slot not in self.seen:
             self.seen[slot] = True
-            self.waiting.append((slot, native_stack(), self.cell()))
+            self.waiting.append((slot, None))
             hold = True
         if target.get("kernel") is not None and target["kernel"] not in self.kernels:
             self.kernels[target["kernel"]] = None
-            self.waiting.append(("kernel", target["kernel"], None))
+            self.waiting.append(("kernel", target["kernel"]))
             hold = True
         return hold
 
@@ -131,15 +147,16 @@ class Session:
     def held(self):
         """The program stands still: ask it for Python's stack, and for what a stub gives."""
         waiting, self.waiting = self.waiting, []
-        python = None
-        for slot, native, cell in waiting:
+        seen = [slot for slot, _ in waiting if slot != "kernel"]
+        if seen:
+            native, python = native_stack(), self.python_stack()
+            told = {"native": native, "python": python, "cell": self.cell(), "process": gdb.selected_inferior().pid}
+            for slot in seen:
+                self.write("hit", slot=slot, **told)
+        for slot, kernel in waiting:
             if slot == "kernel":
-                self.follow(native)
-                continue
-            if python is None:
-                python = self.python_stack()
-            self.write("hit", slot=slot, native=native, python=python, cell=cell, process=gdb.selected_inferior().pid)
-        if self.rows_left:
+                self.follow(kernel)
+        if self.rows_left and seen:
             self.read_rows()
 
     def python_stack(self):
@@ -196,6 +213,7 @@ class Session:
         self.rows_left = left
 
     def stopped(self, event):
+        """A fatal signal: what led to it is the last that can be seen."""
         if isinstance(event, gdb.SignalEvent) and event.stop_signal in FATAL and not self.crashed:
             self.crashed = True
             self.write(
@@ -213,7 +231,6 @@ class Session:
         """From the start of the program to its end."""
         for setting in self.spec["settings"]:
             gdb.execute(setting, to_string=True)
-        gdb.events.new_objfile.connect(self.loaded)
         gdb.events.stop.connect(self.stopped)
         gdb.events.exited.connect(self.exited)
         try:
@@ -222,6 +239,7 @@ class Session:
                 if not gdb.selected_inferior().pid:
                     alive = next(inferior for inferior in gdb.inferiors() if inferior.pid)
                     gdb.execute("inferior %d" % alive.num, to_string=True)
+                self.look()
                 self.held()
                 gdb.execute("continue", to_string=True)
         except gdb.error as error:
@@ -236,11 +254,13 @@ class Point(gdb.Breakpoint):
     def __init__(self, session, address):
         super().__init__("*%d" % address, internal=True)
         self.silent = True
-        self.session, self.targets = session, []
+        self.session, self.targets, self.misses = session, [], 0
 
     def stop(self):
+        """Whether the program is held: not where the call came from elsewhere, nor where all is known."""
         hold = False
         frame = None
+        hit = False
         for target in self.targets:
             if target["slot"] in self.session.capped or not self.session.holds(target):
                 continue
@@ -248,7 +268,9 @@ class Point(gdb.Breakpoint):
                 frame = gdb.newest_frame()
             if self.session.within(target, frame):
                 hold = self.session.hit(target) or hold
-        if all(target["slot"] in self.session.capped for target in self.targets):
+                hit = True
+        self.misses += not hit
+        if self.misses > MISSES or all(target["slot"] in self.session.capped for target in self.targets):
             self.enabled = False
         return hold
 
@@ -257,18 +279,18 @@ def integer(expression):
     return int(gdb.parse_and_eval("(unsigned long) %s" % expression))
 
 
-def load_address(process, name):
-    """Where a library was loaded: the start of the mapping of its first byte."""
-    real = os.path.realpath(name)
+def mappings(process):
+    """Where each library was loaded: the start of the mapping of its first byte."""
+    found = {}
     try:
         with open("/proc/%d/maps" % process) as file:
             for line in file:
                 fields = line.split(None, 5)
-                if len(fields) == 6 and int(fields[2], 16) == 0 and os.path.realpath(fields[5].strip()) == real:
-                    return int(fields[0].partition("-")[0], 16)
+                if len(fields) == 6 and ".so" in fields[5] and int(fields[2], 16) == 0:
+                    found.setdefault(fields[5].strip(), int(fields[0].partition("-")[0], 16))
     except OSError:
         pass
-    return None
+    return found
 
 
 def native_stack():

@@ -15,7 +15,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from enum import StrEnum
 from functools import cache
@@ -45,8 +45,13 @@ LIKELY = 3
 
 _LAMBDA = re.compile(r"\[[&=\w,\s]*\]\s*(\(|\{)")
 _GETTERS = "at::native::DispatchStubImpl::get_call_ptr"
-_NAMED_APART = {"PyModule_Create": "PyModule_Create2"}
-"""Functions of CPython that a macro of another name calls."""
+_OUTSIDE = {
+    "PyModule_Create": "PyModule_Create2",
+    "PyType_Ready": "PyType_Ready",
+    "PyModule_AddObject": "PyModule_AddObject",
+    "sigaction": "sigaction",
+}
+"""What is called of CPython and the C library often enough to tell a step, seldom enough to stop at; and its symbol."""
 
 SETTINGS = (
     "set confirm off",
@@ -55,7 +60,8 @@ SETTINGS = (
     "set demangle-style none",
     "set print thread-events off",
     "set print inferior-events off",
-    "set breakpoint pending off",
+    "set auto-solib-add off",
+    "set stop-on-solib-events 1",
     "set unwindonsignal on",
     "set follow-fork-mode parent",
     "handle all nostop noprint pass",
@@ -97,6 +103,8 @@ class Way:
     rows: tuple[str, ...] = ()
     through: str | None = None
     """What was seen in the step's stead: a callee, or the function that it was inlined into."""
+    is_around: bool = False
+    """It shows no more than that the function around the step's lines ran."""
 
 
 @dataclass(slots=True)
@@ -218,6 +226,7 @@ class Ways:
 
     def __init__(self, index: Index, links: Links, read: Reader) -> None:
         self.index, self.links, self.read = index, links, read
+        self._known: dict[tuple[Node, tuple[int, int] | None], list[Link]] = {}
 
     def of(self, place: Place) -> list[Way]:
         """The ways to see a step, best first."""
@@ -230,8 +239,8 @@ class Ways:
             return list(self._object(place, symbol))
         if symbol.kind is Kind.CLASS:
             return [Way(How.ENTRY, f"{symbol.qualname}::apply"), Way(How.ENTRY, f"{symbol.qualname}::*")]
-        if place.statement:
-            return list(self._statement(place, symbol))
+        if place.lines is not None:
+            return list(self._statement(symbol, place.lines))
         return list(self._function(symbol))
 
     def _function(self, symbol: StoredSymbol) -> Iterator[Way]:
@@ -244,38 +253,60 @@ class Ways:
         wrapper = self._wrapper(symbol)
         for callee in self._callees(node(symbol), None):
             if around := wrapper or self._around(symbol, callee):
-                yield Way(callee.how, callee.name, within=around, wrapped=wrapper, through=callee.through)
+                yield replace(callee, within=around, wrapped=wrapper)
+
+    def _statement(self, symbol: StoredSymbol, lines: tuple[int, int]) -> Iterator[Way]:
+        here = node(symbol)
+        wrapper = self._wrapper(symbol)
+        within = wrapper or (symbol.qualname,)
+        elsewhere = self._elsewhere(here, lines)
+        for callee in self._callees(here, lines):
+            if callee.name not in elsewhere:
+                inlined = () if wrapper else self._around(symbol, callee)
+                yield replace(callee, within=(*within, *inlined), wrapped=wrapper)
+        text = self.read(symbol.file).decode("utf-8", "replace").splitlines()[lines[0] - 1 : lines[1]]
+        if any(_LAMBDA.search(line) for line in text):
+            yield Way(How.LAMBDA, symbol.qualname)
+        for link in self._calls(here, lines):
+            if split_id(link.target)[0] in {"c", "cpp"}:
+                target = self.links.placed(link)
+                for callee in self._callees(target, None):
+                    if callee.name not in elsewhere:
+                        through = f"{target.qualname} → {callee.through}"
+                        yield replace(callee, within=within, wrapped=wrapper, through=through)
+        yield Way(How.ENTRY, symbol.qualname, symbol.signature, is_around=True)
+
+    def _elsewhere(self, here: Node, lines: tuple[int, int]) -> set[str]:
+        """What the function calls on other lines, by itself or by what may have been inlined into it."""
+        found: set[str] = set()
+        on_lines = {link.target for link in self._calls(here, lines)}
+        for link in self._calls(here, None):
+            if link.target not in on_lines and split_id(link.target)[0] in {"c", "cpp"}:
+                found |= {one.name for one in self._callees(self.links.placed(link), None)}
+            if not lines[0] <= link.at.line <= lines[1]:
+                found |= {one.name for one in self._stops(link)}
+        return found
 
     def _around(self, symbol: StoredSymbol, callee: Way) -> tuple[str, ...]:
-        """The functions that a function may have been inlined into, and that do not call the callee by themselves."""
+        """The functions that a function may have been inlined into, where nothing else there calls the callee."""
         found = []
         for link in self.links.arriving(node(symbol), MOST_FILES):
-            if link.kind is LinkKind.CALLS and link.candidates <= LIKELY:
-                caller = Node(link.source)
-                if callee.name not in {one.name for one in self._callees(caller, None)}:
-                    found.append(caller.qualname)
+            if link.kind is not LinkKind.CALLS or link.candidates > LIKELY:
+                continue
+            caller = Node(link.source)
+            rivals = [other for other in self._calls(caller, None) if other.target != symbol.id]
+            called = {one.name for other in rivals for one in self._stops(other)}
+            for other in rivals:
+                if split_id(other.target)[0] in {"c", "cpp"}:
+                    called |= {one.name for one in self._callees(self.links.placed(other), None)}
+            if callee.name not in called:
+                found.append(caller.qualname)
         return tuple(dict.fromkeys(found))[:CALLERS]
 
     def _wrapper(self, symbol: StoredSymbol) -> tuple[str, ...]:
         """The function in which a lambda stands that the index gives a name, as it does where pybind11 binds it."""
         around = self.index.symbol(symbol.parent) if symbol.parent is not None else None
         return (around.qualname,) if around is not None and around.kind is Kind.FUNCTION else ()
-
-    def _statement(self, place: Place, symbol: StoredSymbol) -> Iterator[Way]:
-        wrapper = self._wrapper(symbol)
-        within = wrapper or (symbol.qualname,)
-        for callee in self._callees(node(symbol), place.lines):
-            inlined = () if wrapper else self._around(symbol, callee)
-            yield Way(callee.how, callee.name, within=(*within, *inlined), wrapped=wrapper, through=callee.through)
-        lines = self.read(symbol.file).decode("utf-8", "replace").splitlines()[place.line - 1 : place.end_line]
-        if any(_LAMBDA.search(line) for line in lines):
-            yield Way(How.LAMBDA, symbol.qualname)
-        for link in self._calls(node(symbol), place.lines):
-            target = self.links.placed(link)
-            if split_id(link.target)[0] in {"c", "cpp"}:
-                for callee in self._callees(target, None):
-                    through = f"{target.qualname} → {callee.through}"
-                    yield Way(callee.how, callee.name, within=within, wrapped=wrapper, through=through)
 
     def _object(self, place: Place, symbol: StoredSymbol) -> Iterator[Way]:
         if any(link.kind is LinkKind.STUBS for link in self.links.leaving(node(symbol), None)):
@@ -288,32 +319,36 @@ class Ways:
             yield Way(How.ROW, symbol.qualname, rows=tuple(dict.fromkeys(rows))[:CALLEES])
 
     def _calls(self, start: Node, lines: tuple[int, int] | None) -> list[Link]:
-        calling = {LinkKind.CALLS, LinkKind.STUBS, LinkKind.DISPATCHES, LinkKind.LAUNCHES}
-        found = [
-            link
-            for link in self.links.leaving(start, lines)
-            if link.kind in calling and (link.grade is Grade.EXACT or link.candidates <= LIKELY)
-        ]
-        return list({link.target: link for link in found}.values())[:CALLEES]
+        """The calls in a stretch of code whose callees are known, or nearly; each place once."""
+        if (start, lines) not in self._known:
+            calling = {LinkKind.CALLS, LinkKind.STUBS, LinkKind.DISPATCHES, LinkKind.LAUNCHES}
+            found = [
+                link
+                for link in self.links.leaving(start, lines)
+                if link.kind in calling and (link.grade is Grade.EXACT or link.candidates <= LIKELY)
+            ]
+            self._known[start, lines] = list({(link.target, link.at): link for link in found}.values())
+        return self._known[start, lines]
 
-    def _callees(self, start: Node, lines: tuple[int, int] | None) -> Iterator[Way]:
+    def _callees(self, start: Node, lines: tuple[int, int] | None) -> list[Way]:
         """What a stretch of code calls, each as something to stop at."""
-        for link in self._calls(start, lines):
-            scheme, name, _ = split_id(link.target)
-            if scheme == "op":
-                yield Way(How.CALL, f"{operator_class(name)}::call", through=name)
-            elif scheme in {"c", "cpp"} and link.kind is not LinkKind.STUBS:
-                stub = next((one for one in self.index.symbols(name, "cpp") if one.kind is Kind.VARIABLE), None)
-                yield Way(How.STUB if stub else How.CALL, name, through=name)
-        if lines is not None:
-            for mention in self.index.mentions_between(self._file_of(start), *lines):
-                if mention.role is Role.CALL and re.fullmatch(r"\w+", mention.name):
-                    name = _NAMED_APART.get(mention.name, mention.name)
-                    if not self.index.symbols_named(mention.name):
-                        yield Way(How.CALL, name, through=name)
+        found = [way for link in self._calls(start, lines) for way in self._stops(link)]
+        if lines is not None and start.at is not None:
+            for mention in self.index.mentions_between(start.at.file, *lines):
+                name = _OUTSIDE.get(mention.name)
+                if mention.role is Role.CALL and name is not None:
+                    found.append(Way(How.CALL, name, through=name))
+        return list(dict.fromkeys(found))[:CALLEES]
 
-    def _file_of(self, start: Node) -> str:
-        return str(start.at.file) if start.at is not None else ""
+    def _stops(self, link: Link) -> list[Way]:
+        """Where to stop to see a call."""
+        scheme, name, _ = split_id(link.target)
+        if scheme == "op":
+            return [Way(How.CALL, f"{operator_class(name)}::call", through=name)]
+        if scheme not in {"c", "cpp"} or link.kind is LinkKind.STUBS:
+            return []
+        stub = any(symbol.kind is Kind.VARIABLE for symbol in self.index.symbols(name, "cpp"))
+        return [Way(How.STUB if stub else How.CALL, name, through=name)]
 
 
 def operator_class(name: str) -> str:
@@ -345,10 +380,14 @@ def targets(ways: Mapping[str, Sequence[Way]], libraries: Iterable[Library]) -> 
             found[name].mentioning.extend(named.mentioning)
     made: list[Target] = []
     for step, several in ways.items():
+        entered = False
         for way in several:
+            if entered and way.how in {How.LAMBDA, How.KERNEL}:
+                continue  # they stand in for a function that cannot be stopped at
             target = Target(len(made), step, way)
             if _fill(target, found):
                 made.append(target)
+                entered = entered or (way.how is How.ENTRY and not way.is_around)
     stubs = {target.way.name: target for target in made if target.way.how is How.KERNEL}
     for target in list(made):
         # a kernel is found by asking for it at its stub

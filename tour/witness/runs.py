@@ -291,7 +291,8 @@ class Watch:
         operator = self._operator(stop, told, index)
         if step.id not in natives.steps or natives.why is not None:
             return operator or Sighting("", "not-run", why="gdb")
-        if (hit := natives.first(step.id)) is not None:
+        hit = natives.first(step.id)
+        if hit is not None and not hit[0].way.is_around:
             target, seen = hit
             stack = told.frames(seen.native, seen.python, index)
             sighting = Sighting("", "seen", "native", seen.count, *_manner(target, seen, stop), told.cell(seen), stack)
@@ -306,10 +307,10 @@ class Watch:
         file = stop.tree.symbol.file if stop.tree.symbol else ""
         if not visible and _CUDA.search(file) and not told.devices:
             return Sighting("", "not-run", why="gpu")
-        if not visible:
-            return Sighting("", "not-visible", "native", why="statement" if stop.tree.statement else "inlined")
+        if hit is not None:
+            return Sighting("", "not-visible", "native", detail=hit[0].way.name, why="statement")
         if not any(target.is_telling for target in visible):
-            return Sighting("", "not-visible", "native", why="statement" if stop.tree.statement else "inlined")
+            return Sighting("", "not-visible", "native", why="inlined")
         return Sighting("", "not-seen", "native", why="same-code" if stop.same else "other-code")
 
     @staticmethod
