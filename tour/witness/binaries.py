@@ -29,6 +29,12 @@ _ANONYMOUS = "(anonymous namespace)::"
 _OPERATOR = re.compile(r"operator\s*(?:\(\)|\[\]|<=>|<<=?|>>=?|->\*?|[-+*/%^&|~!=<>]=?|&&|\|\||\+\+|--|,)")
 
 
+_JUMPS = re.compile(rb"[\xe8\xe9](?=....)", re.S)
+_INDIRECT = re.compile(rb"\xff[\x15\x25](?=....)", re.S)
+_ENTRY = re.compile(rb"(?:\xf3\x0f\x1e\xfa)?(?:\xf2)?\xff\x25", re.S)
+"""x86-64's call and jump to a place near by, both through a slot for an address, and an entry of the linkage table."""
+
+
 class Symbol(NamedTuple):
     """A function or an object in a library."""
 
@@ -77,14 +83,70 @@ class Library:
         if self._data[:4] != b"\x7fELF" or self._data[4] != 2 or self._data[5] != 1:
             raise TourError("not a 64-bit little-endian ELF file", at=path)
         try:
-            sections = list(self._sections())
+            sections = self._all = list(self._sections())
             tables = [section for kind in (2, 11) for section in sections if section.kind == kind]
             self._table = tables[0] if tables else None
             names = sections[tables[0].link] if tables else None
         except (struct.error, IndexError):
             raise TourError("its section table is cut off", at=path) from None
         self.is_stripped = self._table is None or self._table.kind == 11
+        self._linkage: dict[int, str] | None = None
         self._names = self._data[names.offset : names.offset + names.size] if names else b""
+
+    def calls(self, low: int, high: int, target: Symbol) -> bool | None:
+        """Whether the code between two addresses calls a function, by itself or through its linkage table.
+
+        ``None`` where that cannot be told: other processors than x86-64.
+        """
+        if self._data[18] != 62:
+            return None
+        code = self._bytes(low, high - low)
+        for match in _JUMPS.finditer(code):
+            (distance,) = struct.unpack_from("<i", code, match.start() + 1)
+            place = low + match.start() + 5 + distance
+            if place == target.address or self._linked(place) == target.mangled:
+                return True
+        for match in _INDIRECT.finditer(code):
+            (distance,) = struct.unpack_from("<i", code, match.start() + 2)
+            if self._slots().get(low + match.start() + 6 + distance) == target.mangled:
+                return True
+        return False
+
+    def _bytes(self, address: int, size: int) -> bytes:
+        (start,) = struct.unpack_from("<Q", self._data, 32)
+        width, count = struct.unpack_from("<HH", self._data, 54)
+        for number in range(count):
+            kind, _, offset, virtual, _, length = struct.unpack_from("<IIQQQQ", self._data, start + number * width)
+            if kind == 1 and virtual <= address < virtual + length:
+                return self._data[offset + address - virtual : offset + address - virtual + size]
+        return b""
+
+    def _linked(self, place: int) -> str | None:
+        """What an entry of the linkage table jumps to."""
+        entry = self._bytes(place, 16)
+        found = _ENTRY.match(entry)
+        if found is None:
+            return None
+        (distance,) = struct.unpack_from("<i", entry, found.end())
+        return self._slots().get(place + found.end() + 4 + distance)
+
+    def _slots(self) -> dict[int, str]:
+        """The function that each slot for an address is filled with when the library is loaded."""
+        if self._linkage is None:
+            self._linkage = {}
+            for section in self._all:
+                if section.kind != 4 or section.link >= len(self._all):
+                    continue
+                symbols = self._all[section.link]
+                names = self._all[symbols.link]
+                for offset, info, _ in struct.iter_unpack(
+                    "<QQq", self._data[section.offset : section.offset + section.size // 24 * 24]
+                ):
+                    if info & 0xFFFFFFFF in (6, 7):  # R_X86_64_GLOB_DAT, R_X86_64_JUMP_SLOT
+                        (name,) = struct.unpack_from("<I", self._data, symbols.offset + (info >> 32) * 24)
+                        end = self._data.find(b"\0", names.offset + name)
+                        self._linkage[offset] = self._data[names.offset + name : end].decode("ascii", "replace")
+        return self._linkage
 
     def _sections(self) -> Iterator[_Section]:
         (start,) = struct.unpack_from("<Q", self._data, 40)

@@ -98,8 +98,12 @@ class Way:
     signature: str = ""
     within: tuple[str, ...] = ()
     """The functions that the call must come from; anywhere where empty."""
+    overload: str = ""
+    """Parameters of the first of ``within``, where it has overloads."""
     wrapped: tuple[str, ...] = ()
     """Those of ``within`` whose lambdas pybind11 wraps: the call may come from the wrapper."""
+    callers: tuple[str, ...] = ()
+    """Of a function, those in its own file: a compiler may have inlined it into them."""
     rows: tuple[str, ...] = ()
     through: str | None = None
     """What was seen in the step's stead: a callee, or the function that it was inlined into."""
@@ -121,11 +125,14 @@ class Target:
     kernel: int | None = None
     """Slot of the target that the kernel of this stub is for."""
     library: str = ""
+    is_inlined: bool = False
+    """Of a function: none of the callers in its file calls it, so that they must have it inlined."""
 
     @property
     def is_telling(self) -> bool:
         """Whether it would have been hit if the step had been passed: a call may also be inlined, or be a jump."""
-        return self.way.how in {How.ENTRY, How.ROW, How.KERNEL} or (self.way.how is How.STUB and not self.way.within)
+        by_itself = self.way.how is How.ENTRY and not self.is_inlined
+        return by_itself or self.way.how in {How.ROW, How.KERNEL} or (self.way.how is How.STUB and not self.way.within)
 
     def fields(self) -> dict[str, Any]:
         """What the script in the debugger reads."""
@@ -228,8 +235,8 @@ class Ways:
         self.index, self.links, self.read = index, links, read
         self._known: dict[tuple[Node, tuple[int, int] | None], list[Link]] = {}
 
-    def of(self, place: Place) -> list[Way]:
-        """The ways to see a step, best first."""
+    def of(self, place: Place, following: Sequence[Place] = ()) -> list[Way]:
+        """The ways to see a step, best first; ``following`` are the steps that it calls, as the tour says."""
         symbol = place.symbol
         if symbol is None:
             return []
@@ -240,12 +247,12 @@ class Ways:
         if symbol.kind is Kind.CLASS:
             return [Way(How.ENTRY, f"{symbol.qualname}::apply"), Way(How.ENTRY, f"{symbol.qualname}::*")]
         if place.lines is not None:
-            return list(self._statement(symbol, place.lines))
+            return list(self._statement(symbol, place.lines, following))
         return list(self._function(symbol))
 
     def _function(self, symbol: StoredSymbol) -> Iterator[Way]:
         name = symbol.qualname
-        yield Way(How.ENTRY, name, symbol.signature)
+        yield Way(How.ENTRY, name, symbol.signature, callers=self._callers(symbol))
         yield Way(How.LAMBDA, name)
         for link in self.links.arriving(node(symbol), MOST_FILES):
             if link.kind is LinkKind.STUBS:
@@ -255,34 +262,52 @@ class Ways:
             if around := wrapper or self._around(symbol, callee):
                 yield replace(callee, within=around, wrapped=wrapper)
 
-    def _statement(self, symbol: StoredSymbol, lines: tuple[int, int]) -> Iterator[Way]:
+    def _statement(self, symbol: StoredSymbol, lines: tuple[int, int], following: Sequence[Place]) -> Iterator[Way]:
         here = node(symbol)
         wrapper = self._wrapper(symbol)
         within = wrapper or (symbol.qualname,)
         elsewhere = self._elsewhere(here, lines)
+        for callee in self._following(following):
+            if callee.name not in elsewhere:
+                yield replace(callee, within=within, wrapped=wrapper, overload=symbol.signature)
         for callee in self._callees(here, lines):
             if callee.name not in elsewhere:
                 inlined = () if wrapper else self._around(symbol, callee)
-                yield replace(callee, within=(*within, *inlined), wrapped=wrapper)
+                yield replace(callee, within=(*within, *inlined), wrapped=wrapper, overload=symbol.signature)
         text = self.read(symbol.file).decode("utf-8", "replace").splitlines()[lines[0] - 1 : lines[1]]
         if any(_LAMBDA.search(line) for line in text):
             yield Way(How.LAMBDA, symbol.qualname)
         for link in self._calls(here, lines):
             if split_id(link.target)[0] in {"c", "cpp"}:
-                target = self.links.placed(link)
+                target = _target(link)
                 for callee in self._callees(target, None):
                     if callee.name not in elsewhere:
                         through = f"{target.qualname} → {callee.through}"
-                        yield replace(callee, within=within, wrapped=wrapper, through=through)
+                        yield replace(
+                            callee, within=within, wrapped=wrapper, through=through, overload=symbol.signature
+                        )
         yield Way(How.ENTRY, symbol.qualname, symbol.signature, is_around=True)
+
+    def _following(self, places: Sequence[Place]) -> Iterator[Way]:
+        """Where to stop to see the next step called: itself, or what it calls where it was inlined."""
+        for place in places:
+            symbol = place.symbol
+            if symbol is None or symbol.scheme == "py":
+                continue
+            if symbol.scheme == "op":
+                yield Way(How.CALL, f"{operator_class(symbol.qualname)}::call", through=symbol.qualname)
+            elif symbol.kind is Kind.VARIABLE:
+                yield Way(How.STUB, symbol.qualname, through=symbol.qualname)
+            elif symbol.kind is not Kind.CLASS:
+                yield Way(How.CALL, symbol.qualname, symbol.signature, through=symbol.qualname)
 
     def _elsewhere(self, here: Node, lines: tuple[int, int]) -> set[str]:
         """What the function calls on other lines, by itself or by what may have been inlined into it."""
         found: set[str] = set()
         on_lines = {link.target for link in self._calls(here, lines)}
         for link in self._calls(here, None):
-            if link.target not in on_lines and split_id(link.target)[0] in {"c", "cpp"}:
-                found |= {one.name for one in self._callees(self.links.placed(link), None)}
+            if link.target not in {*on_lines, here.id} and split_id(link.target)[0] in {"c", "cpp"}:
+                found |= {one.name for one in self._callees(_target(link), None)}
             if not lines[0] <= link.at.line <= lines[1]:
                 found |= {one.name for one in self._stops(link)}
         return found
@@ -293,15 +318,27 @@ class Ways:
         for link in self.links.arriving(node(symbol), MOST_FILES):
             if link.kind is not LinkKind.CALLS or link.candidates > LIKELY:
                 continue
-            caller = Node(link.source)
+            caller = self.links.placed(link)
             rivals = [other for other in self._calls(caller, None) if other.target != symbol.id]
             called = {one.name for other in rivals for one in self._stops(other)}
             for other in rivals:
                 if split_id(other.target)[0] in {"c", "cpp"}:
-                    called |= {one.name for one in self._callees(self.links.placed(other), None)}
+                    called |= {one.name for one in self._callees(_target(other), None)}
             if callee.name not in called:
                 found.append(caller.qualname)
         return tuple(dict.fromkeys(found))[:CALLERS]
+
+    def _callers(self, symbol: StoredSymbol) -> tuple[str, ...]:
+        """The functions of the same file that call a function, and those that call these: it may be inlined there."""
+        found: dict[str, None] = {}
+        level = [node(symbol)]
+        for _ in range(2):
+            arriving = [link for one in level for link in self.links.arriving(one, MOST_FILES)]
+            near = [link for link in arriving if link.kind is LinkKind.CALLS and link.at.file == symbol.file]
+            level = list(dict.fromkeys(self.links.placed(link) for link in near))[:CALLERS]
+            found.update(dict.fromkeys(one.qualname for one in level))
+        found.pop(symbol.qualname, None)
+        return tuple(found)
 
     def _wrapper(self, symbol: StoredSymbol) -> tuple[str, ...]:
         """The function in which a lambda stands that the index gives a name, as it does where pybind11 binds it."""
@@ -351,6 +388,10 @@ class Ways:
         return [Way(How.STUB if stub else How.CALL, name, through=name)]
 
 
+def _target(link: Link) -> Node:
+    return Node(link.target, link.target_at)
+
+
 def operator_class(name: str) -> str:
     """The class that code generation makes of an operator: ``aten::to.dtype`` → ``at::_ops::to_dtype``."""
     base = name.partition("::")[2] or name
@@ -367,7 +408,7 @@ def targets(ways: Mapping[str, Sequence[Way]], libraries: Iterable[Library]) -> 
     mentioned: set[str] = set()
     for several in ways.values():
         for way in several:
-            names |= {way.name.removesuffix("::*"), *way.within}
+            names |= {way.name.removesuffix("::*"), *way.within, *way.callers}
             if way.how is How.LAMBDA:
                 mentioned.add(way.name)
             mentioned |= set(way.wrapped)
@@ -387,6 +428,7 @@ def targets(ways: Mapping[str, Sequence[Way]], libraries: Iterable[Library]) -> 
             target = Target(len(made), step, way)
             if _fill(target, found):
                 made.append(target)
+                target.is_inlined = bool(way.callers) and not _called(way, found, libraries)
                 entered = entered or (way.how is How.ENTRY and not way.is_around)
     stubs = {target.way.name: target for target in made if target.way.how is How.KERNEL}
     for target in list(made):
@@ -430,6 +472,18 @@ def _fill(target: Target, found: Mapping[str, Named]) -> bool:
     target.points = [(symbol.library, symbol.address) for symbol in chosen[:POINTS]]
     target.library = target.library or (chosen[0].library if chosen else "")
     return bool(target.points)
+
+
+def _called(way: Way, found: Mapping[str, Named], libraries: Sequence[Library]) -> bool:
+    """Whether any of the callers that a function has in its own file calls it, as far as can be told."""
+    by_path = {library.path: library for library in libraries}
+    entries = [symbol for symbol in found[way.name].own if symbol.is_entry and symbol.plain == normal(way.name)]
+    callers = [symbol for name in way.callers for symbol in found[name].own if symbol.is_function]
+    return not callers or any(
+        by_path[caller.library].calls(caller.address, caller.address + caller.size, entry) is not False
+        for caller in callers
+        for entry in entries
+    )
 
 
 def _chosen(way: Way, symbols: list[Symbol]) -> list[Symbol]:
@@ -484,7 +538,11 @@ def _commas(parameters: str) -> int:
 
 def _ranges(way: Way, found: Mapping[str, Named]) -> list[tuple[str, int, int]]:
     """Where the code of some functions lies: their own, what was put aside as cold, their lambdas, and wrappers."""
-    symbols = [symbol for name in way.within for symbol in found[name].own]
+    symbols = [symbol for name in way.within[1:] for symbol in found[name].own]
+    for name in way.within[:1]:
+        whole = [symbol for symbol in found[name].own if symbol.plain == normal(name)]
+        symbols += _overload(way.overload, whole)
+        symbols += [symbol for symbol in found[name].own if symbol not in whole]
     symbols += [symbol for name in way.wrapped for symbol in found[name].mentioning]
     code = [symbol for symbol in symbols if symbol.is_function]
     return sorted({(symbol.library, symbol.address, symbol.address + symbol.size) for symbol in code})

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from tour.anchors import Place, Reader, locate
 from tour.errors import TourError
 from tour.index import Index, split_id
 from tour.links import Links
-from tour.model import Kind, Progress, silent
+from tour.model import Kind, LinkKind, Progress, silent
 from tour.tours import Step, Tour, applies
 from tour.witness import native, records
 from tour.witness.binaries import Library, demangled, normal, plain
@@ -193,7 +194,7 @@ class Watch:
     def _natives(
         self, ways: native.Ways, told: _Told, folder: Path, seconds: float, debugger: bool, observed: Observation
     ) -> _Natives:
-        steps = {stop.step.id: ways.of(stop.tree) for stop in self.stops if _is_native(stop)}
+        steps = {stop.step.id: ways.of(stop.tree, self._following(stop)) for stop in self.stops if _is_native(stop)}
         steps = {step: several for step, several in steps.items() if several}
         if not steps:
             return _Natives({}, [], None)
@@ -241,6 +242,15 @@ class Watch:
                 stack = told.frames(seen.crash.native, seen.crash.python)
                 observed.crash = (seen.crash.signal, stack)
         return natives
+
+    def _following(self, stop: Stop) -> list[Place]:
+        """The steps that a step calls, as the tour says."""
+        calling = {LinkKind.CALLS, LinkKind.STUBS, LinkKind.DISPATCHES, LinkKind.LAUNCHES}
+        return [
+            after.tree
+            for before, after in pairwise(self.stops)
+            if before.step.hop and before.step.hop.origin == stop.step.id and before.step.hop.kind in calling
+        ]
 
     # what became of each step
 
@@ -313,8 +323,7 @@ class Watch:
             return Sighting("", "not-visible", "native", why="inlined")
         return Sighting("", "not-seen", "native", why="same-code" if stop.same else "other-code")
 
-    @staticmethod
-    def _operator(stop: Stop, told: _Told, index: Index) -> Sighting | None:
+    def _operator(self, stop: Stop, told: _Told, index: Index) -> Sighting | None:
         """What the profiler says of an operator; it knows no overloads."""
         symbol = stop.tree.symbol
         if symbol is None or symbol.scheme != "op" or told.trouble is not None:
@@ -323,7 +332,8 @@ class Watch:
         ways = [one for one in told.operators if one["way"][0] == base]
         if not ways:
             return Sighting("", "not-seen", "operator", why="same-code" if stop.same else "other-code")
-        way = min(ways, key=lambda one: (len(one["way"]), one["order"]))
+        told_of = {one.tree.symbol.qualname.partition(".")[0] for one in self.stops if one.tree.symbol}
+        way = min(ways, key=lambda one: (-len(told_of & set(one["way"])), len(one["way"]), one["order"]))
         shown = " ← ".join(way["way"])
         space, _, name = base.partition("::")
         several = len(index.operators(space, name)) > 1
