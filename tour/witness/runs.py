@@ -10,10 +10,9 @@ from __future__ import annotations
 import json
 import os
 import re
-import struct
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -27,9 +26,11 @@ from tour.model import Kind, LinkKind, Progress, silent
 from tour.tours import Step, Tour, applies
 from tour.witness import native, records
 from tour.witness.binaries import Library, demangled, normal, plain
-from tour.witness.children import Ended, run
+from tour.witness.children import run
 from tour.witness.records import Frame, Record, Sighting
 from tour.witness.runtimes import Runtime
+from tour.witness.told import Imported, Told
+from tour.witness.ways import How, Way, Ways
 
 PROBE = Path(__file__).with_name("probe.py")
 SITE = Path(__file__).parent / "site"
@@ -37,12 +38,8 @@ SITE = Path(__file__).parent / "site"
 SECONDS = 120.0
 """How long the program may take under watch."""
 
-DEEPEST = 40
-"""Frames kept of a stack."""
-
 _CUDA = re.compile(r"(^|/)cuda(/|$)|\.cuh?$|(^|/)nccl")
 _LIBRARY = re.compile(r"\.so(\.\d+)*$")
-_OURS = re.compile(r"<frozen |/witness/probe\.py$|/runpy\.py$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +61,6 @@ class Finding:
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """One module of torch that was imported."""
-
-    name: str
-    depth: int
-    seconds: float
-    """With all that it imports."""
-
-
 @dataclass(slots=True)
 class Observation:
     """What a run under watch gave."""
@@ -87,16 +74,6 @@ class Observation:
     """The signal and the stack of a program that crashed."""
     seconds: dict[str, float] = field(default_factory=dict)
     """What each run took: ``python`` and ``native``."""
-
-
-@dataclass(slots=True)
-class _Seen:
-    """What the probe saw of one slot, in all processes."""
-
-    count: int = 0
-    lines: int = 0
-    cell: str | None = None
-    stack: tuple[Frame, ...] = ()
 
 
 class Watch:
@@ -119,7 +96,7 @@ class Watch:
             observed = Observation(self._record({}, told, date))
             observed.seconds["python"] = told.ended.seconds
             self._program(told, observed, seconds)
-            ways = native.Ways(index, Links(index), read)
+            ways = Ways(index, Links(index), read)
             progress("Running under gdb", 1, 2)
             natives = self._natives(ways, told, folder, seconds, debugger, observed)
             observed.record = self._record(self._sightings(told, natives, index, observed), told, date)
@@ -127,7 +104,7 @@ class Watch:
 
     # the first run
 
-    def _probe(self, folder: Path, seconds: float) -> _Told:
+    def _probe(self, folder: Path, seconds: float) -> Told:
         slots: dict[str, list[tuple[int, int]]] = {}
         watch: list[dict[str, Any]] = []
         size = 0
@@ -156,7 +133,7 @@ class Watch:
             environment=_environment(),
             folder=folder / "empty",
         )
-        return _Told(folder, ended, slots, size, self.runtime.root)
+        return Told(folder, ended, slots, size, self.runtime.root)
 
     def _cells(self) -> dict[str, Any]:
         cells = [
@@ -168,7 +145,7 @@ class Watch:
             raise TourError(f"{self.tour.name} has no cells, so there is nothing to run", at=str(self.tour.file))
         return {"cells": cells}
 
-    def _program(self, told: _Told, observed: Observation, seconds: float) -> None:
+    def _program(self, told: Told, observed: Observation, seconds: float) -> None:
         """What went wrong with the program itself."""
         ended = told.ended
         if ended.code is None:
@@ -192,7 +169,7 @@ class Watch:
     # the second run
 
     def _natives(
-        self, ways: native.Ways, told: _Told, folder: Path, seconds: float, debugger: bool, observed: Observation
+        self, ways: Ways, told: Told, folder: Path, seconds: float, debugger: bool, observed: Observation
     ) -> _Natives:
         steps = {stop.step.id: ways.of(stop.tree, self._following(stop)) for stop in self.stops if _is_native(stop)}
         steps = {step: several for step, several in steps.items() if several}
@@ -254,7 +231,7 @@ class Watch:
 
     # what became of each step
 
-    def _sightings(self, told: _Told, natives: _Natives, index: Index, observed: Observation) -> dict[str, Sighting]:
+    def _sightings(self, told: Told, natives: _Natives, index: Index, observed: Observation) -> dict[str, Sighting]:
         sightings = {}
         for stop in self.stops:
             step = stop.step
@@ -280,7 +257,7 @@ class Watch:
             blame = f"its code differs from the tree's {self.version}, so it may be the build"
         return f"{stop.tree.asked} should have run and was not seen in torch {self.runtime.torch}; {blame}"
 
-    def _python(self, stop: Stop, told: _Told) -> Sighting:
+    def _python(self, stop: Stop, told: Told) -> Sighting:
         if stop.here is None or stop.here.symbol is None:
             in_package = stop.tree.symbol is None or stop.tree.symbol.file.startswith("torch/")
             return Sighting("", "not-visible" if in_package else "not-run", why="lost" if in_package else "build")
@@ -290,13 +267,13 @@ class Watch:
         first = next(one for one in seen if one.count)
         why, detail = None, None
         if stop.here.statement and stop.here.end_line > stop.here.line:
-            why, detail = "lines", f"{first.lines}/{told.code_lines(stop.here)}"
+            why, detail = "lines", str(first.lines)
         elif stop.here.symbol.kind is Kind.CLASS and seen[-1].count:
             why, detail = "members", str(seen[-1].count)
-            first = replace_cell(first, seen[-1])
+            first = seen[-1].after(first)
         return Sighting("", "seen", "python", first.count, detail, why, first.cell, first.stack)
 
-    def _native(self, stop: Stop, told: _Told, natives: _Natives, index: Index) -> Sighting:
+    def _native(self, stop: Stop, told: Told, natives: _Natives, index: Index) -> Sighting:
         step = stop.step
         operator = self._operator(stop, told, index)
         if step.id not in natives.steps or natives.why is not None:
@@ -323,7 +300,7 @@ class Watch:
             return Sighting("", "not-visible", "native", why="inlined")
         return Sighting("", "not-seen", "native", why="same-code" if stop.same else "other-code")
 
-    def _operator(self, stop: Stop, told: _Told, index: Index) -> Sighting | None:
+    def _operator(self, stop: Stop, told: Told, index: Index) -> Sighting | None:
         """What the profiler says of an operator; it knows no overloads."""
         symbol = stop.tree.symbol
         if symbol is None or symbol.scheme != "op" or told.trouble is not None:
@@ -342,7 +319,7 @@ class Watch:
         return Sighting("", "seen", "operator", count, shown, "overloads" if several else "operators", stack=stack)
 
     @staticmethod
-    def _kernel(stop: Stop, told: _Told) -> Sighting | None:
+    def _kernel(stop: Stop, told: Told) -> Sighting | None:
         """A kernel that ran on an accelerator, by its demangled name; a lambda's has its function's in it."""
         symbol = stop.tree.symbol
         if symbol is None or not told.kernels or not _CUDA.search(symbol.file):
@@ -358,136 +335,16 @@ class Watch:
         count = sum(one["count"] for one in found)
         return Sighting("", "seen", "profiler", count, name, "kernel", stack=stack)
 
-    def _record(self, sightings: Mapping[str, Sighting], told: _Told, date: str) -> Record:
+    def _record(self, sightings: Mapping[str, Sighting], told: Told, date: str) -> Record:
         device = ", ".join(dict.fromkeys(told.devices)) or "cpu"
         return Record(self.tour.name, self.runtime.torch, self.release, self.runtime.python, device, date, sightings)
-
-
-def replace_cell(first: _Seen, members: _Seen) -> _Seen:
-    """Of a class what ran of its methods tells more than its body."""
-    return _Seen(first.count, first.lines, members.cell or first.cell, members.stack or first.stack)
-
-
-class _Told:
-    """What the probe wrote down."""
-
-    def __init__(
-        self, folder: Path, ended: Ended, slots: Mapping[str, list[tuple[int, int]]], size: int, root: str
-    ) -> None:
-        self.ended, self.slots = ended, slots
-        self.roots = [root + os.sep, os.path.realpath(root) + os.sep]  # gdb starts a program by its real folder
-        self.end: dict[str, Any] | None = None
-        self.begun = False
-        self.wrong: list[tuple[str | None, str]] = []
-        self.operators: list[dict[str, Any]] = []
-        self.kernels: list[dict[str, Any]] = []
-        self.imports: list[Imported] = []
-        self.trouble: str | None = None
-        self.forked = False
-        self.devices: list[str] = []
-        self.libraries: list[str] = []
-        self.last_cell: str | None = None
-        self.first: dict[int, dict[str, Any]] = {}
-        self.counts = [0] * size
-        program = json.loads((folder / "probe.json").read_text())["program"]
-        self.cells: list[str] = [cell["name"] for cell in program.get("cells", ())]
-        for file in sorted(folder.glob("counts-*")):
-            data = file.read_bytes()
-            numbers = struct.unpack(f"={len(data) // 8}Q", data[: len(data) // 8 * 8])
-            for slot, number in enumerate(numbers[:size]):
-                self.counts[slot] += number
-        for file in sorted(folder.glob("seen-*.jsonl")):
-            for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-                try:
-                    self._take(json.loads(line))
-                except ValueError:
-                    continue  # cut off when the process was ended
-        cell = folder / "cell"
-        if self.end is None and cell.exists():
-            (number,) = struct.unpack("=q", cell.read_bytes()[:8])
-            self.last_cell = self.cells[number] if 0 <= number < len(self.cells) else None
-
-    def _take(self, told: dict[str, Any]) -> None:
-        kind = told["kind"]
-        if kind == "seen":
-            known = self.first.get(told["slot"])
-            if known is None or told["at"] < known["at"]:
-                self.first[told["slot"]] = told
-        elif kind == "cell" and told["wrong"]:
-            self.wrong.append((told["cell"], told["wrong"]))
-        elif kind == "operator":
-            self.operators.append(told)
-        elif kind == "kernel":
-            self.kernels.append(told)
-        elif kind == "import":
-            self.imports.append(Imported(told["name"], told["depth"], told["seconds"]))
-        elif kind == "libraries":
-            self.libraries = list(dict.fromkeys([*self.libraries, *told["paths"]]))
-        elif kind == "no-profiler":
-            self.trouble = told["error"]
-        elif kind in {"fork", "child"}:
-            self.forked = self.forked or kind == "fork"
-        elif kind == "begin":
-            self.begun = True
-        elif kind == "end":
-            self.end, self.devices = told, told["devices"]
-
-    def seen(self, slot: int, width: int) -> _Seen:
-        """What there is of a place: how often its first line ran, and how many of its lines."""
-        first = self.first.get(slot)
-        lines = self.counts[slot + 1 : slot + width]
-        ran = [number for number in lines if number]
-        count = self.counts[slot] if width == 1 else next(iter(ran), 0)
-        if first is None and not count:
-            return _Seen()
-        stack = self.python_frames(first["stack"]) if first else ()
-        return _Seen(max(count, 1), len(ran), first["cell"] if first else None, stack)
-
-    def code_lines(self, place: Place) -> int:
-        """Lines of a statement that hold code, as far as they ran or could."""
-        return place.end_line - place.line + 1
-
-    def cell(self, hit: native.Hit) -> str | None:
-        """The cell under way when a native step was seen."""
-        return self.cells[hit.cell] if 0 <= hit.cell < len(self.cells) else None
-
-    def python_frames(self, stack: Iterable[Sequence[Any]]) -> tuple[Frame, ...]:
-        """Frames of torch and of the program, with files as they are named from torch's folder."""
-        found = []
-        for file, line, name in stack:
-            if _OURS.search(file):
-                continue
-            root = next((root for root in self.roots if file.startswith(root)), None)
-            shown = file.removeprefix(root) if root else file if file.startswith("<") else Path(file).name
-            found.append(Frame(name, "python", f"{shown}:{line}"))
-        return tuple(found[:DEEPEST])
-
-    def frames(
-        self,
-        stack: Iterable[tuple[str | None, str | None]],
-        python: Iterable[tuple[str, int, str]],
-        index: Index | None = None,
-    ) -> tuple[Frame, ...]:
-        """A native stack with names as one writes them, and the Python stack above it."""
-        found: list[Frame] = []
-        for mangled, library in stack:
-            name = plain(demangled(mangled)) if mangled else f"? ({library or 'unknown'})"
-            operator = re.fullmatch(r"at::_ops::(\w+)::(call|redispatch)", name)
-            if operator:
-                frame = Frame(_operator_name(operator[1], index), "operator", operator[2])
-            else:
-                frame = Frame(name, "native")
-            if not found or found[-1] != frame:
-                found.append(frame)
-        above = self.python_frames(python)
-        return (*found[: DEEPEST - min(len(above), DEEPEST // 2)], *above)[:DEEPEST]
 
 
 @dataclass(slots=True)
 class _Natives:
     """What the debugger was asked, and what it saw."""
 
-    steps: Mapping[str, list[native.Way]]
+    steps: Mapping[str, list[Way]]
     targets: list[native.Target]
     why: str | None
     """Why it was not asked."""
@@ -519,13 +376,13 @@ def _manner(target: native.Target, hit: native.Hit, stop: Stop) -> tuple[str | N
     """Detail and word for how a native step was seen, where not by itself."""
     way = target.way
     least = f"≥ {hit.count}" if hit.at_least else None
-    if way.how is native.How.ROW:
+    if way.how is How.ROW:
         return hit.detail, "row"
-    if way.how is native.How.KERNEL:
+    if way.how is How.KERNEL:
         return way.through, "hidden"
-    if way.how is native.How.LAMBDA:
+    if way.how is How.LAMBDA:
         return None, "statement-lambda" if stop.tree.statement else "inlined-lambda"
-    if way.how in {native.How.CALL, native.How.STUB} and way.through:
+    if way.how in {How.CALL, How.STUB} and way.through:
         return way.through, "call" if stop.tree.statement else "inlined-call"
     return least, "at-least" if least else None
 
@@ -557,17 +414,6 @@ def _watched(stop: Stop, root: str) -> Iterator[dict[str, Any]]:
 
 def _is_native(stop: Stop) -> bool:
     return split_id(stop.tree.asked)[0] != "py"
-
-
-def _operator_name(shown: str, index: Index | None) -> str:
-    """``to_dtype_layout`` → ``aten::to.dtype_layout``, by the operators that there are."""
-    if index is not None:
-        for at in [len(shown), *[match.start() for match in re.finditer("_", shown)]]:
-            base, overload = shown[:at], shown[at + 1 :]
-            name = f"aten::{base}.{overload}" if overload else f"aten::{base}"
-            if base and index.symbols(name, "op"):
-                return name
-    return f"aten::{shown}"
 
 
 def _library(path: str) -> Library | None:
