@@ -105,11 +105,13 @@ def watch(
     python: str | None = None,
     seconds: float | None = None,
     debugger: bool = True,
+    annotations: Path | None = None,
     progress: Progress = silent,
 ) -> Observation:
     """Run a tour's cells with the torch of a Python and see which steps are passed; the tree must be indexed.
 
-    Raises ``TourError`` where that Python has no torch or the program cannot be started.
+    ``annotations`` is a folder of tours of one's own. Raises ``TourError`` where that Python has no torch or the
+    program cannot be started.
     """
     from tour import tours, views
     from tour.index import Index
@@ -117,7 +119,7 @@ def watch(
     from tour.tree import index_path
     from tour.witness import runs, runtimes
 
-    told = tours.load(name, folder("annotations"))
+    told = tours.load(name, annotations or folder("annotations"))
     runtime = runtimes.runtime(python)
     with Index(index_path(tree)) as index:
         read = views.reader(tree, index)

@@ -105,9 +105,9 @@ def run(command: Sequence[str], *, seconds: float, environment: Mapping[str, str
 
 def _end(process: subprocess.Popen[bytes], word: str) -> int:
     """End the process and all its descendants; how many of these were left."""
+    left = {pid for pid in descendants(word) if pid != process.pid}
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGTERM)
-    left = {pid for pid in descendants(word) if pid != process.pid}
     for number in (signal.SIGCONT, signal.SIGTERM):
         _send(left, number)
     waited = time.monotonic() + (GRACE if left or process.poll() is None else 0.0)

@@ -83,7 +83,6 @@ class Program:
         self.map = mmap.mmap(file, 8)  # shared with forked workers, and read by the debugger
         os.close(file)
         self.running = memoryview(self.map).cast("q")
-        self.running[0] = -1
 
     @property
     def cell(self):
@@ -96,6 +95,7 @@ class Program:
         main = types.ModuleType("__main__")
         main.__dict__["__builtins__"] = __builtins__
         sys.modules["__main__"] = main
+        self.running[0] = -1
         sys.argv = list(self.spec.get("argv") or [""])
         if self.cells:
             sys.path.insert(0, "")
@@ -173,6 +173,7 @@ class Watch:
             self.by_file.setdefault(place["file"], []).append(place)
         self.files = {}
         self.plans = {}
+        self.entered = {}
         self.kept = []
         self.first = set()
         self.lock = threading.Lock()
@@ -259,11 +260,13 @@ class Watch:
             plan = self.plans[id(code)]
         except KeyError:
             plan = self._start_of(code)
+            self.entered[id(code)] = frame.f_lasti
         if plan is None:
             return None
         starts, lines = plan
-        for slot in starts:
-            self._saw(slot, frame)
+        if frame.f_lasti == self.entered[id(code)]:  # else a generator that runs on
+            for slot in starts:
+                self._saw(slot, frame)
         return self._trace_lines if lines else None
 
     def _trace_lines(self, frame, event, arg):
@@ -539,7 +542,7 @@ def in_child(path):
     """Watch a Python program that the program started."""
     with open(path, encoding="utf-8") as file:
         spec = json.load(file)
-    notes, _ = _watch(dict(spec, program={}))
+    notes, _ = _watch(spec)
     notes.write("child", argv=sys.argv[:1])
 
 

@@ -90,9 +90,8 @@ class Watch:
         """Run it; raises ``TourError`` where no run can be had at all."""
         with tempfile.TemporaryDirectory(prefix="tour-") as made:
             folder = Path(made)
-            (folder / "empty").mkdir()
             progress("Running", 0, 2)
-            told = self._probe(folder, seconds)
+            told = self._told(folder, seconds)
             observed = Observation(self._record({}, told, date))
             observed.seconds["python"] = told.ended.seconds
             self._program(told, observed, seconds)
@@ -104,7 +103,21 @@ class Watch:
 
     # the first run
 
-    def _probe(self, folder: Path, seconds: float) -> Told:
+    def _told(self, folder: Path, seconds: float) -> Told:
+        """What the probe saw, with the profiler in the same run where that does not change what the program does."""
+        told = self._probe(folder, seconds, profiler=True)
+        if not told.wrong or told.end is None:
+            return told
+        # the profiler holds weak references to tensors, which some of torch's functions refuse
+        alone = self._probe(folder / "alone", seconds, profiler=False)
+        if len(alone.wrong) >= len(told.wrong):
+            return told
+        alone.operators, alone.kernels = told.operators, told.kernels
+        alone.notes = [f"under the torch profiler the cell of {cell} fails: {wrong}" for cell, wrong in told.wrong[:1]]
+        return alone
+
+    def _probe(self, folder: Path, seconds: float, *, profiler: bool) -> Told:
+        (folder / "empty").mkdir(parents=True, exist_ok=True)
         slots: dict[str, list[tuple[int, int]]] = {}
         watch: list[dict[str, Any]] = []
         size = 0
@@ -122,7 +135,7 @@ class Watch:
             "slots": size,
             "program": self._cells(),
             "imports": True,
-            "operators": True,
+            "operators": profiler,
             "site": str(SITE),
         }
         written = folder / "probe.json"
@@ -164,6 +177,7 @@ class Watch:
             observed.notes.append(f"{ended.left} processes were left behind, and were ended")
         if told.trouble:
             observed.notes.append(f"the torch profiler could not be used: {told.trouble}")
+        observed.notes += told.notes
         observed.imports = told.imports
 
     # the second run

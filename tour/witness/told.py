@@ -62,6 +62,7 @@ class Told:
         self.kernels: list[dict[str, Any]] = []
         self.imports: list[Imported] = []
         self.trouble: str | None = None
+        self.notes: list[str] = []
         self.forked = False
         self.devices: list[str] = []
         self.libraries: list[str] = []
