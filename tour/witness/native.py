@@ -260,28 +260,28 @@ def _chosen(way: Way, symbols: list[Symbol]) -> list[Symbol]:
         return [one for one in symbols if one.plain.startswith(inside) and "::" not in one.plain[len(inside) :]]
     if way.how is How.LAMBDA:
         return [one for one in symbols if one.plain.startswith(f"{sought}::{{lambda")]
-    return _overload(way.signature, [one for one in symbols if one.plain == sought])
+    return _overload(way.signature, way.rivals, [one for one in symbols if one.plain == sought])
 
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
-def _overload(signature: str, symbols: list[Symbol]) -> list[Symbol]:
-    """Of several overloads the one whose parameters are most like the source's; all where nothing tells them apart."""
-    by_parameters: dict[str, list[Symbol]] = {}
-    for symbol in symbols:
-        by_parameters.setdefault(_parameters(demangled(symbol.mangled)), []).append(symbol)
-    if len(by_parameters) < 2 or not signature:
+def _overload(signature: str, rivals: Iterable[str], symbols: list[Symbol]) -> list[Symbol]:
+    """Of several overloads the one that the source's parameters are of, rather than any other's that the tree has."""
+    if not signature:
         return symbols
-    wanted = _commas(signature), _WORD.findall(signature)
+    sources = [signature, *rivals]
+    kept = []
+    for symbol in symbols:
+        parameters = _parameters(demangled(symbol.mangled))
+        if not parameters or all(_likeness(signature, parameters) >= _likeness(one, parameters) for one in sources):
+            kept.append(symbol)
+    return kept
 
-    def likeness(parameters: str) -> tuple[int, float]:
-        words = _WORD.findall(parameters)
-        return -abs(_commas(parameters) - wanted[0]), SequenceMatcher(None, wanted[1], words, autojunk=False).ratio()
 
-    ranked = sorted(by_parameters, key=likeness, reverse=True)
-    best = likeness(ranked[0])
-    return [symbol for shown in ranked if likeness(shown) == best for symbol in by_parameters[shown]]
+def _likeness(source: str, parameters: str) -> tuple[int, float]:
+    words = SequenceMatcher(None, _WORD.findall(source), _WORD.findall(parameters), autojunk=False).ratio()
+    return -abs(_commas(source) - _commas(parameters)), words
 
 
 def _parameters(shown: str) -> str:
@@ -308,7 +308,7 @@ def _ranges(way: Way, found: Mapping[str, Named]) -> list[tuple[str, int, int]]:
     symbols = [symbol for name in way.within[1:] for symbol in found[name].own]
     for name in way.within[:1]:
         whole = [symbol for symbol in found[name].own if symbol.plain == normal(name)]
-        symbols += _overload(way.overload, whole)
+        symbols += _overload(way.overload, way.rivals, whole)
         symbols += [symbol for symbol in found[name].own if symbol not in whole]
     symbols += [symbol for name in way.wrapped for symbol in found[name].mentioning]
     code = [symbol for symbol in symbols if symbol.is_function]

@@ -306,7 +306,8 @@ class Watch:
         if operator is not None and not visible:
             return operator
         file = stop.tree.symbol.file if stop.tree.symbol else ""
-        if not visible and _CUDA.search(file) and not told.devices:
+        entries = [target for target in visible if target.way.how is How.ENTRY and not target.way.is_around]
+        if not entries and hit is None and _CUDA.search(file) and not told.devices:
             return Sighting("", "not-run", why="gpu")
         if hit is not None:
             return Sighting("", "not-visible", "native", detail=hit[0].way.name, why="statement")

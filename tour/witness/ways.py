@@ -67,6 +67,8 @@ class Way:
     """The functions that the call must come from; anywhere where empty."""
     overload: str = ""
     """Parameters of the first of ``within``, where it has overloads."""
+    rivals: tuple[str, ...] = ()
+    """Parameters of the other overloads that the tree has of the name, or of the first of ``within``."""
     wrapped: tuple[str, ...] = ()
     """Those of ``within`` whose lambdas pybind11 wraps: the call may come from the wrapper."""
     callers: tuple[str, ...] = ()
@@ -102,7 +104,8 @@ class Ways:
 
     def _function(self, symbol: StoredSymbol) -> Iterator[Way]:
         name = symbol.qualname
-        yield Way(How.ENTRY, name, symbol.signature, callers=self._callers(symbol))
+        rivals = self._rivals(symbol)
+        yield Way(How.ENTRY, name, symbol.signature, rivals=rivals, callers=self._callers(symbol))
         yield Way(How.LAMBDA, name)
         for link in self.links.arriving(node(symbol), MOST_FILES):
             if link.kind is LinkKind.STUBS:
@@ -117,13 +120,13 @@ class Ways:
         wrapper = self._wrapper(symbol)
         within = wrapper or (symbol.qualname,)
         elsewhere = self._elsewhere(here, lines)
-        for callee in self._following(following):
-            if not _is_among(callee, elsewhere):
-                yield replace(callee, within=within, wrapped=wrapper, overload=symbol.signature)
-        for callee in self._callees(here, lines):
+        rivals = () if wrapper else self._rivals(symbol)
+        overload = "" if wrapper else symbol.signature
+        for callee in [*self._following(following), *self._callees(here, lines)]:
             if not _is_among(callee, elsewhere):
                 inlined = () if wrapper else self._around(symbol, callee)
-                yield replace(callee, within=(*within, *inlined), wrapped=wrapper, overload=symbol.signature)
+                around = (*within, *inlined)
+                yield replace(callee, within=around, wrapped=wrapper, overload=overload, rivals=rivals)
         text = self.read(symbol.file).decode("utf-8", "replace").splitlines()[lines[0] - 1 : lines[1]]
         if any(_LAMBDA.search(line) for line in text):
             yield Way(How.LAMBDA, symbol.qualname)
@@ -134,9 +137,9 @@ class Ways:
                     if not _is_among(callee, elsewhere):
                         through = f"{target.qualname} → {callee.through}"
                         yield replace(
-                            callee, within=within, wrapped=wrapper, through=through, overload=symbol.signature
+                            callee, within=within, wrapped=wrapper, through=through, overload=overload, rivals=rivals
                         )
-        yield Way(How.ENTRY, symbol.qualname, symbol.signature, is_around=True)
+        yield Way(How.ENTRY, symbol.qualname, symbol.signature, rivals=rivals, is_around=True)
 
     def _following(self, places: Sequence[Place]) -> Iterator[Way]:
         """Where to stop to see the next step called: itself, or what it calls where it was inlined."""
@@ -149,7 +152,7 @@ class Ways:
             elif symbol.kind is Kind.VARIABLE:
                 yield Way(How.STUB, symbol.qualname, through=symbol.qualname)
             elif symbol.kind is not Kind.CLASS:
-                yield Way(How.CALL, symbol.qualname, symbol.signature, through=symbol.qualname)
+                yield Way(How.CALL, symbol.qualname, through=symbol.qualname)
 
     def _elsewhere(self, here: Node, lines: tuple[int, int]) -> set[str]:
         """What the function calls on other lines, by itself or by what may have been inlined into it."""
@@ -183,6 +186,10 @@ class Ways:
             if callee.name not in called:
                 found.append(caller.qualname)
         return tuple(dict.fromkeys(found))[:CALLERS]
+
+    def _rivals(self, symbol: StoredSymbol) -> tuple[str, ...]:
+        others = {one.signature for one in self.index.symbols(symbol.qualname, symbol.scheme)}
+        return tuple(sorted(others - {symbol.signature, ""}))
 
     def _callers(self, symbol: StoredSymbol) -> tuple[str, ...]:
         """The functions of the same file that call a function, and those that call these: it may be inlined there."""
