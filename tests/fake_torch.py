@@ -228,8 +228,9 @@ def tree(folder: Path) -> Tree:
 
 
 def python(folder: Path, program: str, base: Path) -> Path:
-    """A Python whose torch the package is: a script that puts it on the path of the real one."""
-    script = folder / "python"
-    script.write_text(f'#!/bin/sh\nPYTHONPATH={base} exec {program} "$@"\n')
-    script.chmod(0o755)
-    return script
+    """A Python whose torch the package is: an environment that finds it."""
+    made = folder / "environment"
+    subprocess.run([program, "-m", "venv", "--without-pip", made], check=True)
+    (site,) = made.glob("lib/python*/site-packages")
+    (site / "fake.pth").write_text(f"{base}\n")
+    return made / "bin/python"

@@ -80,7 +80,7 @@ class Library:
                 self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             except ValueError:
                 raise TourError("an empty file is no library", at=path) from None
-        if self._data[:4] != b"\x7fELF" or self._data[4] != 2 or self._data[5] != 1:
+        if self._data[:6] != b"\x7fELF\x02\x01":
             raise TourError("not a 64-bit little-endian ELF file", at=path)
         try:
             sections = self._all = list(self._sections())

@@ -29,7 +29,7 @@ FATAL = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT")
 EVALUATES = re.compile(r"_?PyEval_EvalFrame(Default)?")
 """CPython's loop: where Python's own stack takes over."""
 
-PASSED = re.compile(r"lib(torch|c10|shm|python|gomp|iomp|caffe2|cuda|c\.|stdc)|_C\.")
+PASSED = re.compile(r"lib(torch|c10|shm|python|gomp|iomp|caffe2|cuda|ffi|c\.|stdc)|_C\.")
 """Libraries that a stack leads through on its way from a kernel to Python."""
 
 FIRST_ARGUMENT = {"x86-64": "$rdi", "aarch64": "$x0"}

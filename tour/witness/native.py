@@ -45,7 +45,7 @@ SETTINGS = (
     "set unwindonsignal on",
     "set follow-fork-mode parent",
     "handle all nostop noprint pass",
-    "handle SIGSEGV SIGBUS SIGFPE SIGILL SIGABRT stop noprint pass",
+    "handle SIGSEGV SIGBUS SIGFPE SIGILL SIGABRT stop print pass",
 )
 FOLLOWING = ("set detach-on-fork off", "set schedule-multiple on")
 """For the workers that the program forks; slower, so only where something was not seen without."""

@@ -213,7 +213,7 @@ class Watch:
         (folder / "native").mkdir()
         written = folder / "native-probe.json"
         written.write_text(json.dumps(spec))
-        command = [self.runtime.program, str(PROBE), str(written)]
+        command = [self.runtime.executable, str(PROBE), str(written)]
         options: dict[str, Any] = {"folder": folder, "seconds": seconds, "environment": _environment()}
         first = native.watch(chosen, command, **options)
         natives.add(first)

@@ -26,7 +26,7 @@ if file:
     except OSError:
         pass
 print(json.dumps({"version": platform.python_version(), "implementation": platform.python_implementation(),
-                  "file": file, "torch": version, "prefix": sys.prefix}))
+                  "file": file, "torch": version, "executable": sys.executable}))
 """
 
 
@@ -39,6 +39,8 @@ class Runtime:
     """Python's version."""
     torch: str
     """Torch's, as its package says: ``2.13.0+cpu``."""
+    executable: str
+    """What runs in the end: ``program`` may be a script, as pyenv's are, and a debugger cannot run one."""
     root: str
     """The folder that holds the package ``torch``, as files in it are named."""
 
@@ -80,4 +82,4 @@ def runtime(python: str | None = None) -> Runtime:
             f"{program} has no torch", hint=f"`{program} -m pip install torch`, or another Python with `--python PATH`."
         )
     root = str(Path(told["file"]).parents[1])
-    return Runtime(program, told["version"], told["torch"] or "0", root)
+    return Runtime(program, told["version"], told["torch"] or "0", told["executable"] or program, root)
