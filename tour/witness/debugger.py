@@ -69,7 +69,9 @@ class Session:
                 continue
             self.read.add((inferior.num, name))
             try:
-                gdb.execute("sharedlibrary %s$" % re.escape(os.path.basename(name)), to_string=True)
+                # by its stem: the program may have opened a link of another name
+                stem = os.path.basename(name).partition(".so")[0]
+                gdb.execute("sharedlibrary /%s\\.so" % re.escape(stem), to_string=True)
             except gdb.error as error:
                 self.write("error", error=str(error))
             wanted = self.spec["libraries"].get(os.path.realpath(name))

@@ -80,7 +80,7 @@ class Target:
         told: dict[str, Any] = {"slot": self.slot, "kind": kinds.get(self.way.how, "point"), "points": self.points}
         if self.way.within:
             told |= {"within": self.within, "depth": 3 if self.way.how is How.STUB else 1}
-        if self.object is not None:
+        if self.object is not None and self.way.how is not How.KERNEL:
             told["object"] = self.object
         if self.kernel is not None:
             told["kernel"] = self.kernel
