@@ -15,7 +15,7 @@ import pytest
 import tour
 from tour.errors import TourError
 from tour.witness import native
-from tour.witness.binaries import Library, demangled, normal, plain
+from tour.witness.binaries import Library, Symbol, demangled, normal, plain
 
 from . import fake_torch
 from .test_probe import Machine, left_of, machine, states
@@ -211,3 +211,33 @@ def test_the_debuggers_script_is_for_any_python_3() -> None:
     source = (Path(tour.__file__).parent / "witness/debugger.py").read_text()
     ast.parse(source, feature_version=(3, 6))
     assert sys.version_info >= (3, 11)
+
+
+def _symbols(*mangled: str) -> list[Symbol]:
+    return [Symbol("lib.so", number, 1, name, "f", True) for number, name in enumerate(mangled)]
+
+
+DEVICE = "_Z1fRKN2at6TensorEN3c106DeviceEb"
+DTYPE = "_Z1fRKN2at6TensorEN3c1010ScalarTypeEb"
+PLAIN = "_Z1fRKN2at6TensorE"
+OPTIONAL = "_Z1fRKN2at6TensorESt8optionalIPN3c109AllocatorEE"
+
+
+@pytest.mark.parametrize(
+    ("signature", "rivals", "there", "chosen"),
+    [
+        ("", (), [DEVICE, DTYPE], [DEVICE, DTYPE]),
+        ("(const Tensor & self, ScalarType dtype, bool copy)", ("(const Tensor & self, Device device, bool copy)",),
+         [DEVICE, DTYPE], [DTYPE]),
+        # the one that is asked for was inlined everywhere: another is not taken for it
+        ("(const Tensor & self, ScalarType dtype, bool copy)", ("(const Tensor & self, Device device, bool copy)",),
+         [DEVICE], []),
+        # another version gave it a parameter more
+        ("(const Tensor & self)", ("(const Tensor & self, Device device, bool copy)",), [DEVICE, OPTIONAL], [OPTIONAL]),
+        ("(const Tensor & self)", (), [PLAIN], [PLAIN]),
+    ],
+)  # fmt: skip
+def test_an_overload_is_told_from_those_that_the_tree_has(
+    signature: str, rivals: tuple[str, ...], there: list[str], chosen: list[str]
+) -> None:
+    assert [one.mangled for one in native.overload(signature, rivals, _symbols(*there))] == chosen

@@ -260,23 +260,28 @@ def _chosen(way: Way, symbols: list[Symbol]) -> list[Symbol]:
         return [one for one in symbols if one.plain.startswith(inside) and "::" not in one.plain[len(inside) :]]
     if way.how is How.LAMBDA:
         return [one for one in symbols if one.plain.startswith(f"{sought}::{{lambda")]
-    return _overload(way.signature, way.rivals, [one for one in symbols if one.plain == sought])
+    return overload(way.signature, way.rivals, [one for one in symbols if one.plain == sought])
 
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
-def _overload(signature: str, rivals: Iterable[str], symbols: list[Symbol]) -> list[Symbol]:
+def overload(signature: str, rivals: Iterable[str], symbols: list[Symbol]) -> list[Symbol]:
     """Of several overloads the one that the source's parameters are of, rather than any other's that the tree has."""
     if not signature:
         return symbols
-    sources = [signature, *rivals]
-    kept = []
+    groups: dict[str, list[Symbol]] = {}
     for symbol in symbols:
-        parameters = _parameters(demangled(symbol.mangled))
-        if not parameters or all(_likeness(signature, parameters) >= _likeness(one, parameters) for one in sources):
-            kept.append(symbol)
-    return kept
+        groups.setdefault(_parameters(demangled(symbol.mangled)), []).append(symbol)
+    sources = list(dict.fromkeys([signature, *rivals]))
+    best = {shown: max(sources, key=lambda one: _likeness(one, shown)) for shown in groups if shown}
+    ours = [shown for shown in groups if not shown or best[shown] == signature]
+    if not ours:
+        # its parameters changed: it is the one that is left when each of the others has found its own
+        taken = {max(best, key=lambda shown: _likeness(one, shown)) for one in rivals}
+        left = [shown for shown in groups if shown not in taken]
+        ours = left if len(left) == 1 else []
+    return [symbol for shown in ours for symbol in groups[shown]]
 
 
 def _likeness(source: str, parameters: str) -> tuple[int, float]:
@@ -308,7 +313,7 @@ def _ranges(way: Way, found: Mapping[str, Named]) -> list[tuple[str, int, int]]:
     symbols = [symbol for name in way.within[1:] for symbol in found[name].own]
     for name in way.within[:1]:
         whole = [symbol for symbol in found[name].own if symbol.plain == normal(name)]
-        symbols += _overload(way.overload, way.rivals, whole)
+        symbols += overload(way.overload, way.rivals, whole)
         symbols += [symbol for symbol in found[name].own if symbol not in whole]
     symbols += [symbol for name in way.wrapped for symbol in found[name].mentioning]
     code = [symbol for symbol in symbols if symbol.is_function]

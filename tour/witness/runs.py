@@ -296,6 +296,8 @@ class Watch:
         if hit is not None and not hit[0].way.is_around:
             target, seen = hit
             stack = told.frames(seen.native, seen.python, index)
+            if target.way.how is How.KERNEL and stop.tree.symbol and stack[0].name.startswith("?"):
+                stack = (Frame(stop.tree.symbol.qualname, "native"), *stack[1:])  # hidden, but we know what it is
             sighting = Sighting("", "seen", "native", seen.count, *_manner(target, seen, stop), told.cell(seen), stack)
             if operator is not None and operator.state == "seen":
                 sighting = replace(sighting, by="operator", detail=operator.detail, why=operator.why)

@@ -25,7 +25,7 @@ CALLEES, CALLERS = 24, 8
 MOST_FILES = 200
 """Files that mention a name up to which its callers are sought."""
 
-LIKELY = 3
+LIKELY = 4
 """Candidates up to which a call by name only is worth a breakpoint."""
 
 _LAMBDA = re.compile(r"\[[&=\w,\s]*\]\s*(\(|\{)")
@@ -100,9 +100,9 @@ class Ways:
             return [Way(How.ENTRY, f"{symbol.qualname}::apply"), Way(How.ENTRY, f"{symbol.qualname}::*")]
         if place.lines is not None:
             return list(self._statement(symbol, place.lines, following))
-        return list(self._function(symbol))
+        return list(self._function(symbol, following))
 
-    def _function(self, symbol: StoredSymbol) -> Iterator[Way]:
+    def _function(self, symbol: StoredSymbol, following: Sequence[Place]) -> Iterator[Way]:
         name = symbol.qualname
         rivals = self._rivals(symbol)
         yield Way(How.ENTRY, name, symbol.signature, rivals=rivals, callers=self._callers(symbol))
@@ -111,7 +111,7 @@ class Ways:
             if link.kind is LinkKind.STUBS:
                 yield Way(How.KERNEL, split_id(link.source)[1], through=split_id(link.source)[1])
         wrapper = self._wrapper(symbol)
-        for callee in self._callees(node(symbol), None):
+        for callee in [*self._following(following), *self._callees(node(symbol), None)]:
             if around := wrapper or self._around(symbol, callee):
                 yield replace(callee, within=around, wrapped=wrapper)
 
