@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tour.tree import Tree
     from tour.views import AnchorView, Finding, TourView
     from tour.witness.records import Record
-    from tour.witness.runs import Observation, Stop
+    from tour.witness.runs import Observation, Stop, Watch
     from tour.witness.runtimes import Runtime
 
 __version__ = "0.1.0"
@@ -123,8 +123,7 @@ def watch(
     runtime = runtimes.runtime(python)
     with Index(index_path(tree)) as index:
         read = views.reader(tree, index)
-        stops, release = _stops(told, tree, index, read, runtime)
-        watch = runs.Watch(told, stops, runtime, release, tree.version)
+        watch = under_watch(told, tree, index, read, runtime)
         limit = runs.SECONDS if seconds is None else seconds
         return watch.run(index, read, seconds=limit, debugger=debugger, date=runs.today(), progress=progress)
 
@@ -135,6 +134,14 @@ def record(observed: Observation) -> tuple[Path, bool]:
     from tour.witness import records
 
     return records.write(observed.record, folder("annotations") / observed.record.tour)
+
+
+def under_watch(told: Tour, tree: Tree, index: Index, read: Reader, runtime: Runtime) -> Watch:
+    """A tour ready to be run under watch with a Python's torch; ``read`` gives the tree's files."""
+    from tour.witness import runs
+
+    stops, release = _stops(told, tree, index, read, runtime)
+    return runs.Watch(told, stops, runtime, release, tree.version)
 
 
 def _stops(told: Tour, tree: Tree, index: Index, read: Reader, runtime: Runtime) -> tuple[list[Stop], str]:

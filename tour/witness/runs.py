@@ -94,7 +94,7 @@ class Watch:
             told = self._told(folder, seconds)
             observed = Observation(self._record({}, told, date))
             observed.seconds["python"] = told.ended.seconds
-            self._program(told, observed, seconds)
+            self._wrongs(told, observed, seconds)
             ways = Ways(index, Links(index), read)
             progress("Running under gdb", 1, 2)
             natives = self._natives(ways, told, folder, seconds, debugger, observed)
@@ -105,18 +105,19 @@ class Watch:
 
     def _told(self, folder: Path, seconds: float) -> Told:
         """What the probe saw, with the profiler in the same run where that does not change what the program does."""
-        told = self._probe(folder, seconds, profiler=True)
+        told = self.probe(folder, seconds, profiler=True)
         if not told.wrong or told.end is None:
             return told
         # the profiler holds weak references to tensors, which some of torch's functions refuse
-        alone = self._probe(folder / "alone", seconds, profiler=False)
+        alone = self.probe(folder / "alone", seconds, profiler=False)
         if len(alone.wrong) >= len(told.wrong):
             return told
         alone.operators, alone.kernels = told.operators, told.kernels
         alone.notes = [f"under the torch profiler the cell of {cell} fails: {wrong}" for cell, wrong in told.wrong[:1]]
         return alone
 
-    def _probe(self, folder: Path, seconds: float, *, profiler: bool) -> Told:
+    def probe(self, folder: Path, seconds: float, *, profiler: bool) -> Told:
+        """The first run: the program with the Python probe in it, and the torch profiler if asked for."""
         (folder / "empty").mkdir(parents=True, exist_ok=True)
         slots: dict[str, list[tuple[int, int]]] = {}
         watch: list[dict[str, Any]] = []
@@ -133,7 +134,7 @@ class Watch:
             "root": self.runtime.root + os.sep,
             "watch": watch,
             "slots": size,
-            "program": self._cells(),
+            "program": self.program(),
             "imports": True,
             "operators": profiler,
             "site": str(SITE),
@@ -143,12 +144,13 @@ class Watch:
         ended = run(
             [self.runtime.program, str(PROBE), str(written)],
             seconds=seconds,
-            environment=_environment(),
+            environment=environment(),
             folder=folder / "empty",
         )
         return Told(folder, ended, slots, size, self.runtime.root)
 
-    def _cells(self) -> dict[str, Any]:
+    def program(self) -> dict[str, Any]:
+        """What is run: the cells of the steps that the running torch has, in order."""
         cells = [
             {"name": step.id, "code": step.cell.code, "raises": step.cell.raises}
             for step in self.tour.steps
@@ -158,7 +160,7 @@ class Watch:
             raise TourError(f"{self.tour.name} has no cells, so there is nothing to run", at=str(self.tour.file))
         return {"cells": cells}
 
-    def _program(self, told: Told, observed: Observation, seconds: float) -> None:
+    def _wrongs(self, told: Told, observed: Observation, seconds: float) -> None:
         """What went wrong with the program itself."""
         ended = told.ended
         if ended.code is None:
@@ -214,7 +216,7 @@ class Watch:
         written = folder / "native-probe.json"
         written.write_text(json.dumps(spec))
         command = [self.runtime.executable, str(PROBE), str(written)]
-        options: dict[str, Any] = {"folder": folder, "seconds": seconds, "environment": _environment()}
+        options: dict[str, Any] = {"folder": folder, "seconds": seconds, "environment": environment()}
         first = native.watch(chosen, command, **options)
         natives.add(first)
         observed.seconds["native"] = first.ended.seconds
@@ -440,7 +442,7 @@ def _library(path: str) -> Library | None:
         return None
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """The reader's own, without what would change what Python does."""
     left_out = {"PYTHONPATH", "PYTHONSTARTUP", "PYTHONHOME", "PYTHONINSPECT", "PYTHONPROFILEIMPORTTIME"}
     return {key: value for key, value in os.environ.items() if key not in left_out} | {"PYTHONUNBUFFERED": "1"}
