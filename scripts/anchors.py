@@ -17,7 +17,6 @@ from tour import anchors, tours
 from tour.anchors import Place, Reader
 from tour.errors import TourError
 from tour.index import Index
-from tour.resources import folder
 from tour.tree import Tree, index_path
 from tour.views import reader
 
@@ -76,24 +75,37 @@ def _verdict(found: Place, truth: Place) -> str:
     return "right, and said to have changed" if right else "wrong, and said to have changed"
 
 
-def main() -> None:
-    """Print the table, and every step that was not found where it is; ``--misses`` for the second."""
-    misses = "--misses" in sys.argv
+def share_right(counts: Counter[str]) -> float:
+    """Of all anchors those found where they are, whatever was said of them."""
+    return (counts["right"] + counts["right, and said to have changed"]) / counts["all"]
+
+
+def measured() -> tuple[dict[str, Counter[str]], list[str]]:
+    """The counts of each tour, and a line for each anchor that was not found where it is."""
     trees = [tour.open_tree(version) for version in VERSIONS]
+    rows: dict[str, Counter[str]] = {}
+    misses = []
     with Index(index_path(trees[0])) as first, Index(index_path(trees[1])) as second:
         sides = [Side(tree, index, reader(tree, index)) for tree, index in zip(trees, (first, second), strict=True)]
-        rows = {}
         for name in tour.names():
             counts: Counter[str] = Counter()
-            for step in tours.load(name, folder("annotations")).steps:
+            for step in tours.named(name).steps:
                 for old, new in (sides, sides[::-1]):
                     if (verdict := judged(step, old, new)) is None:
                         continue
                     ours, number, text = verdict
                     counts.update({"all": 1, ours: 1, "number": number, "text": text})
-                    if misses and not ours.startswith("right"):
-                        print(f"{name} / {step.id}: {old.tree.version} to {new.tree.version}: {ours}", file=sys.stderr)
+                    if not ours.startswith("right"):
+                        misses.append(f"{name} / {step.id}: {old.tree.version} to {new.tree.version}: {ours}")
             rows[name] = counts
+    return rows, misses
+
+
+def main() -> None:
+    """Print the table; with ``--misses`` also every anchor that was not found where it is."""
+    rows, misses = measured()
+    if "--misses" in sys.argv:
+        print("\n".join(misses), file=sys.stderr)
     print(
         "| tour | anchors | right | of these said to have changed | lost | wrong | said to be right | number | text |"
     )

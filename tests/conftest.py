@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from tour import build, cells
 from tour.errors import TourError
 from tour.index import Index
+from tour.shelf import Shelf
 from tour.tree import Tree, TreeKind, cache_dir, index_path, open_tree
 
 
@@ -22,6 +24,8 @@ def hears_interrupts() -> None:
 
 MINI = Path(__file__).parent / "minitorch"
 MINI_VERSIONS = ("9.0.0", "9.1.0")
+SHAPES = Path(__file__).parent / "minishapes"
+"""A project that is built on minitorch: a pybind11 module, a kernel, operators of its own."""
 REAL_VERSIONS = ("1.13.1", "2.6.0")
 
 
@@ -49,6 +53,17 @@ def mini(request: pytest.FixtureRequest, mini_index: Callable[[str], Path]) -> I
     """Each minitorch with its index."""
     with Index(mini_index(request.param)) as index:
         yield mini_tree(request.param), index
+
+
+@pytest.fixture(params=MINI_VERSIONS)
+def shelf(
+    request: pytest.FixtureRequest, mini_index: Callable[[str], Path], tmp_path: Path
+) -> Iterator[tuple[Tree, Index]]:
+    """Each minitorch with the project beside it, asked together."""
+    project = Tree(SHAPES, "0.3.1", TreeKind.FOLDER, name="minishapes")
+    build.update(project, tmp_path / "shapes.sqlite")
+    with Index(mini_index(request.param)) as first, Index(tmp_path / "shapes.sqlite") as beside:
+        yield replace(mini_tree(request.param), beside=(project,)), Shelf(first, [beside])
 
 
 @pytest.fixture

@@ -95,4 +95,5 @@ def test_each_state_is_told(
     (old, old_tree), (new, new_tree) = sides
     with old, new:
         (change,) = changes.changes(told, Side("1", old, old_tree.read), Side("2", new, new_tree.read), "en")
-    assert change.states == states
+    assert change.states == states and change.number == 1
+    assert bool(change.notes) == (states[0] in {"renamed", "lost"}) and all(n.startswith("2: ") for n in change.notes)

@@ -15,7 +15,7 @@ import pytest
 
 from tour.resources import folder
 
-from .conftest import MINI
+from .conftest import MINI, SHAPES
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -65,6 +65,30 @@ def said(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr
 
 
+def test_a_project_beside_pytorch(tour: Run, tree: Path) -> None:
+    tour("get", tree)
+    tour("index", "9.1.0")
+    assert "minishapes 0.3.1 (folder) is at" in tour("get", SHAPES).stdout
+    rows = {row["name"]: row for row in tour.json("trees")["trees"] if row["kind"] == "folder"}
+    assert rows["minishapes"]["index"] == "absent" and rows["minishapes"]["path"] == str(SHAPES)
+    missing = tour("where", "minishapes.paint", "--tree", "9.1.0", code=1)
+    assert "was not asked, for it has no index: `tour index minishapes`" in missing.stderr
+    assert "`tour index minishapes`" in said(tour("where", "minishapes.paint", "--tree", "9.1.0,minishapes", code=2))
+    assert "minishapes 0.3.1: 8 of 8 files read" in tour("index", "minishapes").stdout
+    assert "--generated and --precise are for PyTorch" in said(tour("index", "minishapes", "--generated", code=2))
+    layers = tour.json("where", "minishapes.paint", "--tree", "9.1.0")["layers"]
+    assert [layer.get("tree") for layer in layers] == ["minishapes"] * 7
+    assert (layers[5]["symbol"], layers[5]["file"]) == ("cpp:PaintKernel", "minishapes/csrc/paint.cu")
+    route = tour.json("path", "minishapes.Painter", "aten::mini_norm", "--tree", "9.1.0")["links"]
+    assert route[-1]["to"] == "op:aten::mini_norm" and route[-1]["at"]["tree"] == "minishapes"
+    text = tour("path", "minishapes.Painter", "PaintKernel", "--tree", "9.1.0,minishapes").stdout
+    assert "launches PaintKernel  minishapes//minishapes/csrc/paint.cu:11" in text
+    place = tour.json("anchor", "minishapes//setup.py:13", "--tree", "9.1.0")
+    assert place["anchor"]["tree"] == place["at"]["tree"] == "minishapes" and place["at"]["file"] == "setup.py"
+    assert tour("anchor", "setup.py:13", "--tree", "minishapes,9.1.0").stdout.count("tree: ") == 1
+    assert "in PyTorch 9.1.0, minishapes 0.3.1" in tour("where", "no_such", "--tree", "9.1.0", code=1).stdout
+
+
 def test_help_is_instant_and_complete(tour: Run) -> None:
     text = tour("--help").stdout
     commands = re.findall(r"(?m)^  (\w+)  ", text[text.index("Commands:") :])
@@ -99,7 +123,7 @@ def test_a_mistyped_command_gets_the_nearest(tour: Run) -> None:
 
 def test_from_a_folder_to_a_view(tour: Run, tree: Path) -> None:
     assert "PyTorch 9.1.0" in tour("get", tree).stdout
-    row = {"version": "9.1.0", "kind": "folder", "path": str(tree), "index": "absent"}
+    row = {"name": "pytorch", "version": "9.1.0", "kind": "folder", "path": str(tree), "index": "absent"}
     row["generated"] = {"state": "absent", "files": 0}
     assert tour.json("trees")["trees"][0] == row  # the torch that this Python has comes last
     assert "files read" in tour("index", "9.1.0").stdout
@@ -268,10 +292,13 @@ def test_the_lines_that_were_read_by_eye(version: str) -> None:
 
     tree = real_tree(version)
     rows = [line.split() for line in CHECKS.read_text().splitlines() if line and not line.startswith("#")]
-    expected = {step: place for told, tour, step, place in rows if (told, tour) == (version, "import-torch")}
+    expected = {(tour, step): place for told, tour, step, place in rows if told == version}
+    found = {}
     with Index(index_path(tree)) as index:
-        view = views.tour_view(tours.load("import-torch", folder("annotations")), tree, index, "zh")
-    assert {step.id: f"{step.file}:{step.line}" for step in view.steps} == expected
+        for name in tours.names(folder("annotations")):
+            view = views.tour_view(tours.load(name, folder("annotations")), tree, index, "zh")
+            found |= {(name, step.id): f"{step.file}:{step.line}" for step in view.steps if step.file}
+    assert found == expected
 
 
 @pytest.mark.real

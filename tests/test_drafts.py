@@ -38,10 +38,11 @@ def test_a_route_becomes_a_tour_that_passes(tree: Tree, tmp_path: Path) -> None:
 
 
 def test_places_become_a_tour_that_passes(tree: Tree, tmp_path: Path) -> None:
-    tour.draft("two", tree, tmp_path, places=("setup.py:7-9", "torch/__init__.py:1"), title="Two places")
-    told = tours.load("two", tmp_path)
+    into = tmp_path / "not/there/yet"
+    tour.draft("two", tree, into, places=("setup.py:7-9", "torch/__init__.py:1"), title="Two places")
+    told = tours.named(str(into / "two"))
     assert told.prose["en"].title == "Two places" and len(told.steps) == 2
-    assert findings("two", tmp_path, tree) == []
+    assert findings("two", into, tree) == [] == tour.check(str(into / "two"), tree)
 
 
 @pytest.mark.parametrize(

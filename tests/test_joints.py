@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from tour import layers, meaning
+from pathlib import Path
+
+from tour import build, layers, meaning
 from tour.index import Index
 from tour.links import Links, Node, node
 from tour.model import Lane
-from tour.tree import Tree
+from tour.tree import Tree, TreeKind
 
 Mini = tuple[Tree, Index]
 
@@ -95,3 +97,32 @@ def test_names_of_torch_ops(mini: Mini) -> None:
     assert meant("torch.ops.aten.mini_add.default") == ["op:aten::mini_add"]
     assert meant("torch.ops.aten.mini_add") == ["op:aten::mini_add", "op:aten::mini_add.out"]
     assert meant("torch.ops.aten.mini_nothing") == []
+
+
+CALLS = """\
+namespace at { namespace native {
+void whole(int self) { at::pin_(self); at::sized(self); }
+} }
+"""
+REGISTERED = """\
+namespace at { namespace {
+int pin_(int self) { return self; }
+TORCH_LIBRARY_IMPL(aten, BackendSelect, m) { m.impl("aten::pin_", TORCH_FN(pin_)); }
+} }
+"""
+
+
+def test_a_kernel_of_the_operators_name_is_not_what_a_call_of_that_name_means(tmp_path: Path) -> None:
+    """``at::_pin_memory(…)`` goes to the dispatcher, whatever a file calls the function that it registers there."""
+    declared = "- func: pin_(int self) -> int\n- func: sized(int self) -> int\n"
+    for file, text in {
+        "aten/src/ATen/native/native_functions.yaml": declared,
+        "aten/src/ATen/native/Memory.cpp": CALLS,
+        "aten/src/ATen/templates/RegisterBackendSelect.cpp": REGISTERED,
+        "aten/src/ATen/Sized.cpp": "namespace at { int sized(int self) { return self; } }\n",
+    }.items():
+        (tmp_path / "tree" / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "tree" / file).write_text(text)
+    build.update(Tree(tmp_path / "tree", "9.9", TreeKind.FOLDER), tmp_path / "i.sqlite")
+    with Index(tmp_path / "i.sqlite") as index:
+        assert targets(index, "cpp:at::native::whole", "operators") == {("op:aten::pin_", None)}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,21 +10,10 @@ import pytest
 from tour.index import Index
 from tour.links import Links, Node, node
 
+from . import expectations
 from .conftest import MINI, MINI_VERSIONS
 
-EXPECTED = re.compile(r"(?:#|//): ((?:not )?\w+) (\S+)(?: -> (\S+))?(?: (exact|name))?\s*$")
-
-
-def expectations(version: str) -> Iterator[tuple[str, int, str, str, str | None, str | None]]:
-    for file in sorted((MINI / version).rglob("*")):
-        if not file.is_file():
-            continue
-        for number, line in enumerate(file.read_text().splitlines(), start=1):
-            if found := EXPECTED.search(line):
-                yield file.relative_to(MINI / version).as_posix(), number, *found.groups()  # type: ignore[misc]
-
-
-ALL = [(version, *expected) for version in MINI_VERSIONS for expected in expectations(version)]
+ALL = [(version, expected) for version in MINI_VERSIONS for expected in expectations.read(MINI / version)]
 
 
 def test_each_version_states_enough() -> None:
@@ -33,42 +21,10 @@ def test_each_version_states_enough() -> None:
         assert sum(row[0] == version for row in ALL) > 45
 
 
-@pytest.mark.parametrize(
-    ("version", "file", "line", "what", "one", "other", "grade"),
-    ALL,
-    ids=[f"{row[0]}-{row[1]}:{row[2]}" for row in ALL],
-)
-def test_expectation(
-    version: str,
-    file: str,
-    line: int,
-    what: str,
-    one: str,
-    other: str | None,
-    grade: str | None,
-    mini_index: Callable[[str], Path],
-) -> None:
+@pytest.mark.parametrize(("version", "expected"), ALL, ids=[f"{row[0]}-{row[1].file}:{row[1].line}" for row in ALL])
+def test_expectation(version: str, expected: expectations.Expected, mini_index: Callable[[str], Path]) -> None:
     with Index(mini_index(version)) as index:
-        symbols = index.symbols_in(file)
-        if what in {"defines", "declares"}:
-            here = {(symbol.id, symbol.is_definition) for symbol in symbols if symbol.line == line}
-            assert (one, what == "defines") in here
-            return
-        links = Links(index)
-        if other is not None:
-            found = links.leaving(Node(one))
-            target = other
-        else:
-            inside = [symbol for symbol in symbols if symbol.start_line <= line <= symbol.end_line]
-            around = [symbol for symbol in inside if symbol.kind != "variable" or symbol.line == line]
-            found = [link for symbol in around for link in links.leaving(node(symbol))]
-            target = one
-        seen = {(link.kind.value, link.target, link.grade.value) for link in found if str(link.at) == f"{file}:{line}"}
-        if what.startswith("not "):
-            assert not [row for row in seen if row[:2] == (what[4:], target)]
-            return
-        assert (what, target, grade) in seen
-        assert not [row for row in seen if row[0] == what and row[2] == "exact" and grade == "name"]
+        expectations.hold(expected, index)
 
 
 def test_nothing_leads_through_an_overload_stub(mini: tuple[object, Index]) -> None:

@@ -55,7 +55,7 @@ class Machine:
     def watch(self, cell: str = fake_torch.CELL, seconds: float = 60, **options: Any) -> Observation:
         notes = fake_torch.tell(self.folder / "annotations", cell, raises=options.pop("raises", None))
         options = {"debugger": False, **options}
-        return tour.watch("mini", self.tree, python=str(self.python), seconds=seconds, annotations=notes, **options)
+        return tour.watch(str(notes / "mini"), self.tree, python=str(self.python), seconds=seconds, **options)
 
 
 @pytest.fixture
@@ -303,7 +303,7 @@ def test_a_tour_without_cells_has_nothing_to_run(machine: Callable[..., Machine]
     start, end = text.index("    cell:"), text.index("  - {id: body")
     (notes / "mini/tour.yaml").write_text(text[:start] + text[end:])
     with pytest.raises(TourError, match="has no cells"):
-        tour.watch("mini", made.tree, python=str(made.python), annotations=notes)
+        tour.watch(str(notes / "mini"), made.tree, python=str(made.python))
 
 
 def test_the_probe_is_written_for_the_oldest_python() -> None:

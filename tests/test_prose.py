@@ -15,6 +15,9 @@ from . import annotations
 LINE = "What happens in pyinit."
 
 
+ASKED = "## Questions {#questions}\n\n### Why `{}`?\n\nFor\n`{}`.\n\n## Onward"
+
+
 def told(folder: Path, text: str) -> tours.Tour:
     english = annotations.prose("The en title").replace(LINE, text)
     return tours.load("mini", annotations.write(folder, en=english))
@@ -39,8 +42,23 @@ def test_names_that_the_tree_lacks_are_told(
     mini: tuple[Tree, Index], tmp_path: Path, text: str, missing: list[str]
 ) -> None:
     tree, index = mini
-    ours = [name for name in prose.named(told(tmp_path, text)) if name.step == "pyinit"]
+    ours = [name for name in prose.named(told(tmp_path, text)) if name.step == "pyinit" and name.text != "pyinit"]
     assert [name.text for name in prose.missing(ours, tree, index)] == missing
+
+
+def test_headings_questions_and_reasons_are_held_against_the_tree_too(tmp_path: Path) -> None:
+    text = annotations.prose("The `first` title").replace(
+        "## Onward", ASKED.replace("{}", "second", 1).replace("{}", "third")
+    )
+    text = text.replace("## Step `pyinit`", "## Step `fourth`")
+    yaml = annotations.YAML.replace("nothing in this tree shows it", "`fifth` says so")
+    tour = tours.load("mini", annotations.write(tmp_path, yaml=yaml, en=text, zh=text))
+    found = {name.text: name for name in prose.named(tour) if name.file.endswith(("en.md", ".yaml"))}
+    for text, step in (("first", "onward"), ("second", "questions"), ("third", "questions"), ("fourth", "pyinit")):
+        named = found[text]
+        assert named.step == step and f"`{text}`" in Path(named.file).read_text().splitlines()[named.line - 1]
+    assert found["fifth"].step == "init-extension" and found["fifth"].file == str(tour.file)
+    assert "`fifth`" in Path(found["fifth"].file).read_text().splitlines()[found["fifth"].line - 1]
 
 
 def test_a_name_is_told_with_its_line(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_a_record_that_cannot_be_read_is_replaced(tmp_path: Path) -> None:
 
 
 TOURS = tours.names(folder("annotations"))
-NEEDS = {"gpu", "gpus", "build"}
+NEEDS = {"gpu", "gpus", "build", "project"}
 
 
 @pytest.mark.parametrize("release", ["2.13.0", "1.13.1"])

@@ -151,6 +151,9 @@ def test_a_file_is_named_from_the_tree_or_from_here(
     assert revisions.within(str(tree.root / "torch/motors.py"), tree) == "torch/motors.py"
     monkeypatch.chdir(tree.root / "torch")
     assert revisions.within("motors.py", tree) == "torch/motors.py"
+    with pytest.raises(TourError) as caught:
+        revisions.within("torch/motor.py", tree)
+    assert "The nearest: motors.py." in str(caught.value.hint)
     for other in ("motor.py", str(tmp_path), "/etc/hostname"):
         with pytest.raises(TourError):
             revisions.within(other, tree)

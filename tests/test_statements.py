@@ -64,6 +64,68 @@ def test_the_last_line_may_have_changed_too() -> None:
     assert (lost.how, lost.first, lost.last) == ("changed", 10, 10) and "not there" in str(lost.note)
 
 
+@pytest.mark.parametrize(
+    ("body", "statement"),
+    [
+        ("return x + 1\n", "return x"),
+        ("x = y if run(x) else run(y)\n", "run(x)"),
+        ("result = forward(*args).detach()", "result = forward(*args)"),
+        ("// run(x) was here\n", "run(x)"),
+        ("module, parameters,\n", "module,"),
+    ],
+)
+def test_a_line_that_says_more_is_found_and_said_to_have_changed(body: str, statement: str) -> None:
+    place = found(body, statement)
+    assert (place.how, place.first, place.note) == ("changed", 10, f"reads {body.strip()!r} here")
+
+
+@pytest.mark.parametrize(
+    ("body", "statement"),
+    [
+        ("return x  # no more\n", "return x"),
+        ("return x; // no more\n", "return x;"),
+        ("C = Extension('torch._C', sources=s)\n", "C = Extension(…"),
+        ("{'half', cast(half), METH, NULL},\n", "{'half', cast(half),…"),
+    ],
+)
+def test_a_comment_more_is_no_change_and_a_text_that_is_cut_stands_for_its_line(body: str, statement: str) -> None:
+    assert found(body, statement) == statements.Found("exact", 10, 10)
+
+
+BLOCKS = """\
+if a:
+    start()
+    # no code
+#endif
+    run(x)
+else:
+    run(x)
+"""
+
+
+def test_a_statement_below_another_line_is_doubted_outside_of_its_block_and_far_away() -> None:
+    assert found(BLOCKS, "run(x)", after="start()") == statements.Found("exact", 14, 14)
+    gone = found(BLOCKS.replace("    run(x)\nelse", "else"), "run(x)", after="start()")
+    assert (gone.how, gone.first) == ("changed", 15) and "another block than 'start()'" in str(gone.note)
+    far = found("if a:\n" + "    x = 1\n" * statements.FAR + "    run(x)\n", "run(x)", after="if a:")
+    assert far.how == "changed" and "61 lines below 'if a:'" in str(far.note)
+    near = found("if a:\n" + "    x = 1\n" * (statements.FAR - 1) + "    run(x)\n", "run(x)", after="if a:")
+    assert near.how == "exact"
+
+
+@pytest.mark.parametrize("statement", ["else:", "return None", "}", "break;", "return self"])
+def test_a_text_that_may_stand_anywhere_is_no_sure_place_by_itself(statement: str) -> None:
+    body = f"if fast(x):\n    {statement}\n"
+    alone = found(body, statement)
+    assert (alone.how, alone.first) == ("changed", 11) and "`after:`" in str(alone.note)
+    assert found(body, statement, after="if fast(x):") == statements.Found("exact", 11, 11)
+
+
+def test_the_line_before_it_may_have_changed_too() -> None:
+    place = found("if a and b:\n    run(x)\nrun(x)\n", "run(x)", after="if a")
+    assert (place.how, place.first) == ("changed", 11) and "reads 'if a and b:' here" in str(place.note)
+
+
 def test_blanks_do_not_matter_and_equal_wins() -> None:
     place = found("  x  =   1\nx = 10\n", "x = 1")
     assert (place.how, place.first) == ("exact", 10)

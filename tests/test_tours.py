@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from tour import proof, tours
+import tour
+from tour import build, proof, tours
 from tour.errors import AnnotationError, TourError, UnknownName
 from tour.index import Index
 from tour.resources import folder
-from tour.tree import Tree
+from tour.tree import Tree, index_path
 
 from . import annotations
 from .annotations import STEPS, YAML, prose
+from .conftest import REAL_VERSIONS, real_tree
 
 
 def test_a_tour_is_read(tmp_path: Path) -> None:
@@ -154,6 +157,58 @@ def test_mistakes_in_questions_are_told(tmp_path: Path, asked: str, said: str) -
 def test_versions() -> None:
     assert tours.applies(None, "2.6.0") and tours.applies(">=2", "2.6.0") and not tours.applies("<2", "2.6.0")
     assert tours.applies(">=2.6", "2.6.0a0")
+
+
+def test_a_tour_is_named_by_its_folder_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    yaml = YAML.replace("steps:", "follows: [import-torch]\nsteps:", 1)
+    annotations.write(tmp_path / "ours", yaml=yaml)
+    assert tours.named(str(tmp_path / "ours/mini")).name == "mini"
+    assert tours.named(str(tmp_path / "ours/mini/tour.yaml")).follows == ("import-torch",)
+    monkeypatch.chdir(tmp_path / "ours")
+    assert tours.named("mini").file == tours.named("./mini").file == tmp_path / "ours/mini/tour.yaml"
+    assert tours.title("import-torch", tmp_path / "ours", "en") == tours.named("import-torch").prose["en"].title
+    annotations.write(tmp_path / "ours", "import-torch")
+    assert tours.named("import-torch").file.is_relative_to(folder("annotations"))
+    for spec in ("./nothing", "../ours", str(tmp_path)):
+        with pytest.raises(UnknownName) as caught:
+            tours.named(spec)
+        assert spec in caught.value.what and "tour.yaml" in str(caught.value.hint)
+
+
+LINK, SPAN, SET_OFF = re.compile(r"\]\(([^)]+)\)"), re.compile(r"`([^`\n]+)`"), re.compile(r"(?m)^> \*\*")
+
+
+@pytest.mark.parametrize("name", tours.names(folder("annotations")))
+def test_our_tours_say_the_same_in_english_and_chinese(name: str) -> None:
+    """The same steps, in the order of ``tour.yaml``; in each the same names, links and mistakes set right."""
+    tour = tours.load(name, folder("annotations"))
+    english, chinese = tour.prose["en"], tour.prose["zh"]
+    assert list(english.sections) == list(chinese.sections) == [*(step.id for step in tour.steps), tours.ONWARD]
+    for step, section in english.sections.items():
+        other = chinese.sections[step].text
+        assert set(SPAN.findall(section.text)) == set(SPAN.findall(other)), f"{name}/{step}: names"
+        assert sorted(LINK.findall(section.text)) == sorted(LINK.findall(other)), f"{name}/{step}: links"
+        assert len(SET_OFF.findall(section.text)) == len(SET_OFF.findall(other)), f"{name}/{step}: mistakes"
+    for asked, other_asked in zip(english.questions, chinese.questions, strict=True):
+        assert set(SPAN.findall(asked.text + asked.answer)) == set(SPAN.findall(other_asked.text + other_asked.answer))
+
+
+@pytest.mark.parametrize("name", tours.names(folder("annotations")))
+def test_links_between_our_steps_lead_somewhere(name: str) -> None:
+    known = {other: tours.load(other, folder("annotations")) for other in tours.names(folder("annotations"))}
+    for section in known[name].prose["en"].sections.values():
+        for link in LINK.findall(section.text):
+            other, _, step = link.partition("#")
+            told = known[other.strip("./") or name]
+            assert not step or step in told.prose["en"].sections, f"{name}: {link}"
+
+
+@pytest.mark.real
+def test_our_prose_names_nothing_that_neither_tree_has() -> None:
+    trees = [real_tree(version) for version in REAL_VERSIONS]
+    for tree in trees:
+        build.update(tree, index_path(tree))
+    assert tour.check_prose(tour.names(), trees) == []
 
 
 @pytest.mark.parametrize("name", tours.names(folder("annotations")))

@@ -290,7 +290,7 @@ def test_what_is_no_tree(tmp_path: Path) -> None:
     for path, said in {
         "./nowhere": "no such folder",
         "./a.tar.xz": "this is no folder | Unpack an archive first",
-        "./empty": f"this is no PyTorch tree | Looked for {', '.join(SOURCE_MARKS)}.",
+        "./empty": f"this is no PyTorch tree, and no project either | Looked for {', '.join(SOURCE_MARKS)};",
         "~nobody-of-that-name/x": "no such folder",
         "word": "'word' is neither a version nor a folder",
     }.items():

@@ -7,7 +7,8 @@ everything else is in the modules that these call. Imports stand inside, so that
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tour.answers import Answer
     from tour.build import Report
     from tour.changes import Change
+    from tour.doctor import Check
     from tour.index import Index
     from tour.model import Link
     from tour.tours import Anchor, Tour
@@ -32,6 +34,7 @@ __version__ = "0.1.0"
 __all__ = [
     "check",
     "check_prose",
+    "examine",
     "fetch",
     "generate",
     "names",
@@ -47,10 +50,11 @@ __all__ = [
 
 
 def open_tree(spec: str | Path | None = None) -> Tree:
-    """The tree of a version at hand or in a folder; without ``spec`` the one we stand in, else the newest."""
-    from tour import tree
+    """The tree of a version at hand or in a folder, with projects beside it; without ``spec`` the one we stand in,
+    else the newest."""
+    from tour import projects
 
-    return tree.open_tree(spec)
+    return projects.opened(spec)
 
 
 def fetch(version: str, source: str | None = None, progress: Progress = silent) -> Tree:
@@ -58,6 +62,25 @@ def fetch(version: str, source: str | None = None, progress: Progress = silent) 
     from tour import origins
 
     return origins.get(version, source, progress)
+
+
+@contextmanager
+def _opened(tree: Tree) -> Iterator[Index]:
+    """A tree's index, and with it those of the projects beside it that have one."""
+    from contextlib import ExitStack
+
+    from tour.index import Index, state_of
+    from tour.tree import index_path
+
+    with ExitStack() as stack:
+        index = stack.enter_context(Index(index_path(tree)))
+        places = [index_path(project) for project in tree.beside]
+        beside = [stack.enter_context(Index(place)) for place in places if state_of(place) == "ready"]
+        if beside:
+            from tour.shelf import Shelf
+
+            index = Shelf(index, beside)
+        yield index
 
 
 def generate(tree: Tree, progress: Progress = silent) -> Tree:
@@ -89,12 +112,9 @@ def trace(name: str, tree: Tree, lang: str = "en", run: Record | None = None) ->
     What was seen of each step is that of ``run``, else of the recorded run whose torch comes nearest.
     """
     from tour import tours, views
-    from tour.index import Index
-    from tour.resources import folder
-    from tour.tree import index_path
 
-    told = tours.load(name, folder("annotations"))
-    with Index(index_path(tree)) as index:
+    told = tours.named(name)
+    with _opened(tree) as index:
         return views.tour_view(told, tree, index, lang, run)
 
 
@@ -105,23 +125,18 @@ def watch(
     python: str | None = None,
     seconds: float | None = None,
     debugger: bool = True,
-    annotations: Path | None = None,
     progress: Progress = silent,
 ) -> Observation:
     """Run a tour's cells with the torch of a Python and see which steps are passed; the tree must be indexed.
 
-    ``annotations`` is a folder of tours of one's own. Raises ``TourError`` where that Python has no torch or the
-    program cannot be started.
+    Raises ``TourError`` where that Python has no torch or the program cannot be started.
     """
     from tour import tours, views
-    from tour.index import Index
-    from tour.resources import folder
-    from tour.tree import index_path
     from tour.witness import runs, runtimes
 
-    told = tours.load(name, annotations or folder("annotations"))
+    told = tours.named(name)
     runtime = runtimes.runtime(python)
-    with Index(index_path(tree)) as index:
+    with _opened(tree) as index:
         read = views.reader(tree, index)
         watch = under_watch(told, tree, index, read, runtime)
         limit = runs.SECONDS if seconds is None else seconds
@@ -130,10 +145,9 @@ def watch(
 
 def record(observed: Observation) -> tuple[Path, bool]:
     """Keep what a run saw with its tour; the file, and whether it says anything new."""
-    from tour.resources import folder
     from tour.witness import records
 
-    return records.write(observed.record, folder("annotations") / observed.record.tour)
+    return records.write(observed.record, observed.folder)
 
 
 def under_watch(told: Tour, tree: Tree, index: Index, read: Reader, runtime: Runtime) -> Watch:
@@ -207,45 +221,19 @@ def where(query: str, tree: Tree, *, backward: bool = False) -> Answer:
     A name that nothing bears gives no layers, and the nearest names that there are. The tree must be indexed. Raises
     ``TourError`` for a query that is no name.
     """
-    from tour import answers
-    from tour.index import Index
-    from tour.tree import index_path
+    from tour import answers, questions
 
-    with Index(index_path(tree)) as index:
-        answer = _answer(query, index, "backward" if backward else "forward")
+    with _opened(tree) as index:
+        answer = questions.where(query, index, "backward" if backward else "forward", tree.asked)
         return answers.told(answer, _passing(index)) if answer.layers else answer
 
 
 def around(query: str, tree: Tree, side: str) -> Answer:
     """What leads to a name directly (``side`` is ``callers``), or what it leads to (``callees``)."""
-    from tour.index import Index
-    from tour.tree import index_path
+    from tour import questions
 
-    with Index(index_path(tree)) as index:
-        return _answer(query, index, side)
-
-
-def _answer(query: str, index: Index, asked: str) -> Answer:
-    """What was found when this was asked before, else now: ``forward``, ``backward``, ``callers`` or ``callees``."""
-    from tour import answers
-
-    key = f"where {answers.rules()} {asked} {query}"
-    if (known := index.recall(key)) is not None:
-        return answers.restored(query, known)
-    from tour import layers, meaning
-    from tour.links import Links
-
-    links = Links(index)
-    meant = meaning.meaning(query, index, links)
-    if not meant.nodes:
-        answer = answers.Answer(query, (), (), tuple(meaning.nearest(query, index)))
-    elif asked in {"callers", "callees"}:
-        answer = layers.around(meant, query, index, links, asked)
-    else:
-        follow = layers.differentiated if asked == "backward" else layers.implemented
-        answer = follow(meant, query, index, links)
-    index.remember(key, answers.kept(answer))
-    return answer
+    with _opened(tree) as index:
+        return questions.where(query, index, side, tree.asked)
 
 
 def _passing(index: Index) -> dict[str, list[list[str]]]:
@@ -277,63 +265,43 @@ def path(origin: str, goal: str, tree: Tree, *, alternatives: int = 0) -> list[l
 
     The tree must be indexed. Raises ``UnknownName`` where a name is borne by nothing.
     """
-    import json
+    from tour import questions
 
-    from tour import answers
-    from tour.errors import UnknownName
-    from tour.index import Index
-    from tour.tree import index_path
-
-    with Index(index_path(tree)) as index:
-        key = f"path {answers.rules()} {alternatives} {json.dumps([origin, goal])}"
-        if (known := index.recall(key)) is not None:
-            return answers.restored_routes(known)
-        from tour import meaning, route
-        from tour.links import Links
-
-        links = Links(index)
-        ends = []
-        for query in (origin, goal):
-            meant = meaning.meaning(query, index, links)
-            if not meant.nodes:
-                nearest = tuple(meaning.nearest(query, index))
-                raise UnknownName(f"PyTorch {tree.version} has nothing named {query!r}", nearest)
-            ends.append(meant.nodes)
-        routes = route.between(index, links, ends[0], ends[1], alternatives=alternatives)
-        index.remember(key, answers.kept_routes(routes))
-        return routes
+    with _opened(tree) as index:
+        return questions.path(origin, goal, index, tree.asked, alternatives, tree.titles)
 
 
 def check(name: str, tree: Tree) -> list[Finding]:
     """What a tour's author must know of it in one tree: steps that are lost or moved, hops unproven."""
     from tour import tours, views
-    from tour.index import Index
-    from tour.resources import folder
-    from tour.tree import index_path
 
-    told = tours.load(name, folder("annotations"))
-    with Index(index_path(tree)) as index:
+    told = tours.named(name)
+    with _opened(tree) as index:
         return views.check(told, tree, index)
 
 
 def check_prose(names: Iterable[str], trees: Iterable[Tree], progress: Progress = silent) -> list[Finding]:
-    """What the prose of tours names and none of the trees has."""
+    """What the prose of tours names and none of the trees has, nor a project beside them.
+
+    Of a tour that goes into a project that is not at hand nothing is said, for the project may have it.
+    """
     from tour import prose, tours, views
-    from tour.index import Index
-    from tour.resources import folder
+    from tour.index import Index, state_of
     from tour.tree import index_path
 
-    told = [tours.load(name, folder("annotations")) for name in names]
+    trees = list(trees)
+    each = {one.root: one for tree in trees for one in (tree, *tree.beside)}
+    asked_in = [one for one in each.values() if state_of(index_path(one)) == "ready"]
+    have = {one.name for one in asked_in}
+    told = [tour for tour in map(tours.named, names) if tour.trees <= have]
     asked = {(tour.name, named): None for tour in told for named in prose.named(tour)}
     left = [named for _, named in asked]
-    versions = []
-    for tree in trees:
-        versions.append(tree.version)
-        with Index(index_path(tree)) as index:
-            left = prose.missing(left, tree, index, progress)
-    missing = set(left)
+    for one in asked_in:
+        with Index(index_path(one)) as index:
+            left = prose.missing(left, one, index, progress)
+    missing, versions = set(left), ", ".join(tree.version for tree in trees)
     return [
-        views.Finding(name, named.step, ", ".join(versions), named.file, named.line, f"nothing is {named.text!r}", True)
+        views.Finding(name, named.step, versions, named.file, named.line, f"nothing is {named.text!r}", True)
         for name, named in asked
         if named in missing
     ]
@@ -345,9 +313,9 @@ def anchor(place: str, tree: Tree | None = None) -> AnchorView:
     ``tree`` is asked for where ``place`` is no link, and must be indexed. Raises ``TourError`` where there is no such
     place, where nothing tells it from others, or where a link's text cannot be had.
     """
-    from tour import anchors, revisions, views
+    from tour import anchors, projects, revisions, views
     from tour.index import Index, state_of
-    from tour.model import At
+    from tour.model import At, tree_of
     from tour.tree import index_path, trees
 
     asked = revisions.asked(place)
@@ -358,33 +326,33 @@ def anchor(place: str, tree: Tree | None = None) -> AnchorView:
         text = found.text
     else:
         tree = tree or open_tree()
-        file, whence, text = revisions.within(asked.file, tree), f"PyTorch {tree.version}", b""
+        file, text = revisions.within(asked.file, tree), b""
+        whence = next((one.title for one in tree.beside if one.name == tree_of(file)), tree.title)
     if tree is not None and state_of(index_path(tree)) == "ready":
-        with Index(index_path(tree)) as index:
+        with _opened(tree) as index:
             read = views.reader(tree, index)
             made = anchors.anchor_at(file, asked.first, asked.last, index, read)
             own = anchors.find(made, index, read)
     else:
         made, own = _anchor_alone(file, asked.first, asked.last, text)
     places, unread = [], []
-    for other in {other.root: other for other in [*([tree] if tree else []), *at_hand]}.values():
+    around = (tree, *tree.beside) if tree else ()
+    for other in {one.root: one for one in (*around, *at_hand, *projects.at_hand()) if one.name == made.tree}.values():
+        told = other.title if tree_of(file) else other.version
         if state_of(index_path(other)) != "ready":
-            unread.append(other.version)
+            unread.append(told)
             continue
         with Index(index_path(other)) as index:
-            places.append((other.version, anchors.find(made, index, views.reader(other, index))))
+            places.append((told, anchors.find(made, index, views.reader(other, index))))
     return views.AnchorView(At(file, own.line), own.end_line, whence, made, tuple(places), tuple(unread))
 
 
 def diff(name: str, before: Tree, after: Tree, lang: str = "en") -> list[Change]:
     """How the code under each step of a tour changed from one tree to another; both must be indexed."""
     from tour import changes, tours, views
-    from tour.index import Index
-    from tour.resources import folder
-    from tour.tree import index_path
 
-    told = tours.load(name, folder("annotations"))
-    with Index(index_path(before)) as old, Index(index_path(after)) as new:
+    told = tours.named(name)
+    with _opened(before) as old, _opened(after) as new:
         sides = [
             changes.Side(tree.version, index, views.reader(tree, index))
             for tree, index in ((before, old), (after, new))
@@ -406,16 +374,14 @@ def draft(
     Gives its ``tour.yaml``. Raises ``TourError`` where there is no such route or place, or the name is taken.
     """
     from tour import drafts, revisions, views
-    from tour.index import Index
     from tour.model import At
-    from tour.tree import index_path
 
     ways = path(*route, tree) if route else []
     if route and not ways:
         raise TourError(f"no route leads from {route[0]} to {route[1]}", hint="Name places with `--at FILE:LINE`.")
     asked = [revisions.asked(place) for place in places]
     at = [(At(revisions.within(place.file, tree), place.first), place.last) for place in asked]
-    with Index(index_path(tree)) as index:
+    with _opened(tree) as index:
         read = views.reader(tree, index)
         stops = drafts.along(ways[0], index, read) if ways else []
         stops += drafts.at_places(at, index, read)
@@ -443,15 +409,53 @@ def _anchor_alone(file: str, first: int, last: int, text: bytes) -> tuple[Anchor
             return anchor, anchors.find(anchor, index, lambda path: (root / path).read_bytes())
 
 
+def examine(purpose: str | None = None, python: str | None = None) -> list[Check]:
+    """What this machine can do, or what stands in the way of ``purpose`` (``cuda-extension``); nothing is changed.
+
+    ``python`` is the one that builds and runs, this one if left out. Raises ``TourError`` where it is no Python.
+    """
+    from tour import doctor, projects
+    from tour.doctor.general import TreeState
+    from tour.model import PYTORCH
+    from tour.tree import trees
+
+    machine = doctor.look(python, purpose or "")
+    if purpose is not None:
+        return doctor.examine(machine, purpose)
+    states = [
+        TreeState(
+            one.title, one.name, one.version if one.name == PYTORCH else one.name, one.kind.value, str(one.root),
+            index_state(one),
+        )
+        for one in (*trees(), *projects.at_hand())
+    ]  # fmt: skip
+    return doctor.examine(machine, None, tuple(states))
+
+
+def index_state(tree: Tree) -> str:
+    """``ready``, how many files the index is behind the tree, or why there is none to use."""
+    from tour.errors import TreeError
+    from tour.index import Index, state_of
+    from tour.tree import index_path
+
+    state = state_of(index_path(tree))
+    if state != "ready":
+        return state
+    try:
+        files = tree.files()
+    except TreeError as error:
+        return f"unreadable tree ({error.what})"
+    with Index(index_path(tree)) as index:
+        behind = index.behind((file.path, file.size, file.mtime_ns) for file in files)
+    return f"{behind} files behind" if behind else "ready"
+
+
 def publish(tree: Tree, out: Path, only: Iterable[str] = (), progress: Progress = silent) -> Path:
     """Build the static site of all tours, or of ``only`` some, in both languages, with the sources that they touch."""
     from tour import site, tours, views
-    from tour.index import Index
-    from tour.resources import folder
-    from tour.tree import index_path
 
-    with Index(index_path(tree)) as index:
-        told = [tours.load(name, folder("annotations")) for name in only or names()]
+    with _opened(tree) as index:
+        told = [tours.named(name) for name in only or names()]
         pages = [views.tour_views(tour, tree, index, LANGS) for tour in told]
         passing = [page["en"] for page in pages]
         files = sorted({path for view in passing for path in views.files_of(view)})

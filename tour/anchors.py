@@ -3,6 +3,10 @@
 The rungs: the same id (``exact``) → an id that the tour lists as a former one (``former``) → the same name in another
 file or scope (``moved``) → for statements, the most similar text inside the symbol (``changed``) → ``lost``. Where an
 anchor fits several places equally well it is ``lost`` too, with the places named: a doubt is never silent.
+
+What fits may yet be another place than the author meant, and then it is ``changed``: where more or fewer symbols bear
+the id than the author counted and only a statement's text tells which, where a tree has the declaration alone, where
+the statement of a module's or a class's body stands in a function of it.
 """
 
 from __future__ import annotations
@@ -15,14 +19,21 @@ from difflib import SequenceMatcher
 from tour import statements
 from tour.errors import TourError
 from tour.index import Index, StoredSymbol, last_part, split_id
-from tour.model import Kind
+from tour.model import Kind, in_tree, inside, tree_of
 from tour.tours import Anchor, Step, applies
 
 FAR = 60
 """Lines above a statement among which one is sought that tells it from others like it."""
 
+MOST = 12
+"""An id that more symbols bear, as a namespace's, is no name for a place."""
+
 SIMILAR, APART = 0.6, 0.15
 """How much the parameters of an overload must be like those asked for, and by how much it must lead the next."""
+
+_FUNCTIONS = frozenset({Kind.FUNCTION, Kind.METHOD, Kind.KERNEL})
+_CALLED = _FUNCTIONS | {Kind.CLASS}
+_SCOPES = frozenset({Kind.MODULE, Kind.NAMESPACE, Kind.CLASS})
 
 _PARAMETER = re.compile(r"\w+(?=\s*[,&*)<>]|\s+\w)")
 _TRAILING = re.compile(r"\s+(#|//).*$")
@@ -44,6 +55,10 @@ class Place:
     """Whether it is a statement rather than the whole symbol."""
     note: str | None = None
     """What was found instead, or why nothing was."""
+    tree: str = ""
+    """The tree that it is in, or would be, if that is not the first of those asked."""
+    has_tree: bool = True
+    """Whether that tree is among those asked."""
 
     @property
     def lines(self) -> tuple[int, int] | None:
@@ -52,11 +67,22 @@ class Place:
 
 
 def locate(step: Step, index: Index, read: Reader, version: str) -> Place:
-    """Find a step's place. ``read`` gives a file's bytes; raises what it raises."""
-    fitting = [anchor for anchor in step.anchors if applies(anchor.versions, version)]
-    if not applies(step.versions, version) or not fitting:
-        return Place("absent", step.anchors[0].symbol, note=f"not in {version}")
-    return find(fitting[0], index, read)
+    """Find a step's place. ``read`` gives a file's bytes; raises what it raises.
+
+    ``version`` is that of the first of the trees that are asked; of a project beside it its own counts.
+    """
+    absent = None
+    for anchor in step.anchors:
+        book = index.of(anchor.tree)
+        if book is None:
+            absent = absent or find(anchor, index, read)
+            continue
+        of = book.version if book.tree else version
+        if applies(step.versions, of) and applies(anchor.versions, of):
+            return find(anchor, index, read)
+        absent = absent or Place("absent", anchor.symbol, note=f"not in {of}", tree=book.tree)
+    assert absent is not None
+    return absent
 
 
 def anchor_at(file: str, first: int, last: int, index: Index, read: Reader) -> Anchor:
@@ -72,13 +98,15 @@ def anchor_at(file: str, first: int, last: int, index: Index, read: Reader) -> A
         raise TourError(f"the file has {len(text)} lines", at=f"{file}:{last if first >= 1 else first}")
     while first < last and not text[first - 1].strip():
         first += 1
+    while first < last and not text[last - 1].strip():
+        last -= 1
     holding = [symbol for symbol in index.symbols_in(file) if symbol.start_line <= first <= symbol.end_line]
     if not holding or not text[first - 1].strip():
         what = "nothing stands here" if holding else "no symbol holds this line"
         raise TourError(what, at=f"{file}:{first}", hint="Name a line of a function, a class or a module's body.")
     for symbol in sorted(holding, key=lambda symbol: (-symbol.start_line, symbol.end_line)):
         whole = symbol.kind is not Kind.MODULE and first <= symbol.line
-        for spelling in _spellings(symbol):
+        for spelling in _spellings(symbol, index, read):
             for anchor in [spelling] if whole else _statements(spelling, symbol, first, last, text):
                 place = find(anchor, index, read)
                 found = place.symbol is not None and place.symbol.file == file
@@ -88,13 +116,19 @@ def anchor_at(file: str, first: int, last: int, index: Index, read: Reader) -> A
     raise TourError("nothing tells this line from others like it", at=f"{file}:{first}", hint="Name one near to it.")
 
 
-def _spellings(symbol: StoredSymbol) -> list[Anchor]:
-    """An anchor for a symbol, from the shortest: by its id, with its parameters, with its file."""
-    plain = Anchor(symbol.id, None, None, None, None, (), None, 0)
+def _spellings(symbol: StoredSymbol, index: Index, read: Reader) -> list[Anchor]:
+    """An anchor for a symbol, from the shortest: by its id, its parameters, its file; last those that more fit."""
+    tree = tree_of(symbol.file) or index.standing("").name
+    book = index.of(tree) or index
+    plain = Anchor(symbol.id, None, None, None, None, (), None, 0, tree=tree)
     spelt = [plain]
     if symbol.signature:
         spelt.append(replace(plain, symbol=symbol.id + symbol.signature))
-    return [*spelt, *(replace(anchor, file=symbol.file) for anchor in spelt)]
+    spelt += [replace(anchor, file=inside(symbol.file)) for anchor in spelt]
+    counted = [
+        replace(anchor, among=len(_with_id(anchor.symbol, anchor.file and symbol.file, book, read))) for anchor in spelt
+    ]
+    return sorted((anchor for anchor in counted if anchor.among <= MOST), key=lambda anchor: anchor.among > 1)
 
 
 def _statements(whole: Anchor, symbol: StoredSymbol, first: int, last: int, text: list[str]) -> Iterator[Anchor]:
@@ -112,43 +146,59 @@ def _statements(whole: Anchor, symbol: StoredSymbol, first: int, last: int, text
 
 def find(anchor: Anchor, index: Index, read: Reader) -> Place:
     """The place of one anchor, whatever versions it is meant for; raises what ``read`` raises."""
-    located, found, note = _symbol(anchor, index)
+    book = index.of(anchor.tree)
+    if book is None:
+        missing = f"{anchor.tree} is not at hand: tour get {anchor.tree}, tour index {anchor.tree}"
+        return Place("absent", anchor.symbol, note=missing, tree=anchor.tree, has_tree=False)
+    tree = book.tree
+    anchor = replace(anchor, file=in_tree(tree, anchor.file)) if anchor.file else anchor
+    located, found, note = _symbol(anchor, book, read)
     if not found:
-        return Place("lost", anchor.symbol, note=note)
+        return Place("lost", anchor.symbol, note=note, tree=tree)
     if anchor.statement is None:
         if len(found) > 1:
-            return Place("lost", anchor.symbol, note=_several(found))
+            return Place("lost", anchor.symbol, note=_several(found), tree=tree)
         symbol = found[0]
-        return Place(located, anchor.symbol, symbol, symbol.line, symbol.end_line, note=note)
-    tried = [(symbol, _statement(anchor, symbol, read)) for symbol in found]
+        return Place(located, anchor.symbol, symbol, symbol.line, symbol.end_line, note=note, tree=tree)
+    tried = [(symbol, _statement(anchor, symbol, book, read)) for symbol in found]
     held = [(symbol, lines) for symbol, lines in tried if lines.how == "exact"] or [
         (symbol, lines) for symbol, lines in tried if lines.how == "changed"
     ]
     if len(held) != 1:
         reason = _several([symbol for symbol, _ in held]) if held else tried[0][1].note
-        return Place("lost", anchor.symbol, note=reason)
+        return Place("lost", anchor.symbol, note=reason, tree=tree)
     symbol, lines = held[0]
-    how = located if lines.how == "exact" else lines.how  # a lower rung of the symbol shows in its note
-    return Place(how, anchor.symbol, symbol, lines.first, lines.last, statement=True, note=lines.note or note)
+    note = lines.note or note
+    if lines.how == "changed":
+        located = "changed"  # a lower rung of the symbol shows in its note
+    elif located == "exact" and len(found) != anchor.among:
+        located, note = "changed", _counted(len(found), anchor.among)
+    return Place(located, anchor.symbol, symbol, lines.first, lines.last, statement=True, note=note, tree=tree)
 
 
-def _symbol(anchor: Anchor, index: Index) -> tuple[str, list[StoredSymbol], str | None]:
+def _symbol(anchor: Anchor, index: Index, read: Reader) -> tuple[str, list[StoredSymbol], str | None]:
     """The rung, the symbols on it (several where the id does not tell them apart), and a note."""
-    if found := _with_id(anchor.symbol, anchor.file, index):
+    if found := _with_id(anchor.symbol, anchor.file, index, read):
+        if anchor.file is None and not any(map(_is_whole, found)):
+            return "changed", found, f"only declared here, in {found[0].file}"
         return "exact", found, None
     for former in anchor.formerly:
-        if found := _with_id(former, None, index):
+        if found := _with_id(former, None, index, read):
             return "former", found, f"here it is {former}"
-    if anchor.file and (found := _with_id(anchor.symbol, None, index)) and len(found) == 1:
-        return "moved", found, f"moved to {found[0].file}"
+    if anchor.file and (found := _with_id(anchor.symbol, None, index, read)) and len(found) == 1:
+        how = "" if _is_whole(found[0]) else ", and only declared there"
+        return "moved", found, f"moved to {found[0].file}{how}"
     scheme, qualname, signature = split_id(anchor.symbol)
-    if signature and (like := _like(signature, _with_id(f"{scheme}:{qualname}", anchor.file, index))):
-        return "changed", [like], f"its parameters are now {like.signature}"
-    same_name = _definitions(index.symbols_named(last_part(qualname)), scheme)
+    if signature and (overloads := _with_id(f"{scheme}:{qualname}", anchor.file, index, read)):
+        if like := _like(signature, overloads):
+            return "changed", [like], f"its parameters are now {like.signature}"
+        if anchor.statement is not None:
+            return "changed", overloads, "its parameters changed"
+    same_name = _definitions(index.symbols_named(last_part(qualname)), scheme, read)
     if signature:
         same_name = [symbol for symbol in same_name if _same(symbol.signature, signature)]
-    near = _nearest(same_name, qualname, anchor.file)
-    if len(near) == 1 and near[0].kind is not Kind.MACRO:
+    near = _nearest(same_name, qualname, anchor.file, index)
+    if len(near) == 1:
         return "moved", near, f"now {near[0].id} in {near[0].file}"
     if same_name:
         return "lost", [], f"no {anchor.symbol}; {len(same_name)} others have its last name"
@@ -156,7 +206,7 @@ def _symbol(anchor: Anchor, index: Index) -> tuple[str, list[StoredSymbol], str 
 
 
 def _like(signature: str, overloads: list[StoredSymbol]) -> StoredSymbol | None:
-    """The overload whose parameters are most like ``signature``, where one stands out."""
+    """The overload whose parameters are most like ``signature``: one stands out, or differs in scopes alone."""
     wanted = _PARAMETER.findall(signature)
     scored = sorted(
         (
@@ -165,17 +215,33 @@ def _like(signature: str, overloads: list[StoredSymbol]) -> StoredSymbol | None:
         ),
         reverse=True,
     )
-    if not scored or scored[0][0] < SIMILAR or (len(scored) > 1 and scored[0][0] - scored[1][0] < APART):
+    if not scored or scored[0][0] < SIMILAR:
+        return None
+    if len(scored) > 1 and (scored[1][0] == 1 if scored[0][0] == 1 else scored[0][0] - scored[1][0] < APART):
         return None
     return overloads[-scored[0][1]]
 
 
-def _nearest(same_name: list[StoredSymbol], qualname: str, file: str | None) -> list[StoredSymbol]:
-    """Of several symbols of a name those in the same file, or in a class or namespace of the same name."""
-    if len(same_name) <= 1:
-        return same_name
-    near = [symbol for symbol in same_name if symbol.file == file]
-    return near or [symbol for symbol in same_name if _around(symbol.qualname) == _around(qualname) != ""]
+def _nearest(same_name: list[StoredSymbol], qualname: str, file: str | None, index: Index) -> list[StoredSymbol]:
+    """Of the symbols of a name those in the same file, or in a class or namespace of the same name.
+
+    A function that is alone in its name is near wherever it is, but no member of another class: ``__call__`` or ``to``
+    may be anybody's. What the symbol was once defined in is not the symbol, nor is a macro.
+    """
+    fitting = [
+        symbol
+        for symbol in same_name
+        if symbol.kind is not Kind.MACRO and not re.match(rf"{re.escape(symbol.qualname)}\W", qualname)
+    ]
+    alike = [symbol for symbol in fitting if _around(symbol.qualname) == _around(qualname) != ""]
+    if len(fitting) == 1:
+        return alike or [symbol for symbol in fitting if not _is_member(symbol, index)]
+    return [symbol for symbol in fitting if symbol.file == file] or alike
+
+
+def _is_member(symbol: StoredSymbol, index: Index) -> bool:
+    around = symbol.qualname.removesuffix(last_part(symbol.qualname)).rstrip(".:")
+    return any(owner.kind is Kind.CLASS for owner in index.symbols(around, symbol.scheme))
 
 
 def _around(qualname: str) -> str:
@@ -183,44 +249,79 @@ def _around(qualname: str) -> str:
     return last_part(qualname.removesuffix(last_part(qualname)).rstrip(".:"))
 
 
-def _with_id(symbol_id: str, file: str | None, index: Index) -> list[StoredSymbol]:
+def _with_id(symbol_id: str, file: str | None, index: Index, read: Reader) -> list[StoredSymbol]:
     scheme, qualname, signature = split_id(symbol_id)
-    found = _definitions(index.symbols(qualname), scheme)
+    found = _definitions(index.symbols(qualname), scheme, read)
     if signature:
         found = [symbol for symbol in found if _same(symbol.signature, signature)]
     return [symbol for symbol in found if symbol.file == file] if file else found
 
 
-def _definitions(symbols: list[StoredSymbol], scheme: str) -> list[StoredSymbol]:
-    """Definitions where there are any; of a Python name the one that holds in the end, and no stub beside it."""
+def _definitions(symbols: list[StoredSymbol], scheme: str, read: Reader) -> list[StoredSymbol]:
+    """Definitions where there are any, and no stub beside them; of a Python name what callers get in the end."""
     ours = [symbol for symbol in symbols if symbol.scheme == scheme]
-    found = [symbol for symbol in ours if symbol.is_definition] or ours
-    if scheme == "py":
-        found = [symbol for symbol in found if not symbol.file.endswith(".pyi")] or found
-        if len({(symbol.file, symbol.parent) for symbol in found}) == 1:
-            return found[-1:]
+    found = [symbol for symbol in ours if _is_whole(symbol)] or ours
+    if scheme == "py" and len(found) > 1 and len({(symbol.file, symbol.parent) for symbol in found}) == 1:
+        called = [symbol for symbol in found if symbol.kind in _CALLED]
+        return [symbol for symbol in called if not _is_overload(symbol, read)] or (called or found)[-1:]
     return found
+
+
+def _is_whole(symbol: StoredSymbol) -> bool:
+    """Whether a symbol is defined, and not only declared: in C++ without a body, in Python in a stub."""
+    return symbol.is_definition and not symbol.file.endswith(".pyi")
+
+
+def _is_overload(symbol: StoredSymbol, read: Reader) -> bool:
+    """Whether a Python function is one of those that only tell a type checker what the last of them takes."""
+    return any("overload" in line for _, line in _body(symbol.file, symbol.start_line, symbol.line - 1, read))
 
 
 def _same(one: str, other: str) -> bool:
     return re.sub(r"\s", "", one) == re.sub(r"\s", "", other)
 
 
+def _counted(here: int, told: int) -> str:
+    if told == 1:
+        return f"{here} bear this name and only the text tells which is meant; `among: {here}` says so"
+    return f"{here} bear{'s' if here == 1 else ''} this name here, and the tour counts {told}"
+
+
 def _several(symbols: list[StoredSymbol]) -> str:
     places = ", ".join(str(symbol.at) for symbol in symbols[:4])
-    files = {symbol.file for symbol in symbols}
-    how = "`file:`" if len(files) == len(symbols) else f"parameters, such as {symbols[0].id}{symbols[0].signature}"
+    if len({symbol.file for symbol in symbols}) == len(symbols):
+        how = "`file:`"
+    elif len({symbol.signature for symbol in symbols}) == len(symbols):
+        how = f"parameters, such as {symbols[0].id}{symbols[0].signature}"
+    else:
+        how = "a `statement:` that one of them has"
     return f"{len(symbols)} places fit ({places}); tell them apart by {how}"
 
 
-def _statement(anchor: Anchor, symbol: StoredSymbol, read: Reader) -> statements.Found:
-    """A statement in a symbol's body."""
+def _statement(anchor: Anchor, symbol: StoredSymbol, index: Index, read: Reader) -> statements.Found:
+    """A statement in a symbol's body; in a module's or a class's outside of the functions there, if it can be."""
     assert anchor.statement is not None
     lines = _body(symbol.file, symbol.start_line, symbol.end_line, read)
-    found = statements.find(lines, anchor.statement, anchor.after, anchor.through)
+    inner = _functions_in(symbol, index) if symbol.kind in _SCOPES else frozenset()
+    outside = [(number, line) for number, line in lines if number not in inner]
+    found = statements.find(outside, anchor.statement, anchor.after, anchor.through)
+    if found.how == "lost" and inner:
+        found = statements.find(lines, anchor.statement, anchor.after, anchor.through)
+        if found.how != "lost":
+            return replace(found, how="changed", note=found.note or "in a function here")
     if found.how != "lost":
         return found
-    return replace(found, note=f"{found.note} in {symbol.id} ({symbol.file})")
+    return replace(found, note=f"{found.note} in {symbol.id} ({symbol.at})")
+
+
+def _functions_in(symbol: StoredSymbol, index: Index) -> frozenset[int]:
+    """The lines below the heads of the functions in a module or a class."""
+    return frozenset(
+        number
+        for other in index.symbols_between(symbol.file, symbol.start_line, symbol.end_line)
+        if other.kind in _FUNCTIONS
+        for number in range(other.line + 1, other.end_line + 1)
+    )
 
 
 def _body(file: str, first: int, last: int, read: Reader) -> statements.Lines:

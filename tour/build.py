@@ -32,7 +32,7 @@ from tour.index import (
     state_of,
     symbol_rows,
 )
-from tour.model import Lang, Progress, silent
+from tour.model import PYTORCH, Lang, Progress, silent
 from tour.tree import SourceFile, Tree, alone
 
 if TYPE_CHECKING:  # at run time only where there is something to read: that nothing changed is known sooner without
@@ -83,8 +83,9 @@ def update(
         files = tree.files()
         with Writer(index, fresh=state != "ready") as writer:
             parsed, removed, changed = _bring_up(tree, writer, files, executor, progress)
-            if changed or writer.meta("version") != tree.version or writer.meta("root") != str(tree.root):
-                writer.set_meta(version=tree.version, root=str(tree.root), kind=tree.kind.value, parsers=_parsers())
+            facts = {"name": tree.name, "version": tree.version, "root": str(tree.root)}
+            if changed or any(writer.meta(key) != told for key, told in facts.items()):
+                writer.set_meta(**facts, kind=tree.kind.value, parsers=_parsers())
                 writer.commit()
         with Index(index) as done:
             problems = done.files_with_problems()
@@ -114,6 +115,12 @@ def _bring_up(
         for file in files
         if (old := stored.get(file.path)) is None or (old.size, old.mtime_ns) != (file.size, file.mtime_ns)
     ]
+    imports = _imports(tree, files)
+    renamed = writer.meta("imports") not in (None, imports)
+    if renamed:
+        # A package that came or went gives other names to modules that did not change.
+        stale += [file for file in files if file.lang is Lang.PYTHON and file not in stale]
+    writer.set_meta(imports=imports)
     removed = [path for path in stored if path not in present]
     for path in removed:
         writer.remove(path)
@@ -145,7 +152,7 @@ def _bring_up(
             for rows in starmap(FileRows, marshal.loads(result)):
                 done += rows.size
                 old = stored.get(rows.path)
-                reads_anew = remasked and rows.lang in _C_FAMILY
+                reads_anew = (remasked and rows.lang in _C_FAMILY) or (renamed and rows.lang == Lang.PYTHON)
                 if old is not None and old.digest == rows.digest and not reads_anew:
                     writer.touch(rows.path, rows.size, rows.mtime_ns)
                     continue
@@ -155,6 +162,14 @@ def _bring_up(
                 parsed += 1
             progress("Indexing", done, total)
     return parsed, len(removed), True
+
+
+def _imports(tree: Tree, files: Sequence[SourceFile]) -> str:
+    """Where Python files are imported from, of those for which that is not the tree's root."""
+    if tree.name == PYTORCH:
+        return ""
+    paths = [(file.path, tree.import_path(file.path)) for file in files if file.lang is Lang.PYTHON]
+    return json.dumps([pair for pair in paths if pair[0] != pair[1]])
 
 
 def _numbered(files: Sequence[SourceFile], stored: Mapping[str, StoredFile]) -> list[tuple[int, SourceFile]]:
@@ -277,7 +292,7 @@ def _parse_task(tree: Tree, files: list[tuple[int, SourceFile]], mask_text: str)
     gc.disable()  # the records hold no cycles, and a collector that looks for some costs a tenth of the time
     for number, file in files:
         source, unread = _read(tree, file.path)
-        parsed = parse(file.path, source, file.lang, mask)
+        parsed = parse(file.path, source, file.lang, mask, tree.import_path(file.path))
         batch.append(
             (
                 number,

@@ -39,6 +39,8 @@ class Line:
 class Change:
     """One step, from one tree to the other."""
 
+    number: int
+    """Which step of the tour it is, from 1."""
     step: str
     title: str
     states: tuple[str, ...]
@@ -53,6 +55,8 @@ class Change:
     """Lines that went or changed."""
     added: int
     """Lines that came or changed."""
+    notes: tuple[str, ...]
+    """For each tree in which the step is not exactly where its anchor says: the version, and what was found instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +70,13 @@ class Side:
 
 def changes(tour: Tour, before: Side, after: Side, lang: str) -> list[Change]:
     """Every step of ``tour`` in both trees; raises what the readers raise."""
-    return [_change(step, tour.prose[lang].sections[step.id].title, before, after) for step in tour.steps]
+    return [
+        _change(number, step, tour.prose[lang].sections[step.id].title, before, after)
+        for number, step in enumerate(tour.steps, start=1)
+    ]
 
 
-def _change(step: Step, title: str, before: Side, after: Side) -> Change:
+def _change(number: int, step: Step, title: str, before: Side, after: Side) -> Change:
     old = locate(step, before.index, before.read, before.version)
     new = locate(step, after.index, after.read, after.version)
     states = _states(old, new)
@@ -84,7 +91,12 @@ def _change(step: Step, title: str, before: Side, after: Side) -> Change:
         added = sum(any(kind == "+" for kind, _ in line.pieces) for line in lines)
         if hunks:
             states = (*(state for state in states if state != "same"), "edited")
-    return Change(step.id, title, states, _at(old), _at(new), _id(old), _id(new), hunks, removed, added)
+    notes = tuple(
+        f"{side.version}: {place.note}"
+        for side, place in ((before, old), (after, new))
+        if place.note and place.located not in {"exact", "absent"}
+    )
+    return Change(number, step.id, title, states, _at(old), _at(new), _id(old), _id(new), hunks, removed, added, notes)
 
 
 def _states(old: Place, new: Place) -> tuple[str, ...]:

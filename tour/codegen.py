@@ -36,23 +36,27 @@ class _Generator:
     arguments: tuple[str, ...]
     """``{out}`` stands for the folder to write to."""
     options: tuple[tuple[str, ...], ...] = ()
-    """Options by the spellings that they have had; the first that the program knows is taken, none where it knows none.
-    """
+    """Options by the spellings that they have had, a value behind an ``=``; the first that the program knows is taken,
+    none where it knows none."""
 
     def file(self, tree: Tree) -> Path:
         return tree.root / (self.module.replace(".", "/") + ".py")
 
     def command(self, tree: Tree, out: Path) -> list[str]:
         known = self.file(tree).read_text(encoding="utf-8")
-        chosen = [next((spelt for spelt in option if f'"{spelt}"' in known), None) for option in self.options]
-        arguments = [argument.format(out=out) for argument in self.arguments]
-        return [sys.executable, "-m", self.module, *arguments, *(spelt for spelt in chosen if spelt)]
+        chosen = [
+            next((spelt for spelt in option if f'"{spelt.partition("=")[0]}"' in known), None)
+            for option in self.options
+        ]
+        arguments = [argument.format(out=out) for argument in (*self.arguments, *filter(None, chosen))]
+        return [sys.executable, "-m", self.module, *arguments]
 
 
 _GENERATORS = (
     _Generator(
         "torchgen.gen",
         ("--source-path", "aten/src/ATen", "--install_dir", "{out}/aten/src/ATen", "--per-operator-headers"),
+        (("--aoti-install-dir={out}/torch/csrc/inductor/aoti_torch/generated",),),  # else it writes into the tree
     ),
     _Generator(
         "tools.setup_helpers.generate_code",

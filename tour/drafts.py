@@ -23,8 +23,6 @@ from tour.model import LANGS, At, Kind, Lane, Link, LinkKind
 from tour.proof import walk
 from tour.tours import Anchor
 
-KEYS = ("symbol", "file", "statement", "after", "through")
-
 _SAID = {
     "en": {
         "intro": "What the reader knows at the end of this walk, in one paragraph.",
@@ -91,6 +89,7 @@ def write(name: str, title: str, stops: Sequence[Stop], folder: Path, index: Ind
     if target.exists():
         raise TourError(f"there is a tour {name!r} already", at=str(target))
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as made:
             schema = os.path.relpath(tours.schema(), target)
             _write(Path(made) / name, title, stops, schema)
@@ -149,9 +148,8 @@ def _yaml(stops: Sequence[Stop], schema: str) -> str:
     parts = [f"# yaml-language-server: $schema={schema}\nsteps:\n"]
     for stop, following in zip(stops, [*stops[1:], None], strict=True):
         parts.append(f"  - id: {stop.id}\n    lane: {stop.lane.value}\n    anchor:\n")
-        for key in KEYS:
-            if (value := getattr(stop.anchor, key)) is not None:
-                parts.append(f"      {key}: {json.dumps(value, ensure_ascii=False)}\n")
+        for key, value in stop.anchor.written.items():
+            parts.append(f"      {key}: {json.dumps(value, ensure_ascii=False)}\n")
         if stop.hop is not None and following is not None:
             parts.append(f"    hop: {stop.hop.value}\n")
         parts.append("\n" if following else "")

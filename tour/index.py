@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from tour.errors import StaleIndex
-from tour.model import At, Kind, Lang, MentionFields, Role, SymbolFields
+from tour.model import PYTORCH, At, Kind, Lang, MentionFields, Role, SymbolFields
 
 FORMAT = 15
 """Raised with every change of the schema or of what parsers store; another number means: rebuild."""
@@ -377,6 +377,9 @@ def split_id(symbol_id: str) -> tuple[str, str, str]:
 class Index:
     """An index opened to be asked. Use as a context manager, or ``close`` it."""
 
+    tree: str = ""
+    """What the paths of its files begin with (``model.in_tree``); ``""`` of a tree that is asked alone or first."""
+
     def __init__(self, path: Path) -> None:
         """Open ``path``; raises ``StaleIndex`` where there is none, or none that can be read."""
         self.path = path
@@ -407,6 +410,42 @@ class Index:
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
+
+    @property
+    def name(self) -> str:
+        """What the tree is called."""
+        return self._meta("name") or PYTORCH
+
+    @property
+    def version(self) -> str:
+        """The tree's version when it was read."""
+        return self._meta("version") or "0"
+
+    def _meta(self, key: str) -> str | None:
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    # Of several trees that are asked together (``shelf.py``); of one alone each answer is itself.
+
+    def of(self, tree: str) -> Index | None:
+        """The index of the tree of that name alone; ``None`` where it is not among those asked."""
+        return self if tree == self.name else None
+
+    def standpoints(self, first: str = "") -> Sequence[Index]:
+        """Where to ask what a name means, one after the other; in the project ``first`` before all."""
+        return (self,)
+
+    def standing(self, file: str) -> Index:
+        """What code in a file can mean: its own tree and those that it is built on."""
+        return self
+
+    def home(self, symbol_id: str) -> Index:
+        """The same for a symbol that no file defines, such as a name that C++ gives to Python."""
+        return self
+
+    def naming(self, file: str | None) -> Sequence[Index]:
+        """Where what a file defines may be mentioned: its own tree, then those that are built on it, each alone."""
+        return (self,)
 
     def _symbols(self, where: str, *values: object) -> list[StoredSymbol]:
         """Symbols by path and line."""

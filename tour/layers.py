@@ -17,7 +17,7 @@ from tour.answers import KEYS, MAIN_KEYS, Answer, Layer
 from tour.index import Index, StoredSymbol, last_part
 from tour.links import Links, Node, node, stored
 from tour.meaning import Meaning
-from tour.model import At, Grade, Kind, Lane, Link, LinkKind, Role
+from tour.model import At, Grade, Kind, Lane, Link, LinkKind, Role, tree_of
 
 T = TypeVar("T")
 
@@ -155,10 +155,17 @@ class _Search:
                 for passed in way[:-1]:
                     below += 1
                     self.found.add(Lane.PYTHON, Node(passed.target, passed.target_at), below, passed)
-                self._python(Node(way[-1].target, way[-1].target_at), below + 1, way[-1])
+                end = Node(way[-1].target, way[-1].target_at)
+                go_on = self._operator if end.scheme == "op" else self._python
+                go_on(end, below + 1, way[-1])
 
     def _out_of_python(self, at: Node) -> list[list[Link]]:
-        """The shortest ways by calls out of a Python function into C++, those that keep the name if any do."""
+        """The shortest ways by calls out of a Python function into C++, those that keep the name if any do.
+
+        Of a project's function ways into the project's own C++ come before those into PyTorch's.
+        """
+        if at.at is not None and tree_of(at.at.file) and (ways := self._out_to_extension(at)):
+            return ways
         level: list[tuple[Node, list[Link]]] = [(at, [])]
         seen = {at}
         for _ in range(DEEPEST):
@@ -182,6 +189,35 @@ class _Search:
             level = named or (further if not out else [])
             if out and not named:
                 return out[:MOST_OPERATORS]
+        return []
+
+    def _out_to_extension(self, at: Node) -> list[list[Link]]:
+        """The same for a project: the ways into its own extension module or to operators of its own."""
+        assert at.at is not None
+        tree = tree_of(at.at.file)
+        level: list[tuple[Node, list[Link]]] = [(at, [])]
+        seen = {at}
+        for _ in range(DEEPEST):
+            out: list[list[Link]] = []
+            further: list[tuple[Node, list[Link]]] = []
+            for here, way in level:
+                for link in self._links.leaving(here, None, ("python_calls", "functions")):
+                    target = Node(link.target, link.target_at)
+                    if target in seen or link.grade is not Grade.EXACT or link.kind is not LinkKind.CALLS:
+                        continue
+                    seen.add(target)
+                    bound = self._links.leaving(target, None, ("bindings",)) if target.at is None else ()
+                    if any(tree_of(found.at.file) == tree for found in bound):
+                        out.append([*way, link])
+                    elif target.at is None or tree_of(target.at.file) != tree:
+                        continue
+                    elif target.scheme == "op":
+                        out.append([*way, link])
+                    else:
+                        further.append((target, [*way, link]))
+            if out:
+                return self._keep([(last_part(way[-1].target), way) for way in out]) or out[:MOST_OPERATORS]
+            level = further
         return []
 
     def _is_builtin(self, target: Node) -> bool:
@@ -221,7 +257,9 @@ class _Search:
             self.found.add(Lane.BINDING, at, depth, link, place=leaving[0].at)
             self._stems.add(_stem(last_part(at.qualname)))
             for found in bound:
-                self._cpp(Node(found.target, found.target_at), depth + 1, found, lane=Lane.BINDING)
+                # what a project binds is most often the function that does the work
+                lane = None if tree_of(found.at.file) else Lane.BINDING
+                self._cpp(Node(found.target, found.target_at), depth + 1, found, lane=lane)
             for found in _operators_first(generated):
                 self._operator(Node(found.target, found.target_at), depth + 1, found)
 
@@ -273,6 +311,8 @@ class _Search:
             elif found[0].kind in _FUNCTIONS:
                 if lane_of(symbol.at) is Lane.GENERATED and target.qualname.startswith(("at::native::", "at::meta::")):
                     self._cpp(target, depth + 1, link._replace(key=key))
+                elif tree_of(symbol.file):
+                    self._cpp(target, depth + 1, link)
                 else:
                     inner.append(found[0])
         for function in inner:
@@ -315,6 +355,8 @@ class _Search:
             return bool(self._likeness(name)) and link.candidates <= 3 and "_backward" not in name
         if link.target_at is None or link.target == symbol.id:
             return False
+        if tree_of(symbol.file):
+            return self._carries_within(link, symbol)
         if binding and link.target_at.file == symbol.file:
             return name.startswith("dispatch_") or bool(self._likeness(name))
         if link.grade is not Grade.EXACT:
@@ -326,6 +368,17 @@ class _Search:
         near = link.target_at.file.rpartition("/")[0] == symbol.file.rpartition("/")[0]
         return name.endswith("_stub") or (near and link.target_at.file.startswith("aten/"))
 
+    def _carries_within(self, link: Link, symbol: StoredSymbol) -> bool:
+        """Whether a call inside a project goes on: by a name that is like the one asked about, or to a launch."""
+        if link.grade is not Grade.EXACT or link.target_at is None:
+            return False
+        if tree_of(link.target_at.file) != tree_of(symbol.file):
+            return False
+        name = _squashed(last_part(link.target))
+        if any(len(stem) > 3 and (stem in name or name in stem) for stem in map(_squashed, self._stems)):
+            return True
+        return bool(self._links.leaving(Node(link.target, link.target_at), None, ("launches",)))
+
     # backward
 
     def backward(self, at: Node) -> None:
@@ -333,7 +386,8 @@ class _Search:
         if at.id.startswith("cpp:torch::autograd::generated::"):
             self._node(at, 0, None)
             return
-        found = [link for link in self._links.leaving(at, None, ("autograd",)) if link.kind is LinkKind.DIFFERENTIATES]
+        leaving = self._links.leaving(at, None, ("autograd", "functions"))
+        found = [link for link in leaving if link.kind is LinkKind.DIFFERENTIATES]
         if not found:
             return
         self.found.add(Lane.DISPATCHER if at.scheme == "op" else Lane.PYTHON, at, 0, None)
@@ -341,6 +395,9 @@ class _Search:
             self._node(Node(link.target, link.target_at), 1, link)
 
     def _node(self, at: Node, depth: int, link: Link | None) -> None:
+        if at.at is not None and tree_of(at.at.file):  # a project's own, whose name says more than its operators'
+            self._python(at, depth, link)
+            return
         self._stems = {_stem(last_part(at.qualname).removesuffix("Backward0"))}
         if not self.found.add(Lane.GENERATED if at.scheme == "cpp" else Lane.PYTHON, at, depth, link):
             return
@@ -429,6 +486,11 @@ def lane_of(at: At | None) -> Lane:
     if file.startswith("build/") or "/generated/" in file or file.endswith(".yaml"):
         return Lane.GENERATED
     return Lane.CPP
+
+
+def _squashed(name: str) -> str:
+    """``RasterizeMeshes`` and ``rasterize_meshes`` alike, as projects name a function in C++ and in Python."""
+    return name.lower().replace("_", "")
 
 
 def _stem(name: str) -> str:

@@ -209,9 +209,38 @@ class Problem:
     what: str
 
 
+PYTORCH = "pytorch"
+"""What PyTorch's own tree is called."""
+
+_TREE = "//"
+"""Between a tree's name and a path in it; no path that was tidied holds it."""
+
+
+def tree_of(path: str) -> str:
+    """The tree that a path says it is in; ``""`` for the first of those that are asked together."""
+    return path.partition(_TREE)[0] if _TREE in path else ""
+
+
+def inside(path: str) -> str:
+    """A path from its own tree's root."""
+    return path.partition(_TREE)[2] if _TREE in path else path
+
+
+def in_tree(tree: str, path: str) -> str:
+    """A path as it reads where other trees are asked too: ``pytorch3d//setup.py``; of the first tree as it is."""
+    return f"{tree}{_TREE}{path}" if tree else path
+
+
+def told(tree: str, version: str) -> str:
+    """What a reader is told of a tree: ``PyTorch 2.6.0``, ``pytorch3d 0.7.9``; of a version ``0``, none, its name."""
+    name = "PyTorch" if tree == PYTORCH else tree
+    return name if version == "0" else f"{name} {version}"
+
+
 class At(NamedTuple):
     """A line that shows something: ``file`` relative to the tree's root with ``/``, ``line`` from 1.
 
+    A file of a tree that stands beside the first begins with that tree's name (``in_tree``).
     A tuple, as links and their ends are, for a search makes and compares them by the ten thousand.
     """
 

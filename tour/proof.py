@@ -9,7 +9,7 @@ Where nothing shows a hop the author's reason stands in (``asserted``), and with
 from __future__ import annotations
 
 import json
-from collections.abc import Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +54,8 @@ def walk(tour: Tour, index: Index, read: Reader, version: str) -> list[Passage]:
 
     The index remembers the result until its facts change, for a walk is asked for far more often than it changes.
     """
+    if tour.trees == {index.standing("").name}:
+        index = index.standing("")  # what stands beside it changes nothing
     key = f"{tour.name} {tour.digest} {version} {rules()}"
     told = index.recall(key)
     if told is not None:
@@ -69,16 +71,26 @@ def _walk(tour: Tour, index: Index, read: Reader, version: str) -> list[Passage]
     order = {step.id: number for number, step in enumerate(tour.steps)}
     passages = []
     for number, step in enumerate(tour.steps):
-        following = (later.id for later in tour.steps[number + 1 :] if places[later.id].located != "absent")
-        to = next(following, None) if step.hop and places[step.id].located != "absent" else None
+        to = _onward(tour.steps[number + 1 :], places) if step.hop and places[step.id].located != "absent" else None
         proof = None
-        if step.hop is not None and to is not None:
+        if step.hop is not None and to is not None and places[step.hop.origin].located != "absent":
             # what is being imported is not imported again; of calls only the way back through the start shows nothing
             last = number if step.hop.kind is LinkKind.IMPORTS else order[step.hop.origin]
             under_way = {node(place.symbol) for place in list(places.values())[: last + 1] if place.symbol}
             proof = prove(step.hop, places[step.hop.origin], places[to], index, links, under_way)
-        passages.append(Passage(step, places[step.id], to, proof))
+        passages.append(Passage(step, places[step.id], to if proof is not None else None, proof))
     return passages
+
+
+def _onward(later: Iterable[Step], places: Mapping[str, Place]) -> str | None:
+    """The step that a walk comes to next: what a version does not have it passes over, what lies in a tree that is not
+    at hand it cannot."""
+    for step in later:
+        if not places[step.id].has_tree:
+            return None
+        if places[step.id].located != "absent":
+            return step.id
+    return None
 
 
 def _kept(passage: Passage) -> list[Any]:
@@ -93,6 +105,8 @@ def _kept(passage: Passage) -> list[Any]:
         place.end_line,
         place.statement,
         place.note,
+        place.tree,
+        place.has_tree,
         passage.to,
     ]
     if proof is not None:
@@ -102,9 +116,9 @@ def _kept(passage: Passage) -> list[Any]:
 
 
 def _restored(step: Step, kept: list[Any], index: Index) -> Passage:
-    located, asked, row, line, end_line, statement, note, to, *rest = kept
+    located, asked, row, line, end_line, statement, note, tree, has_tree, to, *rest = kept
     symbol = index.symbol(row) if row is not None else None
-    place = Place(located, asked, symbol, line, end_line, statement, note)
+    place = Place(located, asked, symbol, line, end_line, statement, note, tree, has_tree)
     proof = None
     if rest:
         grade, at, links, problem = rest[0]

@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 
 from tour.index import Index
 from tour.model import Kind, Progress, silent
-from tour.tours import ONWARD, Tour
+from tour.tours import ONWARD, QUESTIONS, Tour
 from tour.tree import Tree
 
 _FENCED = re.compile(r"(?ms)^(```+|~~~+).*?^\1[^\n]*$")
@@ -43,15 +43,33 @@ class Named:
 
 
 def named(tour: Tour) -> Iterator[Named]:
-    """Everything that a tour's prose has in backticks, in each language."""
+    """Everything that a tour's prose has in backticks, in each language: headings, text, questions, reasons of hops."""
+    for lang, file, step, text, line in _texts(tour):
+        plain = _FENCED.sub(lambda fence: "\n" * fence[0].count("\n"), text)
+        for span in _SPAN.finditer(plain):
+            if not _NO_NAME.fullmatch(span[1]):
+                yield Named(
+                    span[1],
+                    file or str(tour.file.with_name(f"{lang}.md")),
+                    line + plain.count("\n", 0, span.start()),
+                    step,
+                )
+
+
+def _texts(tour: Tour) -> Iterator[tuple[str, str | None, str, str, int]]:
+    """Language, the file where it is not that language's own, the step, the text, and the line it begins on."""
     for lang, prose in tour.prose.items():
-        file = str(tour.file.with_name(f"{lang}.md"))
-        sections = [(step, section.text, section.line) for step, section in prose.sections.items()]
-        for step, text, line in [(ONWARD, prose.intro, 1), *sections]:
-            plain = _FENCED.sub(lambda fence: "\n" * fence[0].count("\n"), text)
-            for span in _SPAN.finditer(plain):
-                if not _NO_NAME.fullmatch(span[1]):
-                    yield Named(span[1], file, line + 2 + plain.count("\n", 0, span.start()), step)
+        yield lang, None, ONWARD, prose.title, 1
+        yield lang, None, ONWARD, prose.intro, 3
+        for step, section in prose.sections.items():
+            yield lang, None, step, section.title, section.line
+            yield lang, None, step, section.text, section.line + 2
+        for asked in prose.questions:
+            yield lang, None, QUESTIONS, asked.text, asked.line
+            yield lang, None, QUESTIONS, asked.answer, asked.line + 2
+        for told in tour.steps:
+            if told.hop and told.hop.because:
+                yield lang, str(tour.file), told.id, told.hop.because[lang], told.hop.line
 
 
 def missing(names: Iterable[Named], tree: Tree, index: Index, progress: Progress = silent) -> list[Named]:

@@ -6,6 +6,7 @@ repositories among them, then on the host itself.
 
 from __future__ import annotations
 
+import difflib
 import re
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,7 @@ from urllib.parse import quote, unquote
 from urllib.request import urlopen
 
 from tour.errors import FetchError, TourError
+from tour.model import in_tree, inside, tree_of
 from tour.tree import Tree
 
 HOST, RAW = "https://github.com/", "https://raw.githubusercontent.com/"
@@ -76,13 +78,31 @@ def asked(text: str) -> Asked:
 
 
 def within(file: str, tree: Tree) -> str:
-    """A file as the tree calls it, given from the tree's root or from where we stand; raises ``TourError``."""
+    """A file as the tree calls it, given from its root or from where we stand; raises ``TourError``.
+
+    It may lie in a tree beside the first, whose name it then begins with.
+    """
+    each = {one.name: one for one in (tree, *tree.beside)}
+    if (wanted := tree_of(file)) in each and (each[wanted].root / inside(file)).is_file():
+        return in_tree(wanted, Path(inside(file)).as_posix())
+    for one in () if wanted else sorted(each.values(), key=lambda one: one.name != tree.asked):
+        if (found := _in(file, one)) is not None:
+            return in_tree(one.name if one is not tree else "", found)
+    root = each[tree.asked].root if tree.asked in each else tree.root
+    beside = (root / file).parent
+    name = Path(file).name
+    near = difflib.get_close_matches(name, [found.name for found in beside.iterdir()]) if beside.is_dir() else []
+    nearest = f" The nearest: {', '.join(near)}." if near else ""
+    raise TourError(f"{tree.titles} has no file {file!r}", hint=f"Name it from {root}, or from here.{nearest}")
+
+
+def _in(file: str, tree: Tree) -> str | None:
     if (tree.root / file).is_file() and not Path(file).is_absolute():
         return Path(file).as_posix()
     path = Path(file).expanduser()
     if path.is_file() and path.resolve().is_relative_to(tree.root.resolve()):
         return path.resolve().relative_to(tree.root.resolve()).as_posix()
-    raise TourError(f"PyTorch {tree.version} has no file {file!r}", hint=f"Name it from {tree.root}, or from here.")
+    return None
 
 
 def find(link: Asked, trees: Sequence[Tree]) -> Found:

@@ -1,5 +1,7 @@
 """A statement's text → its lines in the body of a symbol: as it stands, or the most similar there is.
 
+As it stands: a line that reads so, comments apart, or that begins so where the text ends in ``…``. A line that says
+more, or one that is far from where it is looked for, is found too and said to have changed: it may be another one.
 Similar is what has the same tokens in the same order, the rarer of them counting for more; how a statement is broken
 into lines, comments, and underscores before a name do not count. The best is believed only where nothing comes near.
 """
@@ -7,6 +9,7 @@ into lines, comments, and underscores before a name do not count. The best is be
 from __future__ import annotations
 
 import difflib
+import keyword
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -22,11 +25,20 @@ APART = 0.12
 SPAN = 8
 """Lines that one statement may be broken into."""
 
+CUT = "…"
+"""How a text ends that stands for the rest of its line."""
+
+FAR = 60
+"""Lines below ``after`` up to which a statement is surely the one that is meant."""
+
 _LOOKED_AT = 24
 """Stretches of lines that are compared token by token, of those that share most with the wanted text."""
 
 _TOKEN = re.compile(r"[A-Za-z_]\w*|\d[\w.]*|\"[^\"]*\"|'[^']*'|[^\w\s]")
 _COMMENT = re.compile(r"(^|\s)(#\s|//).*$")
+_WORD = re.compile(r"[A-Za-z_]\w*|\d|[\"']")
+_COMMON = frozenset(keyword.kwlist) | {"auto", "case", "const", "default", "do", "nullptr", "self", "this"}
+_ONLY_COMMENT = re.compile(r" ?(#|//|/\*).*")
 
 Lines = Sequence[tuple[int, str]]
 """Lines of a body with their numbers."""
@@ -47,33 +59,65 @@ class Found:
 def find(lines: Lines, statement: str, after: str | None, through: str | None) -> Found:
     """Look for a statement below the line ``after``, up to the line ``through``; both may be left out."""
     folded = [(number, fold(line)) for number, line in lines]
+    notes: list[str] = []
+    start = 0
     if after is not None:
-        start = matching(folded, fold(after))
-        if len(start) != 1:
-            return Found("lost", note=_count(len(start), after))
-        folded = [(number, line) for number, line in folded if number > start[0]]
-    found = matching(folded, fold(statement))
+        befores, sure = matching(folded, fold(after))
+        if len(befores) != 1:
+            return Found("lost", note=_count(befores, after))
+        start = befores[0]
+        if not sure:
+            notes.append(f"the line before it reads {_read(folded, start, start)!r} here")
+        folded = [(number, line) for number, line in folded if number > start]
+    found, sure = matching(folded, fold(statement))
     if after is not None:
         found = found[:1]
     if len(found) > 1:
-        return Found("lost", note=_count(len(found), statement))
-    if found:
-        how, first, last, note = "exact", found[0], found[0], None
-    else:
-        nearest = _most_similar(folded, statement)
-        if nearest is None:
-            return Found("lost", note=_count(0, statement))
-        first, last = nearest
-        how, note = "changed", f"reads {_read(folded, first, last)!r} here"
-    if through is None:
-        return Found(how, first, last, note)
+        return Found("lost", note=_count(found, statement))
+    nearest = (found[0], found[0]) if found else _most_similar(folded, statement)
+    if nearest is None:
+        return Found("lost", note=_count([], statement))
+    first, last = nearest
+    if not found or not sure:
+        notes.insert(0, f"reads {_read(folded, first, last)!r} here")
+    if after is not None and (what := _away(lines, start, first)):
+        notes.append(f"{what} {after!r} here")
+    if after is None and not _tells(statement):
+        notes.append("many a line may read so; `after:` tells which is meant")
+    if through is not None:
+        last, what = _end(folded, first, last, fold(through))
+        notes += [what] if what else []
+    return Found("changed" if notes else "exact", first, last, "; ".join(notes) or None)
+
+
+def _tells(text: str) -> bool:
+    """Whether a text holds a name, a number or a string: ``else:`` or ``return None`` may stand anywhere."""
+    return any(word not in _COMMON for word in _WORD.findall(text))
+
+
+def _away(lines: Lines, before: int, first: int) -> str | None:
+    """What makes a statement doubtful that is sought below another line: the distance, or the end of its block."""
+    if first - before > FAR:
+        return f"{first - before} lines below"
+    between = [(number, line) for number, line in lines if before <= number <= first and line.strip()]
+    code = [_indent(line) for _, line in between if not line.lstrip().startswith(("#", "//"))]
+    return "in another block than" if code and min(code) < _indent(between[0][1]) else None
+
+
+def _indent(line: str) -> int:
+    return len(line.expandtabs()) - len(line.expandtabs().lstrip())
+
+
+def _end(folded: Lines, first: int, last: int, through: str) -> tuple[int, str | None]:
+    """The last line of a statement that begins at ``first``, and what is doubtful about it."""
     below = [(number, line) for number, line in folded if number >= first]
-    if end := matching(below, fold(through)):
-        return Found(how, first, end[0], note)
+    ends, sure = matching(below, through)
+    if ends:
+        return ends[0], None if sure else f"its last line reads {_read(folded, ends[0], ends[0])!r} here"
     nearest = _most_similar(below, through)
     if nearest is None:
-        return Found("changed", first, last, f"its last line {through!r} is not there")
-    return Found("changed", first, nearest[1], note or f"its last line reads {_read(folded, *nearest)!r} here")
+        return last, f"its last line {through!r} is not there"
+    return nearest[1], f"its last line reads {_read(folded, *nearest)!r} here"
 
 
 def fold(line: str) -> str:
@@ -81,18 +125,27 @@ def fold(line: str) -> str:
     return " ".join(line.split())
 
 
-def matching(lines: Lines, wanted: str) -> list[int]:
-    """Lines that equal the text; else those that begin with it; else those that hold it."""
-    for fits in (str.__eq__, str.startswith, str.__contains__):
-        if found := [number for number, line in lines if fits(line, wanted)]:
-            return found
-    return []
+def matching(lines: Lines, wanted: str) -> tuple[list[int], bool]:
+    """Lines that read as the text does, and whether they do: else those that begin with it, or hold it, and say more.
+
+    A line that equals the text wins over one with a comment behind it.
+    """
+    text = wanted.removesuffix(CUT)
+    begun = [(number, line[len(text) :]) for number, line in lines if line.startswith(text)]
+    if wanted != text and begun:
+        return [number for number, _ in begun], True
+    if found := [number for number, rest in begun if not rest]:
+        return found, True
+    if found := [number for number, rest in begun if _ONLY_COMMENT.fullmatch(rest)]:
+        return found, True
+    return [number for number, _ in begun] or [number for number, line in lines if text in line], False
 
 
-def _count(count: int, statement: str) -> str:
-    if not count:
+def _count(found: Sequence[int], statement: str) -> str:
+    if not found:
         return f"no {statement!r}"
-    return f"{count} lines fit {statement!r}; tell them apart by `after:`"
+    lines = ", ".join(map(str, found[:4])) + (" …" if len(found) > 4 else "")
+    return f"{len(found)} lines fit {statement!r} ({lines}); tell them apart by `after:`"
 
 
 def _read(lines: Lines, first: int, last: int) -> str:
@@ -101,7 +154,7 @@ def _read(lines: Lines, first: int, last: int) -> str:
 
 def _most_similar(lines: Lines, wanted: str) -> tuple[int, int] | None:
     """First and last line of the stretch most like ``wanted``; ``None`` where none is, or several are."""
-    tokens = _tokens(wanted)
+    tokens = _tokens(wanted.removesuffix(CUT))
     each = [(number, _tokens(line)) for number, line in lines]
     weights = _weights(tokens, [here for _, here in each])
     most = sum(weights[token] for token in tokens)

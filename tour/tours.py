@@ -17,7 +17,7 @@ from typing import Any
 from tour import resources
 from tour.errors import AnnotationError, UnknownName
 from tour.form import Form, read
-from tour.model import LANGS, Lane, LinkKind
+from tour.model import LANGS, PYTORCH, Lane, LinkKind
 
 ONWARD = "onward"
 """The id of the closing section."""
@@ -52,6 +52,19 @@ class Anchor:
     """PEP 440 specifier of the versions it is meant for; ``None`` for all."""
     line: int
     """Line in ``tour.yaml``."""
+    among: int = 1
+    """How many symbols bear the id, where only the statement tells which of them is meant."""
+    tree: str = PYTORCH
+    """The name of the tree that it is in; ``versions`` are that tree's."""
+
+    @property
+    def written(self) -> dict[str, Any]:
+        """The place's keys and values as ``tour.yaml`` has them."""
+        keys = ("symbol", "tree", "file", "statement", "after", "through")
+        told = {key: value for key in keys if (value := getattr(self, key)) is not None}
+        if self.tree == PYTORCH:
+            del told["tree"]
+        return told | ({"among": self.among} if self.among > 1 else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +120,8 @@ class Question:
 
     text: str
     answer: str
+    line: int = 0
+    """Of the question; the answer begins two lines below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +158,11 @@ class Tour:
     digest: str
     """Of ``tour.yaml``: what places and proofs depend on, besides the tree."""
 
+    @property
+    def trees(self) -> frozenset[str]:
+        """The names of the trees that its anchors mean."""
+        return frozenset(anchor.tree for step in self.steps for anchor in step.anchors)
+
 
 def schema() -> Path:
     """The form of a ``tour.yaml``, as JSON Schema."""
@@ -169,6 +189,18 @@ def passing(folder: Path) -> dict[str, list[tuple[str, str]]]:
             for symbol in dict.fromkeys(anchor.symbol for anchor in step.anchors):
                 passes.setdefault(symbol, []).append((name, step.id))
     return passes
+
+
+def named(spec: str) -> Tour:
+    """The tour of that name, or the one in the folder that ``spec`` leads to; raises what ``load`` raises."""
+    home = resources.folder("annotations")
+    path = Path(spec).expanduser()
+    inside = (path.parent if path.name == "tour.yaml" else path).resolve()
+    if (inside / "tour.yaml").is_file() and not (NAME.fullmatch(spec) and (home / spec).is_dir()):
+        return load(inside.name, inside.parent)
+    if len(path.parts) > 1 or spec.startswith("."):
+        raise UnknownName(f"there is no tour in {spec!r}", hint="A tour is named by its folder, which holds tour.yaml.")
+    return load(spec, home)
 
 
 def load(name: str, folder: Path) -> Tour:
@@ -203,12 +235,14 @@ def _read(file: Path) -> str:
 
 def title(name: str, folder: Path, lang: str) -> str:
     """A tour's title, without reading the tour; raises ``AnnotationError`` where its prose cannot be read."""
-    found = _HEADING.search(_read(folder / name / f"{lang}.md"))
+    home = folder if (folder / name).is_dir() else resources.folder("annotations")
+    found = _HEADING.search(_read(home / name / f"{lang}.md"))
     return found[2] if found else name
 
 
 def _steps(form: Form) -> tuple[Step, ...]:
     steps: list[Step] = []
+    tree = form.data.get("tree", PYTORCH)
     for number, written in enumerate(form.data["steps"]):
         where = ("steps", number)
         known = {step.id for step in steps}
@@ -216,7 +250,7 @@ def _steps(form: Form) -> tuple[Step, ...]:
             raise form.wrong(f"step id {written['id']!r} is taken", *where, "id")
         several = written["anchor"] if isinstance(written["anchor"], list) else [written["anchor"]]
         anchors = tuple(
-            _anchor(anchor, form.line(*where, "anchor", *([place] if anchor is not written["anchor"] else [])))
+            _anchor(anchor, tree, form.line(*where, "anchor", *([place] if anchor is not written["anchor"] else [])))
             for place, anchor in enumerate(several)
         )
         hop, cell = None, None
@@ -247,9 +281,10 @@ def _steps(form: Form) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _anchor(written: dict[str, Any], line: int) -> Anchor:
+def _anchor(written: dict[str, Any], tree: str, line: int) -> Anchor:
     return Anchor(
         symbol=written["symbol"],
+        tree=written.get("tree", tree),
         file=written.get("file"),
         statement=written.get("statement"),
         after=written.get("after"),
@@ -257,6 +292,7 @@ def _anchor(written: dict[str, Any], line: int) -> Anchor:
         formerly=tuple(written.get("formerly", ())),
         versions=written.get("versions"),
         line=line,
+        among=written.get("among", 1),
     )
 
 
@@ -278,7 +314,7 @@ def _unseen(written: dict[str, Any]) -> Unseen:
 
 def _follows(form: Form, name: str) -> tuple[str, ...]:
     """The tours that this one takes as known."""
-    known = names(form.file.parents[1])
+    known = {*names(form.file.parents[1]), *names(resources.folder("annotations"))}
     follows = tuple(form.data.get("follows", ()))
     for number, other in enumerate(follows):
         if other == name or other not in known:
@@ -318,8 +354,16 @@ def _prose(file: Path, step_ids: list[str]) -> Prose:
 
 def _questions(section: Section, file: Path) -> tuple[Question, ...]:
     """A third-level heading each, and the answer below it."""
-    before, *parts = _QUESTION.split(section.text)
-    pairs = [Question(text, answer.strip()) for text, answer in zip(parts[::2], parts[1::2], strict=True)]
+    found = list(_QUESTION.finditer(section.text))
+    pairs = [
+        Question(
+            asked[1],
+            section.text[asked.end() : following.start() if following else None].strip(),
+            section.line + 2 + section.text.count("\n", 0, asked.start()),
+        )
+        for asked, following in zip(found, [*found[1:], None], strict=False)
+    ]
+    before = section.text[: found[0].start()] if found else section.text
     if before.strip() or not pairs or not all(pair.answer for pair in pairs):
         raise AnnotationError(
             "a question lacks its heading or its answer",

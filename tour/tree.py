@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from tour.errors import TreeError
-from tour.model import Lang
+from tour.model import PYTORCH, Lang, inside, told, tree_of
 
 RECORD = ".tour-tree.json"
 """What ``tour get`` writes into a tree when it is whole."""
@@ -95,7 +95,7 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """One version of PyTorch's sources in a folder."""
+    """One version of the sources of PyTorch, or of a project that is built on it, in a folder."""
 
     root: Path
     """For the installed package the folder that holds ``torch/``, so that paths read as in a source tree."""
@@ -103,6 +103,22 @@ class Tree:
     kind: TreeKind
     generated: Path | None = None
     """Where the code is that the tree's own code generation wrote, if ``tour index --generated`` asked for it."""
+    name: str = PYTORCH
+    """What tours and paths call it."""
+    beside: tuple[Tree, ...] = ()
+    """Trees of projects that are asked along with it, each of another name."""
+    asked: str = ""
+    """The name of the one among them that a question is meant for first; ``""`` where it is this one."""
+
+    @property
+    def title(self) -> str:
+        """What a reader is told: ``PyTorch 2.6.0``, ``pytorch3d 0.7.9``."""
+        return told(self.name, self.version)
+
+    @property
+    def titles(self) -> str:
+        """The titles of all trees that are asked together."""
+        return ", ".join(tree.title for tree in (self, *self.beside))
 
     def files(self) -> list[SourceFile]:
         """Every file that can be indexed, by path; with the generated ones where the tree has them.
@@ -113,11 +129,12 @@ class Tree:
         root = os.fspath(self.root)
         installed = self.kind is TreeKind.INSTALLED
         folders = [name for name in _INSTALLED_PACKAGES if _there(f"{root}/{name}")] if installed else [""]
-        copies = "" if installed else "torch/include"  # where a build puts copies of the tree's own headers
+        # where a build puts copies of the tree's own files
+        copies = {""} if installed else {"torch/include"} if self.name == PYTORCH else {"build", "dist"}
         found: list[SourceFile] = []
         while folders:
             here = folders.pop()
-            if here and here == copies:
+            if here and here in copies:
                 continue
             files, below = _scan(root, here)
             found += files
@@ -134,6 +151,8 @@ class Tree:
         ``listed`` says that ``files``, which follows no links, gave the path just now; it is not looked at again.
         Raises ``TreeError`` where it is gone, unreadable, or outside the tree.
         """
+        if tree := tree_of(path):
+            return self._other(tree, path).read(inside(path), listed=listed)
         root = os.fspath(self.root)
         if not listed and _leaves(root, path):
             raise TreeError("the path leaves the tree", at=path, hint=f"The tree is {root}.")
@@ -150,6 +169,32 @@ class Tree:
             ) from error
         except OSError as error:
             raise TreeError(f"cannot read the file: {error.strerror}", at=f"{root}/{path}") from error
+
+    def place(self, path: str) -> Path:
+        """Where a file is, this tree's or one's beside it; raises ``TreeError`` where no such tree is."""
+        tree = tree_of(path)
+        return (self._other(tree, path) if tree else self).root / inside(path)
+
+    def _other(self, name: str, path: str) -> Tree:
+        found = next((tree for tree in self.beside if tree.name == name), None)
+        if found is None:
+            raise TreeError(f"no tree {name} stands beside {self.title}", at=path, hint="`tour trees` lists them.")
+        return found
+
+    def import_path(self, path: str) -> str:
+        """A Python file's path from the folder that is on ``sys.path``: of PyTorch as it is, for that is its root.
+
+        In a project it is the folder that holds the outermost package around the file, or ``src``.
+        """
+        if self.name == PYTORCH:
+            return path
+        folder, above = path.rpartition("/")[0], ""
+        while folder and _there(self.root / folder / "__init__.py"):
+            above = folder = folder.rpartition("/")[0]
+            if not folder:
+                return path
+        outside = above or ("src" if path.startswith("src/") else "")
+        return path.removeprefix(f"{outside}/") if outside else path
 
 
 def _scan(root: str, here: str) -> tuple[list[SourceFile], list[str]]:
@@ -297,7 +342,8 @@ def generated_home(tree: Tree) -> Path:
 def _cache_name(tree: Tree) -> str:
     """One for each folder, such that a person can tell them apart."""
     mark = hashlib.blake2b(os.fsencode(os.path.realpath(tree.root)), digest_size=5).hexdigest()
-    return f"pytorch-{tree.version}-{mark}"
+    # a project's version changes as people work on it, and its index goes on
+    return f"pytorch-{tree.version}-{mark}" if tree.name == PYTORCH else f"{tree.name}-{mark}"
 
 
 def with_generated(tree: Tree) -> Tree:
@@ -321,7 +367,7 @@ def _at_hand() -> Iterator[Tree]:
     seen: set[str] = set()
 
     def new(found: list[Tree]) -> Iterator[Tree]:
-        for tree in sorted(found, key=_age) if len(found) > 1 else found:
+        for tree in sorted(found, key=age) if len(found) > 1 else found:
             if (real := os.path.realpath(tree.root)) not in seen:
                 seen.add(real)
                 yield tree
@@ -337,9 +383,9 @@ def open_tree(spec: str | Path | None = None, version: str | None = None) -> Tre
     A name that is both a version at hand and a folder here means the version; ``./2.6.0`` is the folder.
     ``version`` overrides what the folder's files say. Raises ``TreeError`` with what to do.
     """
-    told = _checked(version) if version is not None else None
+    told = checked_version(version) if version is not None else None
     if spec is None:
-        tree = _around() or _newest()
+        tree = around() or newest()
         return with_generated(replace(tree, version=told)) if told else tree
     text = str(spec)
     if isinstance(spec, str) and not _is_path(text):
@@ -356,7 +402,7 @@ def add_folder(path: Path, version: str | None = None) -> Tree:
 
     A version given here is remembered for that folder. Raises ``TreeError`` where it holds no PyTorch.
     """
-    told = _checked(version) if version is not None else None
+    told = checked_version(version) if version is not None else None
     tree = _open_folder(os.fspath(path), told)
     file = cache_dir() / "folders.json"
     with alone(file.with_name(".folders.lock"), lambda: None):
@@ -401,7 +447,7 @@ def count_files(root: Path) -> int:
     return number
 
 
-def _around() -> Tree | None:
+def around() -> Tree | None:
     """The tree that the current folder lies in."""
     try:
         here = Path.cwd()
@@ -413,18 +459,19 @@ def _around() -> Tree | None:
     return None
 
 
-def _newest() -> Tree:
+def newest() -> Tree:
+    """The newest tree at hand, one with C++ before one without; raises ``TreeError`` where there is none."""
     at_hand = trees()
     whole = [tree for tree in at_hand if tree.kind is not TreeKind.INSTALLED] or at_hand
     if not whole:
         raise TreeError("there is no PyTorch tree at hand", hint="`tour get 2.6.0` brings one.")
-    newest = max(_age(tree) for tree in whole)
-    return next(tree for tree in whole if _age(tree) == newest)
+    newest = max(age(tree) for tree in whole)
+    return next(tree for tree in whole if age(tree) == newest)
 
 
 def means_folder(text: str) -> bool:
     """Whether a word for a tree to bring means a folder; a version that is also a folder here means the version."""
-    return _is_path(text) or (_public(text) is None and os.path.isdir(text))  # noqa: PTH112
+    return _is_path(text) or (public_version(text) is None and os.path.isdir(text))  # noqa: PTH112
 
 
 def _is_path(text: str) -> bool:
@@ -433,7 +480,7 @@ def _is_path(text: str) -> bool:
 
 def _of_version(text: str) -> Tree | None:
     """The tree at hand of a version, or the only one that ``2.6`` or ``2`` could mean."""
-    wanted = _public(text)
+    wanted = public_version(text)
     if wanted is None:
         return None
     series: list[Tree] = []
@@ -449,7 +496,7 @@ def _of_version(text: str) -> Tree | None:
 
 
 def _not_at_hand(text: str) -> TreeError:
-    wanted = _public(text)
+    wanted = public_version(text)
     if wanted is None:
         return TreeError(
             f"{text!r} is neither a version nor a folder",
@@ -464,8 +511,8 @@ def _not_at_hand(text: str) -> TreeError:
     return TreeError(f"PyTorch {wanted} is not at hand (at hand: {have})", hint=f"`tour get {wanted}` brings it.")
 
 
-def _open_folder(path: str, version: str | None) -> Tree:
-    """The tree in a folder, or an error that says what is wrong with it."""
+def real_folder(path: str) -> str:
+    """Where a folder really is; raises ``TreeError`` where there is none that we may read."""
     try:
         root = os.path.realpath(Path(path).expanduser())
         with os.scandir(root):
@@ -476,18 +523,30 @@ def _open_folder(path: str, version: str | None) -> Tree:
         raise TreeError("there is no such folder", at=repr(path)) from error
     if not _is_text(root):
         raise TreeError("the folder's name is not UTF-8", at=repr(path), hint="Rename it, or move the tree.")
+    return root
+
+
+def _open_folder(path: str, version: str | None) -> Tree:
+    """The tree in a folder, or an error that says what is wrong with it."""
+    root = real_folder(path)
     record = _record(Path(root))
     if record is not None and (why := incomplete(Path(root))):
         raise TreeError(
             f"this tree is incomplete: {why}", at=path, hint=f"`tour get {record['version']}` brings it anew."
         )
     if not _is_pytorch(root):
-        raise _no_tree(root, path)
+        raise no_tree(root, path)
     told = version or _folders().get(root) or detect_version(Path(root))[0]
     return with_generated(Tree(Path(root), told, _kind(Path(root))))
 
 
-def _no_tree(root: str, path: str) -> TreeError:
+def is_part_of_pytorch(root: str | Path) -> bool:
+    """Whether a folder is a tree of PyTorch, whole or by half, or lies in one."""
+    return len(missing(root)) < len(SOURCE_MARKS) or any(_is_pytorch(up) for up in Path(root).absolute().parents)
+
+
+def no_tree(root: str, path: str) -> TreeError:
+    """What is wrong with a folder that holds neither PyTorch nor a project."""
     inside = next((up for up in Path(root).parents if _is_pytorch(up)), None)
     if inside is not None:
         return TreeError("this is a folder inside a PyTorch tree", at=path, hint=f"The tree is {inside}.")
@@ -495,7 +554,11 @@ def _no_tree(root: str, path: str) -> TreeError:
     if len(lacks) < len(SOURCE_MARKS):
         what = f"this PyTorch tree is incomplete: it lacks {' and '.join(lacks)}"
         return TreeError(what, at=path, hint="Unpack or clone it again.")
-    return TreeError("this is no PyTorch tree", at=path, hint=f"Looked for {', '.join(SOURCE_MARKS)}.")
+    return TreeError(
+        "this is no PyTorch tree, and no project either",
+        at=path,
+        hint=f"Looked for {', '.join(SOURCE_MARKS)}; of a project for setup.py or pyproject.toml.",
+    )
 
 
 def _kind(root: Path) -> TreeKind:
@@ -564,7 +627,7 @@ def _folders() -> dict[str, str | None]:
         return {}
     if not isinstance(folders, dict):
         return {}
-    return {path: _public(version) if isinstance(version, str) else None for path, version in folders.items()}
+    return {path: public_version(version) if isinstance(version, str) else None for path, version in folders.items()}
 
 
 @contextmanager
@@ -607,9 +670,9 @@ def write_json(file: Path, value: object) -> None:
     working.replace(file)
 
 
-def _age(tree: Tree) -> tuple[tuple[int, ...], Any]:
+def age(tree: Tree) -> tuple[tuple[int, ...], Any]:
     """Sorts by version; those of releases, which most are, without what reads every other spelling."""
-    told = _public(tree.version) or "0"
+    told = public_version(tree.version) or "0"
     release = _PLAIN.fullmatch(told)
     if release:
         return _numbers(told), ((1,),)
@@ -627,7 +690,7 @@ _PLAIN = re.compile(r"(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*))+")
 """A version that is written as all of us write it, which most are."""
 
 
-def _public(text: str) -> str | None:
+def public_version(text: str) -> str | None:
     """A version as all of us write it: ``v2.6.0`` and ``2.6.0+cpu`` are ``2.6.0``; ``None`` if it is none."""
     if _PLAIN.fullmatch(text):
         return text
@@ -639,8 +702,9 @@ def _public(text: str) -> str | None:
         return None
 
 
-def _checked(version: str) -> str:
-    told = _public(version)
+def checked_version(version: str) -> str:
+    """A version as all of us write it; raises ``TreeError`` for what is none."""
+    told = public_version(version)
     if told is None:
         raise TreeError(f"{version!r} is no version", hint="Such as 2.6.0 or 2.7.0a0.")
     return told
@@ -674,7 +738,7 @@ def detect_version(root: Path) -> tuple[str, str]:
 def _clues(root: Path) -> Iterator[tuple[str | None, str]]:
     record = _record(root)
     yield record["version"] if record else None, RECORD
-    yield _tag(root), "git tag"
+    yield tagged_version(root), "git tag"
     yield (
         _found_in(root / "torch/version.py", r"(?m)^__version__\b[^=]*= ?['\"]([^'\"]+)"),
         "torch/version.py",
@@ -684,7 +748,7 @@ def _clues(root: Path) -> Iterator[tuple[str | None, str]]:
     changelog = root / "debian/changelog"
     yield _found_in(changelog, r"\A\S*torch\S* \((?:\d+:)?([\d.]+(?:~?(?:a|b|rc)\d+)?)"), "debian/changelog"
     named = re.fullmatch(r"(?:(?:py)?torch[-_ ]?)?v?(\d+\.\d+[\w.]*)(?:[-+~].*)?", root.name)
-    yield _public(named[1]) if named else None, "the folder's name"
+    yield public_version(named[1]) if named else None, "the folder's name"
 
 
 def _found_in(file: Path, pattern: str) -> str | None:
@@ -694,7 +758,7 @@ def _found_in(file: Path, pattern: str) -> str | None:
             found = re.search(pattern, text.read(20_000))
     except OSError:
         return None
-    return _public(found[1].replace("~", "")) if found else None
+    return public_version(found[1].replace("~", "")) if found else None
 
 
 def _series(version: str) -> list[str]:
@@ -712,7 +776,7 @@ GIT_PLACES = (
 """What a hook or alias of another repository sets, and what would send git to that repository."""
 
 
-def _tag(root: Path) -> str | None:
+def tagged_version(root: Path, pattern: str = r"v\d+\.\d") -> str | None:
     """The release tag that a git checkout is at; the release itself where a candidate is the same commit."""
     if not _there(root / ".git"):
         return None
@@ -730,5 +794,5 @@ def _tag(root: Path) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    tags = [_public(tag) for tag in told.stdout.splitlines() if re.match(r"v\d+\.\d", tag)]
+    tags = [public_version(tag) for tag in told.stdout.splitlines() if re.match(pattern, tag)]
     return max((tag for tag in tags if tag), key=Version, default=None)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tour.anchors import Place, Reader
 from tour.errors import StaleIndex
 from tour.index import Index, digest_of
-from tour.model import At, Lane, Lang, Link, LinkKind
+from tour.model import PYTORCH, At, Lane, Lang, Link, LinkKind, inside, told, tree_of
 from tour.proof import Passage, walk
 from tour.tours import ONWARD, Anchor, Cell, Question, Step, Tour, title
 from tour.tree import Tree
@@ -31,6 +31,12 @@ class TreeView:
     version: str
     path: str
     kind: str
+    name: str = PYTORCH
+
+    @property
+    def title(self) -> str:
+        """What a reader is told: ``PyTorch 2.6.0``."""
+        return told(self.name, self.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +127,11 @@ class StepView:
     code: CodeView | None
     cell: Cell | None
     hop: HopView | None
-    """``None`` at the last step and where the walk enters anew."""
+    """``None`` at the last step, where the walk enters anew, and where it leads into a tree that is not at hand."""
+    tree: str = ""
+    """The name of the tree that it is in, where that stands beside the first; its file's path begins with it."""
+    has_tree: bool = True
+    """Whether that tree is at hand."""
     witness: WitnessView | None = None
     """``None`` where no run is recorded for it."""
 
@@ -144,6 +154,17 @@ class TourView:
     onward: str
     """Markdown: where to go from here."""
     tree: TreeView
+    beside: tuple[TreeView, ...] = ()
+    """The trees that its steps are in besides the first."""
+
+    @property
+    def trees(self) -> str:
+        """The titles of all of them."""
+        return ", ".join(tree.title for tree in (self.tree, *self.beside))
+
+    def version_of(self, step: StepView) -> str:
+        """The version that a step was looked for in: PyTorch's alone, a project's with its name."""
+        return next((tree.title for tree in self.beside if tree.name == step.tree), self.tree.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +187,11 @@ class SourceView:
     text: str
     marks: tuple[MarkView, ...]
     tree: TreeView
+
+    @property
+    def path(self) -> str:
+        """The file from its own tree's root."""
+        return inside(self.file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +248,9 @@ def tour_views(
     """A tour in one tree, in each language, located and proven once; with ``run`` in place of what is recorded."""
     read = reader(tree, index)
     passages = walk(tour, index, read, tree.version)
-    shown = TreeView(tree.version, str(tree.root), tree.kind.value)
     runs = [run] if run else records.nearest(records.read(tour.file.parent), tree.version)
+    in_trees = {passage.place.tree for passage in passages}
+    beside = tuple(_tree_view(other) for other in tree.beside if other.name in in_trees)
     views = {}
     for lang in langs:
         prose = tour.prose[lang]
@@ -241,9 +268,14 @@ def tour_views(
             questions=prose.questions,
             onward_title=onward.title,
             onward=onward.text,
-            tree=shown,
+            tree=_tree_view(tree),
+            beside=beside,
         )
     return views
+
+
+def _tree_view(tree: Tree) -> TreeView:
+    return TreeView(tree.version, str(tree.root), tree.kind.value, tree.name)
 
 
 def _step(
@@ -274,6 +306,8 @@ def _step(
         cell=step.cell,
         hop=_hop(passage, lang),
         witness=witness_view(step, runs, lang) if place.located != "absent" else None,
+        tree=place.tree,
+        has_tree=place.has_tree,
     )
 
 
@@ -338,7 +372,7 @@ def source_view(path: str, tree: Tree, index: Index, tours: Iterable[TourView] =
         stored.lang if stored else Lang.CPP,
         source.decode("utf-8", "replace"),
         tuple(sorted(marks, key=lambda mark: (mark.line, mark.number))),
-        TreeView(tree.version, str(tree.root), tree.kind.value),
+        _tree_view(next((other for other in tree.beside if other.name == tree_of(path)), tree)),
     )
 
 

@@ -30,6 +30,7 @@ COMMANDS = {
     "anchor": "authors",
     "build": "publishing",
     "serve": "publishing",
+    "doctor": "health",
 }
 """Each command and its module, in the order a newcomer needs them."""
 

@@ -13,7 +13,7 @@ from tour.model import LANGS
 
 def tree_option(multiple: bool = False) -> Callable[[Any], Any]:
     """``--tree``: one, or several."""
-    text = "A version at hand (2.6.0), or a folder with PyTorch's sources."
+    text = "A version at hand (2.6.0), a project (pytorch3d), a folder of either, or both: 2.6.0,pytorch3d."
     return click.option(
         "--tree",
         "trees" if multiple else "tree",
@@ -35,10 +35,11 @@ def json_option(command: Any) -> Any:
 
 
 def complete_trees(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """The versions at hand, for a shell's completion."""
-    from tour import tree
+    """The versions and projects at hand, for a shell's completion."""
+    from tour import projects, tree
 
-    return [found.version for found in tree.trees() if found.version.startswith(incomplete)]
+    words = [*(found.version for found in tree.trees()), *(found.name for found in projects.at_hand())]
+    return [word for word in dict.fromkeys(words) if word.startswith(incomplete)]
 
 
 def complete_tours(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

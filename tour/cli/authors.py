@@ -84,4 +84,5 @@ def new(
     route = (origin, goal) if origin and goal else None
     made = tour.draft(name, ready(tree), into or folder("annotations"), title=title, route=route, places=places)
     click.echo(f"{made}: written, with en.md and zh.md beside it. annotations/README.md says what goes in.")
-    click.echo(f"`tour trace {name}` shows it, `tour check {name}` checks it.")
+    spec = made.parent if into else name
+    click.echo(f"`tour trace {spec}` shows it, `tour check {spec}` checks it.")

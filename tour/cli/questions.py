@@ -8,7 +8,7 @@ import click
 
 import tour
 from tour.cli.arguments import json_option, lang_option, tree_option
-from tour.cli.trees import ready
+from tour.cli.trees import ready, say_unread
 from tour.errors import TourError
 
 
@@ -20,6 +20,7 @@ Examples:
   tour where aten::add.out --all     kernels for every dispatch key
   tour where F.conv2d --backward     its gradient
   tour where batch_norm_cpu --callers
+  tour where pytorch3d.ops.ball_query    a function of a project beside PyTorch (`tour get pytorch3d`)
   tour where --kernel 'void at::native::(anonymous namespace)::cunn_SoftMaxForward<4, float>(float*)'
   tour where RegisterCPU.cpp:3420    a line of generated code (`tour index --generated` first)"""
 )
@@ -56,8 +57,9 @@ def where(
     else:
         from tour.render import answers
 
-        answers.show_where(answer, found.version, lang, every=every)
+        answers.show_where(answer, found.titles, lang, every=every)
     if not answer.layers:
+        say_unread(found)
         raise click.exceptions.Exit(1)
 
 
@@ -67,6 +69,7 @@ Examples:
   tour path F.batch_norm batch_norm_transform_input_kernel
   tour path torch.Tensor.backward torch::autograd::Engine::execute
   tour path nn.Linear addmm_out_cuda_impl --all     other ways as well
+  tour path MeshRenderer RasterizeMeshesNaiveCudaKernel    through a project beside PyTorch, and into it
   tour path F.batch_norm batch_norm_cpu --svg way.svg"""
 )
 @click.argument("origin", metavar="A")
@@ -91,8 +94,9 @@ def path(origin: str, goal: str, tree: str | None, lang: str, every: bool, svg: 
     else:
         from tour.render import answers
 
-        answers.show_path(origin, goal, routes, found.version, lang)
+        answers.show_path(origin, goal, routes, found.titles, lang)
     if not routes:
+        say_unread(found)
         raise click.exceptions.Exit(1)
 
 

@@ -12,6 +12,7 @@ import click
 import tour
 from tour.cli.arguments import complete_trees, json_option
 from tour.errors import TourError
+from tour.model import PYTORCH
 
 if TYPE_CHECKING:
     from tour.model import Progress
@@ -24,23 +25,35 @@ Examples:
   tour get 2.6.0                  the first of git and the Debian source package that has it
   tour get 2.6.0 --from debian    only the Debian source package, its signature checked
   tour get ~/src/pytorch          a folder that you already have, used where it is
+  tour get pytorch3d              a project that is built on PyTorch, to stand beside its tree
+  tour get ./my-extension         … or one of your own; any URL of a git repository, too
   tour get ./odd --version 2.5.1  … whose version cannot be told from the files"""
 )
-@click.argument("version", metavar="VERSION|PATH")
+@click.argument("version", metavar="VERSION|PROJECT|PATH|URL")
 @click.option(
     "--from", "source", type=click.Choice(("git", "debian")), help="Where to get it, instead of the first that works."
 )
 @click.option("--version", "override", metavar="VERSION", help="The version of a folder, where its files do not say.")
 @json_option
 def get(version: str, source: str | None, override: str | None, as_json: bool) -> None:
-    """Bring a PyTorch source tree to your cache, or name a folder that you have."""
-    from tour import origins, tree
+    """Bring the sources of PyTorch, or of a project built on it, to your cache; or name a folder that you have."""
+    from tour import origins, projects, tree
     from tour.render import data, terminal
 
     if tree.means_folder(version):
         if source:
             raise TourError("--from goes with a version, not with a folder")
-        found = tree.add_folder(Path(version), override)
+        folder = Path(version).expanduser()
+        found = (projects.add if projects.is_project(folder) else tree.add_folder)(Path(version), override)
+    elif origins.means_project(version):
+        if source or override:
+            raise TourError("--from and --version go with PyTorch's versions and with folders", hint=_OF_PROJECTS)
+        with terminal.progress() as progress:
+            found = origins.get_project(
+                version,
+                progress,
+                waiting=lambda: click.echo("Another `tour get` is bringing this project; waiting for it.", err=True),
+            )
     else:
         if override:
             raise TourError("--version goes with a folder; the tree of a version has that version")
@@ -54,17 +67,23 @@ def get(version: str, source: str | None, override: str | None, as_json: bool) -
     if as_json:
         click.echo(data.dumps({"tree": data.tree_row(found)}))
     else:
-        click.echo(f"PyTorch {found.version} ({found.kind}) is at {found.root}")
+        click.echo(f"{found.title} ({found.kind}) is at {found.root}")
+        if found.name != PYTORCH:
+            click.echo(f"`tour index {version}` reads it; then `tour where` and `tour path` cross into it.")
+
+
+_OF_PROJECTS = "A project's version is its tag: `tour get pytorch3d@0.7.8`."
 
 
 @click.command()
 @json_option
 def trees(as_json: bool) -> None:
-    """List the trees at hand: version, kind, place, the state of their index, and of generated code in it."""
-    from tour import tree
+    """List the trees at hand: name, version, kind, place, the state of their index, and of generated code in it."""
+    from tour import projects, tree
     from tour.render import data, terminal
 
-    rows = [{**data.tree_row(found, _index_state(found)), "generated": _generated(found)} for found in tree.trees()]
+    found = [*tree.trees(), *projects.at_hand()]
+    rows = [{**data.tree_row(each, tour.index_state(each)), "generated": _generated(each)} for each in found]
     if as_json:
         click.echo(data.dumps({"trees": rows}))
     elif rows:
@@ -84,24 +103,6 @@ def _generated(tree: Tree) -> dict[str, Any]:
     return data.generated_row(_generated_state(tree), files)
 
 
-def _index_state(tree: Tree) -> str:
-    """``ready``, how many files it is behind the tree, or why there is none to use."""
-    from tour.errors import TreeError
-    from tour.index import Index, state_of
-    from tour.tree import index_path
-
-    state = state_of(index_path(tree))
-    if state != "ready":
-        return state
-    try:
-        files = tree.files()
-    except TreeError as error:
-        return f"unreadable tree ({error.what})"
-    with Index(index_path(tree)) as index:
-        behind = index.behind((file.path, file.size, file.mtime_ns) for file in files)
-    return f"{behind} files behind" if behind else "ready"
-
-
 @click.command(
     name="index",
     epilog="""\b
@@ -109,13 +110,14 @@ Examples:
   tour index                the tree of the current folder, else the newest at hand
   tour index 1.13.1         a version at hand
   tour index ~/src/pytorch  a folder
+  tour index pytorch3d      a project beside PyTorch's tree
   tour index --problems     also list what could not be read, as file:line
   tour index --generated    first run the tree's own code generation, and read what it writes too
   tour index --no-generated forget the generated code again
   tour index --precise aten/src/ATen/native/Normalization.cpp torch/csrc/stub.c
                             resolve the calls of these files with libclang""",
 )
-@click.argument("told", metavar="[VERSION|PATH] [FILE…]", nargs=-1, shell_complete=complete_trees)
+@click.argument("told", metavar="[VERSION|PROJECT|PATH] [FILE…]", nargs=-1, shell_complete=complete_trees)
 @click.option("--tree", "spec", metavar="VERSION|PATH", help="The same, as an option.", shell_complete=complete_trees)
 @click.option("--problems", is_flag=True, help="List what could not be read.")
 @click.option(
@@ -142,7 +144,7 @@ def index_command(
     """Build or update the index of a tree; only what changed is read again."""
     from dataclasses import asdict
 
-    from tour import codegen, tree
+    from tour import codegen, projects
 
     files = tuple(name for name in told if is_source(name)) if precise else ()
     others = [name for name in told if name not in files]
@@ -150,7 +152,12 @@ def index_command(
         raise click.UsageError("--precise needs files in C, C++ or CUDA.")
     if len(others) + bool(spec) > 1:
         raise click.UsageError(f"One tree at a time: {', '.join([*others, *filter(None, [spec])])}.")
-    found = tree.open_tree(others[0] if others else spec)
+    found = projects.alone_opened(others[0] if others else spec)
+    if found.name != PYTORCH and (generated is not None or precise):
+        raise TourError(
+            f"{found.title} has no code generation, and no build that libclang could be told of",
+            hint="--generated and --precise are for PyTorch's own tree.",
+        )
     if generated:
         found = _generate(found)
     elif generated is False:
@@ -171,11 +178,9 @@ def index_command(
         click.echo(f"{at}: {what}")
     if report.parsed or report.removed:
         gone = f", {report.removed} gone" if report.removed else ""
-        click.echo(
-            f"PyTorch {found.version}: {report.parsed} of {report.files} files read{gone}, {report.seconds:.1f} s."
-        )
+        click.echo(f"{found.title}: {report.parsed} of {report.files} files read{gone}, {report.seconds:.1f} s.")
     else:
-        click.echo(f"PyTorch {found.version}: nothing changed in {report.files} files, {report.seconds:.1f} s.")
+        click.echo(f"{found.title}: nothing changed in {report.files} files, {report.seconds:.1f} s.")
     if report.generated:
         click.echo(f"{report.generated} of them were written by the tree's own code generation, run on this machine.")
     if state == "out of date":
@@ -280,18 +285,44 @@ def _update(tree: Tree) -> Any:
 
 
 def ready(spec: str | None) -> Tree:
-    """A tree that has an index; on a terminal offers to make one that is not there."""
-    from tour.errors import StaleIndex
+    """A tree that has an index, with the projects beside it; on a terminal offers to make one that is not there.
+
+    Of the projects only one that was named must have an index; others are asked where they have one.
+    """
+    from dataclasses import replace
+
     from tour.index import state_of
     from tour.tree import index_path
 
     tree = tour.open_tree(spec)
+    _with_index(tree, spec if tree.name != PYTORCH or not tree.asked else None)
+    for project in tree.beside:
+        if project.name == tree.asked:
+            _with_index(project, None)
+    return replace(tree, beside=tuple(one for one in tree.beside if state_of(index_path(one)) == "ready"))
+
+
+def say_unread(tree: Tree) -> None:
+    """Tell of projects at hand that were not asked because they have no index."""
+    from tour import projects
+
+    names = {project.name for project in projects.at_hand()} - {project.name for project in tree.beside} - {tree.name}
+    for name in sorted(names):
+        click.echo(f"{name} is at hand and was not asked, for it has no index: `tour index {name}`.", err=True)
+
+
+def _with_index(tree: Tree, spec: str | None) -> None:
+    from tour.errors import StaleIndex
+    from tour.index import state_of
+    from tour.tree import index_path
+
     state = state_of(index_path(tree))
-    if state != "ready":
-        missing = "has no index yet" if state == "absent" else f"has an index that is of no use ({state})"
-        offer = f"PyTorch {tree.version} {missing}. Make it now? It takes about half a minute."
-        asks = sys.stdin.isatty() and sys.stderr.isatty()
-        if not asks or not click.confirm(offer, default=True, err=True):
-            raise StaleIndex(f"PyTorch {tree.version} {missing}", hint=f"Run `tour index {spec or tree.version}`.")
-        _update(tree)
-    return tree
+    if state == "ready":
+        return
+    missing = "has no index yet" if state == "absent" else f"has an index that is of no use ({state})"
+    how_long = " It takes about half a minute." if tree.name == PYTORCH else ""
+    asks = sys.stdin.isatty() and sys.stderr.isatty()
+    if not asks or not click.confirm(f"{tree.title} {missing}. Make it now?{how_long}", default=True, err=True):
+        word = tree.version if tree.name == PYTORCH else tree.name
+        raise StaleIndex(f"{tree.title} {missing}", hint=f"Run `tour index {spec or word}`.")
+    _update(tree)

@@ -120,11 +120,10 @@ def _known(name: str, step: str | None) -> None:
     """Raise ``UnknownName`` for a wrong tour or step: it is said before a tree is asked for."""
     from tour import tours
     from tour.errors import UnknownName
-    from tour.resources import folder
 
     if step is None and name in tour.names():
         return
-    known = [found.id for found in tours.load(name, folder("annotations")).steps]
+    known = [found.id for found in tours.named(name).steps]
     if step is not None and step not in known:
         import difflib
 
@@ -136,7 +135,8 @@ def _known(name: str, step: str | None) -> None:
     epilog="""\b
 Examples:
   tour check                                          every tour, in the newest tree at hand
-  tour check import-torch --tree 2.6.0 --tree 1.13.1"""
+  tour check import-torch --tree 2.6.0 --tree 1.13.1
+  tour check docs/tours/our-walk                      a tour of your own, by its folder"""
 )
 @click.argument("names", metavar="[NAME…]", nargs=-1, shell_complete=complete_tours)
 @tree_option(multiple=True)
@@ -152,11 +152,10 @@ def check(names: tuple[str, ...], trees: tuple[str, ...], every: bool, precise: 
     """
     from tour import tours, views
     from tour.render import data, terminal
-    from tour.resources import folder
 
     asked = tour.names() if every or not names else names
     for name in asked:
-        tours.load(name, folder("annotations"))  # a tour that cannot be read is said before a tree is asked for
+        tours.named(name)  # a tour that cannot be read is said before a tree is asked for
     found: list[views.Finding] = []
     checked: list[dict[str, Any]] = []
     opened = [ready(spec) for spec in trees or (None,)]
@@ -194,9 +193,8 @@ def run(names: tuple[str, ...], every: bool, python: str | None, timeout: float,
     """Run the cells of tours, in one real kernel a tour. Exit code 1 if a cell does not end as it is meant to."""
     from tour import cells, tours
     from tour.render import data, terminal
-    from tour.resources import folder
 
-    told = [tours.load(name, folder("annotations")) for name in (tour.names() if every or not names else names)]
+    told = [tours.named(name) for name in (tour.names() if every or not names else names)]
     where = cells.runner(python)
     ran: list[tuple[str, list[cells.Outcome]]] = []
     for walk in told:
@@ -234,11 +232,13 @@ def diff(
     name: str, old: str, new: str, lang: str, step: str | None, quiet: bool, pager: bool | None, as_json: bool
 ) -> None:
     """How the code under each step changed from one tree to another: moved, renamed, edited, word by word."""
+    from tour import tours
     from tour.render import data, terminal
 
     _known(name, step)
     before, after = ready(old), ready(new)
     changed = [change for change in tour.diff(name, before, after, lang) if step in {None, change.step}]
+    name = tours.named(name).name
     if as_json:
         click.echo(data.dumps(data.diff(name, before, after, changed)))
     else:

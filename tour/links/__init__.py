@@ -69,12 +69,11 @@ _OF_MENTION: tuple[Callable[[Index, Node, StoredMention, PythonScopes], Iterator
 
 
 class Links:
-    """The links of one index; remembers what it has looked up."""
+    """The links of one index, or of several trees that are asked together; remembers what it has looked up."""
 
     def __init__(self, index: Index) -> None:
         self._index = index
-        self.scopes = PythonScopes(index)
-        """What Python names mean where they stand."""
+        self._scopes: dict[int, PythonScopes] = {}
         self._known: dict[tuple[Node, tuple[int, int] | None, tuple[str, ...]], list[Link]] = {}
         self._placed: dict[Link, Node] = {}
         self._arrived: dict[tuple[Node, int | None], list[Link]] = {}
@@ -85,19 +84,29 @@ class Links:
         """The links that leave a symbol, or a statement in it, in the linkers' order and then the file's."""
         key = (source, lines, linkers)
         if key not in self._known:
-            self._known[key] = [
-                link for name in linkers for link in LINKERS[name](self._index, source, lines, self.scopes)
-            ]
+            index, scopes = self._seen_from(source)
+            self._known[key] = [link for name in linkers for link in LINKERS[name](index, source, lines, scopes)]
         return self._known[key]
 
     def of(self, source: Node, mention: StoredMention) -> Iterator[Link]:
         """The links that one place in Python makes, without reading all the body around it."""
+        index, scopes = self._seen_from(source)
         for links_of in _OF_MENTION:
-            yield from links_of(self._index, source, mention, self.scopes)
+            yield from links_of(index, source, mention, scopes)
 
     def python(self, name: str) -> list[Node]:
         """What an absolute dotted Python name stands for, as far as Python's own files say."""
-        return self.scopes.dotted(name)
+        return self._scopes_of(self._index).dotted(name)
+
+    def _seen_from(self, source: Node) -> tuple[Index, PythonScopes]:
+        """What a symbol sees of the trees that are asked, and what Python names mean to it."""
+        index = self._index.standing(source.at.file) if source.at else self._index.home(source.id)
+        return index, self._scopes_of(index)
+
+    def _scopes_of(self, index: Index) -> PythonScopes:
+        if id(index) not in self._scopes:
+            self._scopes[id(index)] = PythonScopes(index)
+        return self._scopes[id(index)]
 
     def arriving(self, target: Node, most_files: int | None = None) -> list[Link]:
         """The links that lead to a symbol, from the innermost symbol around each place, surest first.
@@ -116,16 +125,18 @@ class Links:
                     if source.at is not None:
                         self._placed.setdefault(link, source)
 
-        if target.scheme == "py":
-            for mention in arriving.in_python(self._index, target, self.scopes, most_files):
-                if mention.scope is not None:
-                    around = node(self._index.symbol(mention.scope))
-                    keep(around, self.of(around, mention))
-            for source in arriving.sources(self._index, target, self.scopes):
-                keep(source, self.leaving(source, None, WRITTEN))
-        for symbol in stored(self._index, target) if target.scheme != "py" else ():
-            for place in dict.fromkeys(arriving.elsewhere(self._index, symbol, most_files)):
-                keep(place.source, self.leaving(place.source, place.lines, place.linkers or WRITTEN))
+        for index in self._index.naming(target.at.file if target.at else None):
+            if target.scheme == "py":
+                scopes = self._scopes_of(index)
+                for mention in arriving.in_python(index, target, scopes, most_files):
+                    if mention.scope is not None:
+                        around = node(index.symbol(mention.scope))
+                        keep(around, self.of(around, mention))
+                for source in arriving.sources(index, target, scopes):
+                    keep(source, self.leaving(source, None, WRITTEN))
+            for symbol in stored(index, target) if target.scheme != "py" else ():
+                for place in dict.fromkeys(arriving.elsewhere(index, symbol, most_files)):
+                    keep(place.source, self.leaving(place.source, place.lines, place.linkers or WRITTEN))
         bound = {link.at for link in ours if link.kind is LinkKind.BINDS and link.grade is Grade.EXACT}
         kept = [link for link in ours if link.grade is Grade.EXACT or link.at not in bound]
         self._arrived[key] = sorted(kept, key=lambda link: link.grade is not Grade.EXACT)
@@ -158,7 +169,8 @@ class Links:
 
     def member(self, owner: StoredSymbol, name: str) -> list[Node]:
         """A class's attribute of that name, its own or inherited."""
-        return [value.node for value in self.scopes.members(owner, name) if not value.is_foreign]
+        scopes = self._scopes_of(self._index.standing(owner.file))
+        return [value.node for value in scopes.members(owner, name) if not value.is_foreign]
 
     def same_as(self, variable: StoredSymbol) -> list[Node]:
         """What a Python variable only stands for: ``conv1d = _add_docstr(torch.conv1d, …)``."""

@@ -15,7 +15,7 @@ from tour.index import Index, StoredMention, StoredSymbol, last_part
 from tour.links import generated, inheritance, threads
 from tour.links.nodes import Node, node, stored
 from tour.links.python_scopes import PythonScopes
-from tour.model import Kind, Role
+from tour.model import Kind, Role, in_tree, tree_of
 
 _IN_PYTHON = (Role.CALL, Role.IMPORT, Role.FROM, Role.BASE, Role.START)
 _DECLARED = (Role.DISPATCH, Role.STRUCTURED, Role.UFUNC, Role.DELEGATE, Role.AUTOGEN)
@@ -30,6 +30,8 @@ _LINKERS = {
 }
 """The linkers that read a mention in such a role; of a call those below, by what is called."""
 _OF_CALLS = {"op": ("precise", "operators", "generated"), "cpp": ("precise", "generated", "launches", "cpp_calls")}
+_OF_OPERATORS = ("at::", "::at::", "torch::", "::torch::", ".")
+"""How a call of an operator begins in C++."""
 MOST_PLACES = 60
 """Of the places outside Python that bear a name only so many are looked at."""
 _MANY = 400
@@ -128,6 +130,8 @@ def elsewhere(index: Index, target: StoredSymbol, most_files: int | None = None)
     for name in _names(target):
         common = most_files is not None and index.files_mentioning(name) > most_files
         places = index.mentions_of(name, *(_DECLARED if common else _ELSEWHERE))
+        if target.scheme == "op":
+            yield from _of_ops(places, index, most_files is None)
         for mention in [place for place in places if _may_mean(place, target)][:MOST_PLACES]:
             if mention.scope is not None:
                 source = index.symbol(mention.scope)
@@ -157,7 +161,16 @@ def elsewhere(index: Index, target: StoredSymbol, most_files: int | None = None)
     for mention in index.mentions_to(target.qualname, Role.ENTRY):
         if mention.scope is not None:
             yield Place(node(index.symbol(mention.scope)), (mention.line, mention.line), ("bindings",))
-        yield from _bound(mention)
+        yield from _bound(index, mention)
+
+
+def _of_ops(places: list[StoredMention], index: Index, every: bool) -> Iterator[Place]:
+    """Calls of ``torch.ops``; unless ``every`` is asked for those of projects alone, for PyTorch's tests are full of
+    them."""
+    called = [place for place in places if place.name.startswith("torch.ops.") and (every or tree_of(place.file))]
+    for mention in called[:MOST_PLACES]:
+        if mention.scope is not None:
+            yield Place(node(index.symbol(mention.scope)), (mention.line, mention.line), ("python_calls",))
 
 
 def _differentiated(index: Index, made: StoredSymbol) -> Iterator[Place]:
@@ -170,10 +183,15 @@ def _differentiated(index: Index, made: StoredSymbol) -> Iterator[Place]:
                 yield Place(node(kernel), None, ("generated",))
 
 
-def _bound(row: StoredMention) -> Iterator[Place]:
+def _bound(index: Index, row: StoredMention) -> Iterator[Place]:
     """The Python names that a row may bind; which of them is real, the linker says."""
     name = last_part(row.name)
-    for module in ("torch.Tensor", "torch._C", "torch._C._VariableFunctions"):
+    modules = ["torch.Tensor", "torch._C", "torch._C._VariableFunctions"]
+    if tree := tree_of(row.file):
+        declared = [path for path in index.files_ending(in_tree(tree, "setup.py")) if tree_of(path) == tree]
+        symbols = [symbol for path in declared for symbol in index.symbols_in(path)]
+        modules = [symbol.qualname for symbol in symbols if symbol.kind is Kind.MODULE and symbol.parent is not None]
+    for module in modules:
         yield Place(Node(f"py:{module}.{name}"), None, ("bindings",))
 
 
@@ -190,7 +208,7 @@ def _names(target: StoredSymbol) -> list[str]:
 def _may_mean(mention: StoredMention, target: StoredSymbol) -> bool:
     """Whether what was written before the last part allows for ``target``."""
     if target.scheme == "op":
-        return mention.role in {Role.DELEGATE, Role.AUTOGEN} or mention.name.startswith(("at::", "::at::", "."))
+        return mention.role in {Role.DELEGATE, Role.AUTOGEN} or mention.name.startswith(_OF_OPERATORS)
     written = mention.name.removeprefix("::")
     if "::" not in written:
         return True

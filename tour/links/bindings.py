@@ -2,12 +2,15 @@
 
 ``init``: a ``setup.py`` declares ``torch._C`` and lists its sources; CPython then calls ``PyInit__C`` in them (PEP 489,
 "Export Hook Name"), and functions put method tables, types and pybind11 definitions on the module under construction.
+Of an extension that is built with ``BuildExtension`` pybind11 writes that function: ``PYBIND11_MODULE``, whose
+``TORCH_EXTENSION_NAME`` is the last part of the declared name (``torch/utils/cpp_extension.py``,
+``_define_torch_extension_name``).
 ``binds``: a row ``{"name", function, …}`` of such a table (``PyMethodDef``, ``PyGetSetDef``, ``PyMappingMethods``), an
 object added under a name, or a ``.def("name", function)`` on a module or a class. ``generates``: a row whose function
 code generation writes (``THPVariable_add``), or one that is copied under another name (``torch.spmm``), leads to the
 operators that it calls. Cannot see: other slots of types,
 attributes set through ``m.attr``, names pasted together by macros, and in which extension module a pybind11 module
-ends up; a name is then matched from its end.
+ends up; a name is then matched from its end; modules that are compiled at run time (``load``, ``load_inline``).
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from tour.links.cpp_scopes import cases, cpp_targets
 from tour.links.nodes import Node, mentions_in, node, stored
 from tour.links.operators import MOST_CANDIDATES
 from tour.links.python_scopes import HOMES, PythonScopes, binding_name
-from tour.model import Grade, Kind, Link, LinkKind, Role
+from tour.model import Grade, Kind, Link, LinkKind, Role, inside, tree_of
 
 _GENERATED = {
     "torch": ("python_torch_functions",),
@@ -33,6 +36,11 @@ _GENERATED = {
 }
 """The files that hold the bindings of a module or type (``tools/autograd/gen_python_functions.py``, ``gen``)."""
 
+
+_BLOCK = "PYBIND11_MODULE"
+_BLOCK_NAME = re.compile(r"\s*(\w+)\s*[,)]")
+_OF_BUILD = "TORCH_EXTENSION_NAME"
+"""What ``BuildExtension`` defines as the module's own name."""
 
 _MODULE = re.compile(r"(?i)(?:^|_)m$|module|^_C$")
 """What a module that is handed to a function is called there; anything else that is handed in is a class."""
@@ -49,29 +57,55 @@ def links_from(index: Index, source: Node, lines: tuple[int, int] | None, scopes
 
 
 def _made_by(index: Index, source: Node, scopes: PythonScopes) -> Iterator[Link]:
-    """``torch._C`` → ``PyInit__C``: exact in a source that the module lists, else by name."""
+    """``torch._C`` → ``PyInit__C``, or the ``PYBIND11_MODULE`` that stands for it: exact in a source that the module
+    lists or where there is one only, else by name."""
     for module in stored(index, source):
         if module.kind is not Kind.MODULE or not scopes.is_extension(module):
             continue
-        functions = [
-            symbol
-            for symbol in index.symbols(f"PyInit_{last_part(module.qualname)}")
-            if symbol.is_definition and symbol.kind is Kind.FUNCTION
-        ]
-        listed = [symbol for symbol in functions if symbol.file in _sources(index, module)]
-        for symbol in listed or functions:
-            grade = Grade.EXACT if listed else Grade.NAME
+        made = _makers(index, module)
+        listed = [symbol for symbol in made if _is_listed(symbol.file, _sources(index, module))]
+        alone = len(made) == 1 and made[0].name == _BLOCK
+        sure = bool(listed) or alone
+        for symbol in listed or made:
+            rule = "bindings/pybind11-module" if symbol.name == _BLOCK else "bindings/pyinit"
             yield Link(
-                LinkKind.INIT, source.id, symbol.id, symbol.at, module.at, "bindings/pyinit", grade,
-                1 if listed else len(functions),
+                LinkKind.INIT, source.id, symbol.id, symbol.at, module.at, rule,
+                Grade.EXACT if sure else Grade.NAME, 1 if sure else len(made),
             )  # fmt: skip
+
+
+def _makers(index: Index, module: StoredSymbol) -> list[StoredSymbol]:
+    """The functions that may make an extension module: of pybind11's those below the ``setup.py`` that declares it."""
+    name = last_part(module.qualname)
+    functions = [
+        symbol
+        for symbol in index.symbols(f"PyInit_{name}")
+        if symbol.is_definition and symbol.kind is Kind.FUNCTION and tree_of(symbol.file) == tree_of(module.file)
+    ]
+    home = module.file.rpartition("/")[0]
+    blocks = [
+        symbol
+        for symbol in index.symbols(_BLOCK, "cpp")
+        if symbol.file.startswith(f"{home}/" if home else "") and tree_of(symbol.file) == tree_of(module.file)
+        if _block_name(symbol) in {_OF_BUILD, name}
+    ]
+    return functions or blocks
+
+
+def _block_name(block: StoredSymbol) -> str:
+    """What a ``PYBIND11_MODULE`` says that its module is called."""
+    named = _BLOCK_NAME.match(block.signature, 1)
+    return named[1] if named else ""
+
+
+def _is_listed(file: str, sources: set[str]) -> bool:
+    """Whether a file is among those that a ``setup.py`` lists, each from its own folder or by its last part."""
+    return any(file == source or f"/{file}".endswith(f"/{inside(source)}") for source in sources)
 
 
 def _sources(index: Index, module: StoredSymbol) -> set[str]:
     """The files that a ``setup.py`` lists for a module, directly or through one variable."""
-    lists = [
-        mention for mention in index.mentions_between(module.file, 1, module.end_line) if mention.role is Role.SOURCE
-    ]
+    lists = index.mentions_in(module.file, Role.SOURCE)
     named = {mention.name for mention in lists if mention.target == module.qualname}
     return named | {mention.name for mention in lists if mention.target in named}
 
@@ -196,16 +230,20 @@ def _is_on(index: Index, row: StoredMention, home: str, scopes: PythonScopes) ->
     if "." in row.name:  # pybind11: the path of owners inside the extension module
         path = python_path(index, row, scopes).rpartition(".")[0]
         if module is not None and scopes.is_extension(module):
-            return not path and not _is_other_module(index, row)
+            block = _block_around(index, row)
+            return not path and (block is None or block in _makers(index, module))
         return bool(path) and f".{home}".endswith(f".{path}")
     if module is not None:
         return any(_holds(table, row) for table in _registered(index, module, scopes))
     return any(_holds(table, row) for table in _of_type(index, last_part(home)))
 
 
-def _is_other_module(index: Index, row: StoredMention) -> bool:
-    """Whether a row stands in the block that makes an extension module of its own."""
-    return row.scope is not None and "PYBIND11_MODULE" in index.symbol(row.scope).qualname
+def _block_around(index: Index, row: StoredMention) -> StoredSymbol | None:
+    """The ``PYBIND11_MODULE`` that a row stands in."""
+    around = index.symbol(row.scope) if row.scope is not None else None
+    while around is not None and around.name != _BLOCK:
+        around = index.symbol(around.parent) if around.parent is not None else None
+    return around
 
 
 def python_path(index: Index, row: StoredMention, scopes: PythonScopes) -> str:

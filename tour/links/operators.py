@@ -3,8 +3,9 @@
 ``generates``: ``torch.add``, ``torch.Tensor.add_`` and ``torch._C._nn.linear`` are bindings that
 ``tools/autograd/gen_python_functions.py`` writes for each operator's ``variants:`` and ``python_module:``, but for the
 names on its list of exceptions. ``calls``: ``at::add(…)`` and ``tensor.add(…)`` in C++ are wrappers that ``torchgen``
-writes; both lead to the dispatcher. Cannot see: which overload is meant where an operator has several (the link is by
-name then, with their number), and the type of a method's receiver.
+writes; both lead to the dispatcher. ``torch::add(…)`` is the same function, for ``torch`` opens all of ``at``
+(``torch/csrc/api/include/torch/types.h``), or a factory that calls it (``torch::zeros``). Cannot see: which overload is
+meant where an operator has several (the link is by name then, with their number), and the type of a method's receiver.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from tour.links.nodes import Node, mentions_in, stored
 from tour.links.precise import resolved
 from tour.links.python_scopes import PythonScopes, binding_name
 from tour.model import Grade, Kind, Link, LinkKind, Role
+
+_OF_SPACE = re.compile(r"(?:::)?(?:at|torch)::\w+")
 
 MOST_CANDIDATES = 40
 """A method's name that more definitions share says too little to be worth a link."""
@@ -65,7 +68,7 @@ def writes_out(operator: StoredSymbol) -> bool:
 
 
 def _called(index: Index, source: Node, lines: tuple[int, int] | None) -> Iterator[Link]:
-    """``at::x(…)``, and ``.x(…)`` where an operator has a method of that name."""
+    """``at::x(…)``, ``torch::x(…)``, and ``.x(…)`` where an operator has a method of that name."""
     for symbol in stored(index, source):
         for mention in mentions_in(index, symbol, lines, Role.CALL):
             if resolved(index, mention) or called_by_binding(index, symbol, mention):
@@ -74,10 +77,10 @@ def _called(index: Index, source: Node, lines: tuple[int, int] | None) -> Iterat
                 found = _methods(index, mention.name[1:])
                 # what a binding calls a method on is a tensor
                 others = 0 if _binds(symbol) or not found else index.count_named(mention.name[1:], "cpp")
-            elif mention.name.startswith(("at::", "::at::")) and mention.name.count("::") <= 2:
+            elif _OF_SPACE.fullmatch(mention.name):
                 found, others = functions(index, last_part(mention.name)), 0
-                if found and any(s.is_definition for s in index.symbols(mention.name.removeprefix("::"), "cpp")):
-                    continue  # a function of that name is written by hand
+                if found and _is_written(index, mention.name.removeprefix("::")):
+                    continue
             else:
                 continue
             candidates = len(found) + others
@@ -89,6 +92,12 @@ def _called(index: Index, source: Node, lines: tuple[int, int] | None) -> Iterat
                     LinkKind.CALLS, source.id, operator.id, operator.at, mention.at, "operators/wrapper",
                     Grade.EXACT if sure else Grade.NAME, candidates,
                 )  # fmt: skip
+
+
+def _is_written(index: Index, qualname: str) -> bool:
+    """Whether a function of that name is written to be called, and not only registered in its file as a kernel."""
+    registering = {row.file for row in index.mentions_of(last_part(qualname), Role.IMPL)}
+    return any(found.is_definition and found.file not in registering for found in index.symbols(qualname, "cpp"))
 
 
 def _binds(symbol: StoredSymbol) -> bool:

@@ -3,6 +3,7 @@
 Exact: what the called name stands for; of a class also its ``__init__`` or ``__new__``, of an object its ``__call__``,
 and its ``forward`` where a base class binds both (as ``Module`` does). By name: methods of subclasses that override
 the one found, and on a receiver of unknown type every method of that name in the same top folder, where there are few.
+``torch.ops.aten.add(…)`` calls the operator, by name where it has overloads.
 By name too: a method that only raises ``NotImplementedError`` where subclasses override it. Cannot see: callables that
 are passed around and decorators that call something else first (``links/python_implicit.py`` does), and metaclasses.
 """
@@ -88,6 +89,9 @@ def targets(index: Index, mention: StoredMention, scopes: PythonScopes) -> list[
     if mention.scope is None:
         return []
     scope = index.symbol(mention.scope)
+    if mention.name.startswith("torch.ops.") and (operators := operators_named(index, mention.name)):
+        grade = Grade.EXACT if len(operators) == 1 else Grade.NAME
+        return [Target(operator, "operator", grade, len(operators)) for operator in operators]
     values = scopes.values(mention.name, scope)
     found = list(called(values, scopes)) if values else list(_by_name(mention, scopes))
     best: dict[Node, Target] = {}

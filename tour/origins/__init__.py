@@ -1,4 +1,4 @@
-"""Where trees come from: PyTorch's public git repository, or the distribution's source package.
+"""Where trees come from: public git repositories, or for PyTorch the distribution's source package.
 
 A tree is made in a hidden folder beside its final place, checked, written down in a record, and renamed; a run
 that is killed leaves nothing that looks whole, and the next one clears it away. Each source says in a few words
@@ -14,11 +14,12 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tour import projects
 from tour.errors import FetchError, TreeError
 from tour.model import Progress, silent
 from tour.origins import debian, git
@@ -33,11 +34,15 @@ from tour.tree import (
     incomplete,
     missing,
     open_tree,
+    public_version,
     trees_dir,
     write_json,
 )
 
 REPOSITORY = "https://github.com/pytorch/pytorch.git"
+PROJECTS = {"pytorch3d": "https://github.com/facebookresearch/pytorch3d.git"}
+"""Projects built on PyTorch that can be got by name: those that our tours walk through."""
+
 SOURCES = ("git", "debian")
 """Where trees come from, in the order in which they are asked."""
 
@@ -74,6 +79,98 @@ def get(
     return open_tree(place)
 
 
+_ADDRESS = re.compile(r"(?:https?|ssh|git|file)://\S+|[\w.-]+@[\w.-]+:\S+")
+_REFERENCE = re.compile(r"[\w][\w./+-]*")
+
+
+def means_project(word: str) -> bool:
+    """Whether what somebody wants to get is a project: one that we know, or a git repository's address."""
+    return bool(_ADDRESS.fullmatch(word)) or word.partition("@")[0] in PROJECTS
+
+
+def get_project(word: str, progress: Progress = silent, *, waiting: Callable[[], None] = lambda: None) -> Tree:
+    """The tree of a project, brought to the cache unless it is there already and whole.
+
+    ``word`` is a name of ``PROJECTS`` or a repository's address; ``@`` and a version, tag or branch may follow, else
+    it is the newest release, or where there is none the newest commit. Raises ``FetchError`` where it cannot be had.
+    """
+    called, repository, wanted = _asked(word)
+    try:
+        found = git.tags(repository)
+    except CannotHelpError as error:
+        have = [each for each in projects.at_hand() if each.name == called and each.root.parent == trees_dir()]
+        have = [each for each in have if wanted is None or each.version == public_version(wanted)]
+        if have:
+            progress(f"{called} at hand is used ({error})", 0, None)
+            return have[-1]
+        raise _no_project(called, error) from None
+    reference = _tag_of(wanted, found) if wanted else _newest(found)
+    place = trees_dir() / f"{called}-{re.sub(r'[^A-Za-z0-9._+-]+', '-', (reference or 'main').removeprefix('v'))}"
+    if projects.recorded(place) is None:
+        with alone(_lock(place.name), waiting):
+            _sweep(place.name)
+            if projects.recorded(place) is None:
+                _bring_project(called, reference, repository, place, progress)
+    got = projects.recorded(place)
+    assert got is not None
+    return got
+
+
+def _asked(word: str) -> tuple[str, str, str | None]:
+    """What a project is called until its files say so, its repository, and the version, tag or branch wanted."""
+    address, wanted = word, None
+    at = word.rfind("@")
+    if at > max(word.rfind("/"), word.rfind(":")):
+        address, wanted = word[:at], word[at + 1 :]
+        if not _REFERENCE.fullmatch(wanted):
+            raise FetchError(f"{wanted!r} is no version, tag or branch", hint="Such as pytorch3d@0.7.8.")
+    repository = PROJECTS.get(address, address)
+    name = re.sub(r"[^a-z0-9]+", "-", repository.rstrip("/").removesuffix(".git").lower().rpartition("/")[2])
+    return (address if address in PROJECTS else name.strip("-") or "project"), repository, wanted
+
+
+def _tag_of(wanted: str, tags: Iterable[str]) -> str:
+    """The tag of a version (``0.7.8`` is ``v0.7.8``); anything else is taken for a tag or branch as it is."""
+    version = public_version(wanted)
+    return next((tag for tag in tags if tag == wanted or (version and public_version(tag) == version)), wanted)
+
+
+def _newest(tags: Iterable[str]) -> str | None:
+    """The tag of the newest release, candidates and the like left out."""
+    from packaging.version import Version
+
+    told = [(Version(version), tag) for tag in tags if re.match(r"v?\d", tag) and (version := public_version(tag))]
+    return max((pair for pair in told if not pair[0].is_prerelease), default=(None, None))[1]
+
+
+def _bring_project(called: str, reference: str | None, repository: str, place: Path, progress: Progress) -> None:
+    with _workshop(place.name) as folder:
+        working = folder / "tree"
+        try:
+            how = git.clone(reference, working, progress, repository)
+            if not projects.is_project(working):
+                raise CannotHelpError(f"what came has none of {', '.join(projects.MARKS)}")
+            number, expected = count_files(working), how.pop("expected")
+            if number < expected * 0.99:
+                raise CannotHelpError(f"of {expected} files only {number} came")
+        except CannotHelpError as error:
+            raise _no_project(called, error) from None
+        said = projects.said_by(working)
+        told = {"project": projects.name_of(working, said, called), "version": projects.version_of(working, said)}
+        _write_record(working, {**told, **how}, number)
+        if place.exists() or place.is_symlink():
+            place.rename(folder / "incomplete")
+        working.rename(place)
+        _sync_folder(place.parent)
+
+
+def _no_project(called: str, error: CannotHelpError) -> FetchError:
+    return FetchError(
+        f"{called} could not be got (git: {error})",
+        hint="A checkout of your own works without a network: `tour get PATH`.",
+    )
+
+
 def _lock(version: str) -> Path:
     return trees_dir() / f".{version}.lock"
 
@@ -96,7 +193,7 @@ def _sweep(version: str) -> None:
 def _bring(version: str, sources: list[str], place: Path, progress: Progress, repository: str) -> None:
     """Try the sources in turn; the first that gives a whole tree wins."""
     ways: dict[str, Callable[[Path], dict[str, Any]]] = {
-        "git": lambda into: git.clone(version, into, progress, repository),
+        "git": lambda into: git.clone(git.release_tag(version), into, progress, repository),
         "debian": lambda into: debian.source_package(version, into, progress),
     }
     failures: dict[str, CannotHelpError] = {}
@@ -156,9 +253,13 @@ def _accept(version: str, working: Path, how: dict[str, Any], progress: Progress
         told, clue = version, ""
     if told.split(".")[:2] != version.split(".")[:2]:
         raise CannotHelpError(f"what came says in its {clue} that it is {told}")
+    _write_record(working, {"version": version, **how}, number)
+
+
+def _write_record(working: Path, how: dict[str, Any], number: int) -> None:
+    """Write a tree of so many files down as whole."""
     sizes = [file.lstat().st_size for file in working.rglob("*") if ".git" not in file.parts and file.is_file()]
     record = {
-        "version": version,
         **how,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "files": number,

@@ -39,8 +39,8 @@ def environment() -> dict[str, str]:
     }
 
 
-def ask(*command: str) -> subprocess.CompletedProcess[str]:
-    """Run something short that needs no network."""
+def ask(*command: str, seconds: float | None = None) -> subprocess.CompletedProcess[str]:
+    """Run something short; what needs a network gets so many seconds, and raises ``subprocess.TimeoutExpired``."""
     return subprocess.run(
         command,
         capture_output=True,
@@ -48,6 +48,7 @@ def ask(*command: str) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         encoding="utf-8",
         errors="replace",
+        timeout=seconds,
     )
 
 

@@ -40,9 +40,10 @@ class Parsed:
         return [Mention(Role(fields[0]), *fields[1:]) for fields in self.mention_fields]
 
 
-def parse(path: str, source: bytes, lang: Lang, mask: macros.Mask = NO_MASK) -> Parsed:
+def parse(path: str, source: bytes, lang: Lang, mask: macros.Mask = NO_MASK, import_path: str | None = None) -> Parsed:
     """Read one file, the macros of ``mask`` blanked in C and its kin.
 
+    ``import_path`` is a Python file's path from the folder from which it is imported, where that is not ``path``.
     Bytes that are no text, or text that the grammar does not follow, come back as problems.
     """
     problems: list[Problem] = []
@@ -61,7 +62,7 @@ def parse(path: str, source: bytes, lang: Lang, mask: macros.Mask = NO_MASK) -> 
         problems.append(Problem(path, kept.count(b"\n") + 1, what))
         source = kept
     if lang is Lang.PYTHON:
-        records = python.parse(path, source)
+        records = python.parse(path, source, import_path or path)
     elif lang is Lang.OPERATORS:
         records = _fields(op_yaml.parse(path, source))
     elif lang is Lang.DERIVATIVES:

@@ -38,9 +38,12 @@ def module_name(path: str) -> str:
     return ".".join(parts)
 
 
-def parse(path: str, source: bytes) -> Records:
-    """Symbols, mentions and problems of one Python file; the first symbol is the module itself."""
-    module = module_name(path)
+def parse(path: str, source: bytes, import_path: str | None = None) -> Records:
+    """Symbols, mentions and problems of one Python file; the first symbol is the module itself.
+
+    Its name is told by ``import_path``, the file's path from the folder from which it is imported.
+    """
+    module = module_name(import_path or path)
     is_package = path.rsplit("/", 1)[-1].startswith("__init__.")
     package = module if is_package else module.rpartition(".")[0]
 

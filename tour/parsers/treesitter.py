@@ -38,7 +38,7 @@ GRAMMARS: dict[Lang, tuple[str, tuple[str, ...], tuple[tuple[bytes, str], ...]]]
         "tree_sitter_python",
         ("python.scm", "python_module.scm"),
         (
-            (b"Extension(", "python_extensions.scm"),
+            (b"xtension(", "python_extensions.scm"),
             (b"SKIP_PYTHON_BINDINGS", "python_codegen.scm"),
             (b"with_metaclass(", "python_metaclasses.scm"),
             (b"add_docstr(", "python_wrapped.scm"),

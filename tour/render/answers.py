@@ -31,12 +31,12 @@ _dim = partial(click.style, dim=True)
 _place = partial(click.style, underline=True)
 
 
-def show_where(answer: Answer, version: str, lang: str, *, every: bool = False) -> None:
+def show_where(answer: Answer, trees: str, lang: str, *, every: bool = False) -> None:
     """Print every layer of an implementation, one a line, indented by how deep it lies."""
     said = words(lang)
     if not answer.layers:
         missing = "nothing_named" if answer.nearest else "nothing_found"
-        _print(said.say(missing, version=version, query=answer.query))
+        _print(said.say(missing, trees=trees, query=answer.query))
         if answer.nearest:
             _print(said.say("nearest", names=", ".join(answer.nearest)))
         return
@@ -77,11 +77,11 @@ def _folded(layers: Sequence[Layer], every: bool) -> tuple[list[tuple[Layer, lis
     return kept, left_out
 
 
-def show_path(origin: str, goal: str, routes: Sequence[Sequence[Link]], version: str, lang: str) -> None:
+def show_path(origin: str, goal: str, routes: Sequence[Sequence[Link]], trees: str, lang: str) -> None:
     """Print a route, one link a line: what it is, where it leads, where one can see it; then the others."""
     said = words(lang)
     if not routes:
-        _print(said.say("no_route", origin=origin, goal=goal, version=version))
+        _print(said.say("no_route", origin=origin, goal=goal, trees=trees))
         return
     for number, route in enumerate(routes):
         if number:

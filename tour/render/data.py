@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from tour.model import inside, tree_of
+
 if TYPE_CHECKING:  # a question from an editor waits for nothing that it does not need
     from tour.answers import Answer
     from tour.cells import Outcome, Runner
     from tour.changes import Change
     from tour.model import At, Link
-    from tour.tours import Anchor
     from tour.views import AnchorView, Finding, HopView, StepView, TourView
     from tour.witness.runs import Observation
 
@@ -35,6 +36,7 @@ def trace(view: TourView, only: str | None = None) -> dict[str, Any]:
         "title": view.title,
         "follows": [name for name, _ in view.follows],
         "tree": asdict(view.tree),
+        **({"beside": [asdict(tree) for tree in view.beside]} if view.beside else {}),
         "steps": [_step(step) for step in view.steps if only in {None, step.id}],
     }
 
@@ -73,14 +75,14 @@ def run(view: TourView, observed: Observation) -> dict[str, Any]:
 def anchor(view: AnchorView) -> dict[str, Any]:
     """``tour anchor FILE:LINE --json``."""
     return {
-        "at": {**view.at._asdict(), "end_line": view.end_line},
+        "at": {**_in_tree(view.at.file), "line": view.at.line, "end_line": view.end_line},
         "whence": view.whence,
-        "anchor": anchor_fields(view.anchor),
+        "anchor": view.anchor.written,
         "found": [
             {
                 "version": version,
                 "located": place.located,
-                "file": place.symbol.file if place.symbol else None,
+                **_in_tree(place.symbol.file if place.symbol else None, place.tree),
                 "line": place.line or None,
                 "end_line": place.end_line or None,
                 "note": place.note,
@@ -89,12 +91,6 @@ def anchor(view: AnchorView) -> dict[str, Any]:
         ],
         "unread": list(view.unread),
     }
-
-
-def anchor_fields(anchor: Anchor) -> dict[str, Any]:
-    """An anchor's keys and values as ``tour.yaml`` has them."""
-    keys = ("symbol", "file", "statement", "after", "through")
-    return {key: value for key in keys if (value := getattr(anchor, key)) is not None}
 
 
 def diff(name: str, before: Any, after: Any, changed: Iterable[Change]) -> dict[str, Any]:
@@ -110,6 +106,7 @@ def diff(name: str, before: Any, after: Any, changed: Iterable[Change]) -> dict[
                 "states": list(change.states),
                 "from": {"symbol": change.symbol_before, **(_at(change.before) or {})} if change.before else None,
                 "to": {"symbol": change.symbol_after, **(_at(change.after) or {})} if change.after else None,
+                "notes": list(change.notes),
                 "removed": change.removed,
                 "added": change.added,
                 "hunks": [
@@ -162,7 +159,7 @@ def tour_row(view: TourView) -> dict[str, Any]:
 
 def tree_row(tree: Any, state: str | None = None) -> dict[str, Any]:
     """A tree in one line."""
-    row = {"version": tree.version, "kind": str(tree.kind), "path": str(tree.root)}
+    row = {"name": tree.name, "version": tree.version, "kind": str(tree.kind), "path": str(tree.root)}
     return row if state is None else {**row, "index": state}
 
 
@@ -180,7 +177,7 @@ def where(answer: Answer, tree: Any) -> dict[str, Any]:
             {
                 "lane": layer.lane.value,
                 "symbol": layer.symbol,
-                "file": layer.at.file if layer.at else None,
+                **_in_tree(layer.at.file if layer.at else None),
                 "line": layer.at.line if layer.at else None,
                 "dispatch_key": layer.dispatch_key,
                 "grade": layer.grade.value,
@@ -212,7 +209,7 @@ def _step(step: StepView) -> dict[str, Any]:
         "title": step.title,
         "symbol": step.symbol,
         "lane": step.lane.value,
-        "file": step.file,
+        **_in_tree(step.file, step.tree),
         "line": step.line,
         "end_line": step.end_line,
         "located": step.located,
@@ -249,4 +246,10 @@ def _link(link: Link) -> dict[str, Any]:
 
 
 def _at(at: At | None) -> dict[str, Any] | None:
-    return {"file": at.file, "line": at.line} if at else None
+    return {**_in_tree(at.file), "line": at.line} if at else None
+
+
+def _in_tree(file: str | None, tree: str = "") -> dict[str, Any]:
+    """A file from its tree's root; the tree is named where it stands beside the first."""
+    tree = tree or tree_of(file or "")
+    return {"file": file and inside(file), **({"tree": tree} if tree else {})}

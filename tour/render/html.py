@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown import Markdown
 from markupsafe import Markup, escape
 
-from tour.model import At, Lang
+from tour.model import At, Lang, inside, tree_of
 from tour.render import lanes, source
 from tour.render.data import tour_row
 from tour.render.words import words
@@ -64,8 +64,11 @@ def first_sentence(text: str) -> str:
 
 
 def source_address(version: str, file: str) -> str:
-    """A source page's file below the site's root; a link to it needs ``quote``, for a file may bear any name."""
-    return f"source/{version}/{file}.html"
+    """A source page's file below the site's root; a link to it needs ``quote``, for a file may bear any name.
+
+    A file of a tree beside the first lies below that tree's name.
+    """
+    return f"source/{tree_of(file) or version}/{inside(file)}.html"
 
 
 def tour_page(view: TourView, root: str, told: Collection[str] = ()) -> str:

@@ -30,7 +30,7 @@ from tour.cells import Outcome
 from tour.changes import Change, Line
 from tour.model import Lane, Progress
 from tour.render.answers import COLOURS
-from tour.render.data import anchor_fields, tour_row, witnessed
+from tour.render.data import tour_row, witnessed
 from tour.render.words import Words, words
 from tour.tours import Cell
 from tour.views import AnchorView, CodeView, Finding, HopView, StepView, TourView, WitnessView
@@ -101,9 +101,7 @@ def _opening(view: TourView, said: Words, quiet: bool) -> list[RenderableType]:
     heading = Table.grid(expand=True)
     heading.add_column()
     heading.add_column(justify="right")
-    heading.add_row(
-        Text(_unticked(view.title), style="bold"), Text(f"{view.name} · PyTorch {view.tree.version}", style="dim")
-    )
+    heading.add_row(Text(_unticked(view.title), style="bold"), Text(f"{view.name} · {view.trees}", style="dim"))
     parts: list[RenderableType] = [heading, Rule(style="dim")]
     if not quiet:
         parts += [Markdown(_plain(view.intro)), Text("")]
@@ -233,7 +231,7 @@ def show_anchor(view: AnchorView, lang: str) -> None:
     """Print an anchor as ``tour.yaml`` has it, and where it leads in each tree."""
     said = words(lang)
     lines = [Text("anchor:")]
-    for key, value in anchor_fields(view.anchor).items():
+    for key, value in view.anchor.written.items():
         lines.append(Text(f"  {key}: {json.dumps(value, ensure_ascii=False)}"))
     lines.append(Text(""))
     width = max((len(version) for version, _ in view.found), default=0)
@@ -264,9 +262,9 @@ def show_diff(
     said = words(lang)
     console = _console()
     parts: list[RenderableType] = [Text(f"{name}  {before} → {after}", "bold"), Text("")]
-    for number, change in enumerate(changed, start=1):
+    for change in changed:
         states = ", ".join(said.change(state) for state in change.states)
-        heading = Text.assemble((f"{number:>2} ", "dim"), (_unticked(change.title), "bold"))
+        heading = Text.assemble((f"{change.number:>2} ", "dim"), (_unticked(change.title), "bold"))
         style = "dim" if change.states in {("same",), ("absent",)} else "yellow"
         line = Text(states, "bold red" if "lost" in change.states else style)
         if change.hunks:
@@ -275,7 +273,8 @@ def show_diff(
         line.append("  " + " → ".join(dict.fromkeys(places)), "dim")
         if "renamed" in change.states:
             line.append(f"  {change.symbol_before} → {change.symbol_after}", "dim")
-        parts += [heading, Padding(line, (0, 0, 0, 3))]
+        notes = [Text(note, "yellow") for note in change.notes]
+        parts += [heading, *(Padding(told, (0, 0, 0, 3)) for told in (line, *notes))]
         if change.hunks and not quiet:
             parts.append(Text(""))
             for hunk in change.hunks:
@@ -316,7 +315,9 @@ def _where(step: StepView, said: Words) -> Text:
         where.append(f"{step.file}:{step.line}", style="underline")
         where.append("  ")
     where.append(f"{said.lane(step.lane)} · {step.symbol}", style="dim")
-    if step.located != "exact":
+    if not step.has_tree:
+        where.append(f"  {said.say('no_tree', tree=step.tree)}", style="yellow")
+    elif step.located != "exact":
         where.append(f"  {said.located(step.located)}", style="bold red" if step.located == "lost" else "yellow")
         if step.note:
             where.append(f": {step.note}", style="dim")
@@ -386,7 +387,7 @@ def _lines(console: Console, lines: Iterable[Text]) -> None:
 def show_trees(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print the trees at hand."""
     shown = [{**row, "generated": _generated(**row["generated"])} for row in rows]
-    _table(shown, ("version", "kind", "index", "generated", "path"))
+    _table(shown, ("name", "version", "kind", "index", "generated", "path"))
 
 
 def _generated(state: str, files: int) -> str:

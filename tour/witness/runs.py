@@ -22,7 +22,7 @@ from tour.anchors import Place, Reader, locate
 from tour.errors import TourError
 from tour.index import Index, split_id
 from tour.links import Links
-from tour.model import Kind, LinkKind, Progress, silent
+from tour.model import PYTORCH, Kind, LinkKind, Progress, silent
 from tour.tours import Step, Tour, applies
 from tour.witness import native, records
 from tour.witness.binaries import Library, demangled, normal, plain
@@ -66,6 +66,8 @@ class Observation:
     """What a run under watch gave."""
 
     record: Record
+    folder: Path
+    """The tour's, where the record is kept."""
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """What to know of the run: what could not be watched, and why."""
@@ -92,7 +94,7 @@ class Watch:
             folder = Path(made)
             progress("Running", 0, 2)
             told = self._told(folder, seconds)
-            observed = Observation(self._record({}, told, date))
+            observed = Observation(self._record({}, told, date), self.tour.file.parent)
             observed.seconds["python"] = told.ended.seconds
             self._wrongs(told, observed, seconds)
             ways = Ways(index, Links(index), read)
@@ -254,6 +256,9 @@ class Watch:
             anchor = next((one for one in step.anchors if applies(one.versions, self.release)), step.anchors[0])
             kept = records.watched(anchor)
             if not applies(step.versions, self.release):
+                continue
+            if anchor.tree != PYTORCH:
+                sightings[step.id] = Sighting(kept, "not-run", why="project")
                 continue
             found = self._native(stop, told, natives, index) if _is_native(stop) else self._python(stop, told)
             sighting = replace(found, anchor=kept)

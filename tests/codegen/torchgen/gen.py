@@ -7,6 +7,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--source-path")
 parser.add_argument("-d", "--install_dir", type=Path)
 parser.add_argument("--per-operator-headers", action="store_true")
+parser.add_argument("--aoti-install-dir", type=Path, default=Path("torch/csrc/inductor/aoti_torch/generated"))
 options = parser.parse_args()
 
 OPERATORS = (Path(options.source_path) / "native/native_functions.yaml").read_text()
@@ -115,3 +116,7 @@ for name, text in FILES.items():
     file = options.install_dir / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
+
+# As torchgen has done since 2.2: beside the headers that are in the repository, unless told otherwise.
+options.aoti_install_dir.mkdir(parents=True, exist_ok=True)
+(options.aoti_install_dir / "c_shim_cpu.cpp").write_text("AOTITorchError aoti_torch_cpu_mini_norm() {}\n")

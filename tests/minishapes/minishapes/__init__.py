@@ -1,0 +1,1 @@
+from .ops import Painter, paint  #: imports py:minishapes.ops.paint exact
