@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tour.tours import Anchor, Tour
     from tour.tree import Tree
     from tour.views import AnchorView, Finding, TourView
+    from tour.witness.programs import Passage, Program
     from tour.witness.records import Record
     from tour.witness.runs import Observation, Stop, Watch
     from tour.witness.runtimes import Runtime
@@ -36,6 +37,7 @@ __all__ = [
     "check_prose",
     "examine",
     "fetch",
+    "follow",
     "generate",
     "names",
     "open_tree",
@@ -141,6 +143,16 @@ def watch(
         watch = under_watch(told, tree, index, read, runtime)
         limit = runs.SECONDS if seconds is None else seconds
         return watch.run(index, read, seconds=limit, debugger=debugger, date=runs.today(), progress=progress)
+
+
+def follow(program: Program, *, python: str | None = None, seconds: float = 120.0) -> Passage:
+    """Run any program with the torch of a Python and give the way that it took through PyTorch.
+
+    Raises ``TourError`` where that Python has no torch or the program cannot be started.
+    """
+    from tour.witness import programs, runtimes
+
+    return programs.passage(program, runtimes.runtime(python), seconds=seconds)
 
 
 def record(observed: Observation) -> tuple[Path, bool]:

@@ -27,96 +27,7 @@ def list_command(tree: str | None, lang: str, as_json: bool) -> None:
         terminal.show_tours(rows, lang)
 
 
-@click.command(
-    epilog="""\b
-Examples:
-  tour trace import-torch
-  tour trace import-torch --step pyinit      one stop of it
-  tour trace import-torch --lang zh --tree 1.13.1
-  tour trace import-torch --quiet            places and proofs, no prose
-  tour trace batch-norm-cpu --run            run its cells with this Python's torch and mark what was passed
-  tour trace batch-norm-cpu --run --python /usr/bin/python3 --step cpu      with the stack that led there
-  tour trace import-torch --json | jq '.steps[].line'"""
-)
-@click.argument("name", shell_complete=complete_tours)
-@tree_option()
-@lang_option
-@click.option("--step", metavar="ID", help="Only this step.")
-@click.option("--quiet", "-q", is_flag=True, help="Places and proofs only.")
-@click.option("--pager/--no-pager", default=None, help="Page the output; by default on a terminal when it is long.")
-@click.option("--run", "running", is_flag=True, help="Run the tour's cells and mark the steps that were passed.")
-@click.option("--python", metavar="PATH", help="The Python whose torch is run; by default this one.")
-@click.option("--record", is_flag=True, help="Keep what the run saw with the tour.")
-@click.option("--gdb/--no-gdb", default=True, help="Watch native steps with gdb.  [default: gdb]")
-@click.option(
-    "--timeout", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Seconds for one run."
-)
-@json_option
-def trace(
-    name: str,
-    tree: str | None,
-    lang: str,
-    step: str | None,
-    quiet: bool,
-    pager: bool | None,
-    running: bool,
-    python: str | None,
-    record: bool,
-    gdb: bool,
-    timeout: float,
-    as_json: bool,
-) -> None:
-    """Walk a tour: each step's place, code, prose, hop and proof; and with --run whether it is passed."""
-    from tour.render import data
-
-    _known(name, step)
-    if running or python or record:
-        _run(name, tree, lang, step, quiet, pager, python, record, gdb, timeout, as_json)
-        return
-    view = tour.trace(name, ready(tree), lang)
-    if as_json:
-        click.echo(data.dumps(data.trace(view, step)))
-    else:
-        from tour.render import terminal
-
-        terminal.show(view, step=step, quiet=quiet, pager=pager)
-    broken = [s for s in view.steps if s.located == "lost" and step in {None, s.id}]
-    if broken:
-        raise click.exceptions.Exit(1)
-
-
-def _run(
-    name: str,
-    tree: str | None,
-    lang: str,
-    step: str | None,
-    quiet: bool,
-    pager: bool | None,
-    python: str | None,
-    record: bool,
-    gdb: bool,
-    timeout: float,
-    as_json: bool,
-) -> None:
-    """``tour trace NAME --run``."""
-    from tour.render import data, terminal
-
-    found = ready(tree)
-    with terminal.progress() as progress:
-        observed = tour.watch(name, found, python=python, seconds=timeout, debugger=gdb, progress=progress)
-    view = tour.trace(name, found, lang, observed.record)
-    if as_json:
-        click.echo(data.dumps(data.run(view, observed)))
-    else:
-        terminal.show(view, step=step, quiet=quiet or step is None, pager=pager, observed=observed)
-    if record:
-        file, changed = tour.record(observed)
-        click.echo(f"{'recorded' if changed else 'nothing new'}: {file}", err=True)
-    if observed.findings:
-        raise click.exceptions.Exit(1)
-
-
-def _known(name: str, step: str | None) -> None:
+def known(name: str, step: str | None) -> None:
     """Raise ``UnknownName`` for a wrong tour or step: it is said before a tree is asked for."""
     from tour import tours
     from tour.errors import UnknownName
@@ -235,7 +146,7 @@ def diff(
     from tour import tours
     from tour.render import data, terminal
 
-    _known(name, step)
+    known(name, step)
     before, after = ready(old), ready(new)
     changed = [change for change in tour.diff(name, before, after, lang) if step in {None, change.step}]
     name = tours.named(name).name

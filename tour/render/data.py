@@ -18,6 +18,8 @@ if TYPE_CHECKING:  # a question from an editor waits for nothing that it does no
     from tour.changes import Change
     from tour.model import At, Link
     from tour.views import AnchorView, Finding, HopView, StepView, TourView
+    from tour.witness.calls import Call
+    from tour.witness.programs import Passage
     from tour.witness.runs import Observation
 
 SCHEMA = 1
@@ -69,6 +71,29 @@ def run(view: TourView, observed: Observation) -> dict[str, Any]:
             "crash": {"signal": signal, "stack": [asdict(frame) for frame in stack]} if signal else None,
             "imports": [asdict(module) for module in observed.imports],
         },
+    }
+
+
+def passage(ran: Passage) -> dict[str, Any]:
+    """``tour trace --run PROGRAM --json``: the calls as a tree, those of the same way folded, largest first."""
+    return {
+        **{key: getattr(ran, key) for key in ("torch", "python", "device", "wrong")},
+        "notes": list(ran.notes),
+        "output": ran.ended.output,
+        "seconds": round(ran.ended.seconds, 3),
+        "imports": [asdict(module) for module in ran.imports],
+        "calls": _call(ran.tree),
+    }
+
+
+def _call(call: Call) -> dict[str, Any]:
+    return {
+        "name": call.name,
+        "lane": call.lane.value,
+        "at": call.at,
+        "count": call.count,
+        "seconds": round(call.nanoseconds / 1e9, 6),
+        "calls": [_call(below) for below in call.largest()],
     }
 
 

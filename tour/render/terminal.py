@@ -36,6 +36,7 @@ from tour.tours import Cell
 from tour.views import AnchorView, CodeView, Finding, HopView, StepView, TourView, WitnessView
 
 if TYPE_CHECKING:  # a walk that is only read pays for no run
+    from tour.witness.programs import Passage
     from tour.witness.runs import Observation
 
 WIDTH = 100
@@ -141,6 +142,47 @@ def _observed(observed: Observation, said: Words) -> list[RenderableType]:
         parts.append(Padding(Text.assemble((where, "bold"), finding.what), (0, 0, 0, 3)))
     parts += [Text(f"note: {note}", style="dim") for note in observed.notes]
     return parts
+
+
+SHARE = 0.01
+"""Of all the time, what a call must have taken to be printed."""
+
+
+def show_passage(ran: Passage, lang: str, *, pager: bool | None = None) -> None:
+    """Print the way that a program took, the largest first, what took next to nothing left out."""
+    said = words(lang)
+    tree = ran.tree
+    names: dict[Lane, set[tuple[str, str | None]]] = {}
+    parts: list[RenderableType] = [Text(said.witness("passage"), "bold"), Rule(style="dim")]
+    lines: list[RenderableType] = []
+    waiting = [(call, 0) for call in reversed(tree.largest())]
+    while waiting:
+        call, depth = waiting.pop()
+        names.setdefault(call.lane, set()).add((call.name, call.at))
+        below = call.largest()
+        waiting += [(other, depth + 1) for other in reversed(below)]
+        if call.nanoseconds < SHARE * tree.nanoseconds:
+            continue
+        text = Text(f"{call.nanoseconds / 1e6:>9.1f} ms {call.nanoseconds / (tree.nanoseconds or 1):>4.0%} ", "dim")
+        text.append("  " * depth + call.name, Style(color=COLOURS[call.lane]))
+        text.append(f"  {call.count}×" if call.count > 1 else "", "dim")
+        text.append(f"  {call.at}" if call.at else "", "dim underline")
+        lines.append(text)
+    importing = sum(module.seconds for module in ran.imports if module.depth == 0)
+    told = said.witness(
+        "took",
+        milliseconds=f"{tree.nanoseconds / 1e6:.1f}",
+        functions=len(names.get(Lane.PYTHON, ())),
+        operators=len(names.get(Lane.DISPATCHER, ())),
+        modules=len(ran.imports),
+        importing=f"{importing * 1000:.0f}",
+    )
+    parts += [*lines, Text(""), Text(told, "bold")]
+    parts.append(Text(f"torch {ran.torch}, Python {ran.python}, {ran.device}", "dim"))
+    parts += [Text(f"note: {note}", "dim") for note in ran.notes]
+    if ran.wrong:
+        parts.append(Text(ran.wrong, "bold red"))
+    _print(Console(width=200, highlight=False), Group(*parts), pager)
 
 
 def _provenance(view: TourView, said: Words) -> str:

@@ -276,7 +276,7 @@ def overload(signature: str, rivals: Iterable[str], symbols: list[Symbol]) -> li
     sources = list(dict.fromkeys([signature, *rivals]))
     best = {shown: max(sources, key=lambda one: _likeness(one, shown)) for shown in groups if shown}
     ours = [shown for shown in groups if not shown or best[shown] == signature]
-    if not ours:
+    if not ours and best:
         # its parameters changed: it is the one that is left when each of the others has found its own
         taken = {max(best, key=lambda shown: _likeness(one, shown)) for one in rivals}
         left = [shown for shown in groups if shown not in taken]

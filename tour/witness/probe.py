@@ -12,6 +12,7 @@ in C too. Not seen: threads that C++ made and that enter Python by themselves (b
 were started with ``-I`` or ``-E``.
 """
 
+import array
 import json
 import linecache
 import mmap
@@ -308,6 +309,118 @@ class Watch:
         monitoring.set_events(tool, events.PY_START)
 
 
+class Calls:
+    """Each call of a function in torch's files, with its times: for a program that no tour tells of."""
+
+    FLUSHED = 3 * 4096
+    MOST = 3 * 4_000_000
+
+    def __init__(self, spec, notes):
+        self.root, self.notes, self.folder = spec["root"] + "torch" + os.sep, notes, spec["folder"]
+        self.numbers = {}
+        self.kept = []
+        self.written = 0
+        self.paused = False
+        self.reopen()
+
+    def reopen(self):
+        """Begin this process's own file."""
+        name = os.path.join(self.folder, "calls-%d" % os.getpid())
+        self.file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self.events = array.array("q")
+
+    def flush(self):
+        """What came since the last time; when the program is too long the rest is left out."""
+        events, self.events = self.events, array.array("q")
+        self.written += len(events)
+        os.write(self.file, events.tobytes())
+        if self.written > self.MOST:
+            self.stop()
+            self.notes.write("calls-cut", events=self.written // 3)
+
+    def start(self):
+        """From here on in this process and its threads."""
+        if hasattr(sys, "monitoring"):
+            self._monitor()
+        else:
+            threading.setprofile(self._profile)
+            sys.setprofile(self._profile)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(before=self.flush, after_in_child=self.reopen)
+
+    def stop(self):
+        """No more from here on."""
+        if hasattr(sys, "monitoring"):
+            sys.monitoring.set_events(self.tool, 0)
+        else:
+            threading.setprofile(None)
+            sys.setprofile(None)
+
+    def _number(self, code):
+        """The number of a function of torch, from 1; 0 for any other. It stands for the code object from now on."""
+        self.kept.append(code)
+        number = 0
+        if code.co_filename.startswith(self.root):
+            number = len(self.kept)
+            name = getattr(code, "co_qualname", code.co_name)
+            self.notes.write("code", number=number, file=code.co_filename, line=code.co_firstlineno, name=name)
+        self.numbers[id(code)] = number
+        return number
+
+    def _note(self, number):
+        if self.paused:
+            return
+        self.events.extend((time.perf_counter_ns(), threading.get_ident(), number))
+        if len(self.events) >= self.FLUSHED:
+            self.flush()
+
+    def _profile(self, frame, event, arg):
+        if event == "call" or event == "return":
+            code = frame.f_code
+            number = self.numbers.get(id(code))
+            if number is None:
+                number = self._number(code)
+            if number:
+                self._note(number if event == "call" else -number)
+
+    def _monitor(self):
+        monitoring = sys.monitoring
+        self.tool = next(number for number in (4, 3, 2, 1, 5, 0) if monitoring.get_tool(number) is None)
+        monitoring.use_tool_id(self.tool, "tour")
+        events = monitoring.events
+
+        def begun(code, offset, *rest):
+            number = self.numbers.get(id(code))
+            if number is None:
+                number = self._number(code)
+            if not number:
+                return monitoring.DISABLE
+            self._note(number)
+            return None
+
+        def over(code, offset, *rest):
+            number = self.numbers.get(id(code))
+            if not number:
+                return monitoring.DISABLE
+            self._note(-number)
+            return None
+
+        def thrown(work):
+            def without_switch(code, offset, *rest):
+                work(code, offset)  # these two events cannot be switched off at a place
+
+            return without_switch
+
+        monitoring.register_callback(self.tool, events.PY_START, begun)
+        monitoring.register_callback(self.tool, events.PY_RESUME, begun)
+        monitoring.register_callback(self.tool, events.PY_THROW, thrown(begun))
+        monitoring.register_callback(self.tool, events.PY_RETURN, over)
+        monitoring.register_callback(self.tool, events.PY_YIELD, over)
+        monitoring.register_callback(self.tool, events.PY_UNWIND, thrown(over))
+        wanted = events.PY_START | events.PY_RESUME | events.PY_THROW
+        monitoring.set_events(self.tool, wanted | events.PY_RETURN | events.PY_YIELD | events.PY_UNWIND)
+
+
 class Imports:
     """A finder that stands first, finds nothing itself, and times what the others load of torch."""
 
@@ -386,8 +499,12 @@ class _Timed:
 class Operators:
     """The torch profiler's record of the program, given up while the program uses the profiler itself."""
 
-    def __init__(self, notes, wanted):
-        self.notes, self.wanted = notes, wanted
+    MARK = "tour:mark"
+    """An event of ours, by which the profiler's clock is told from Python's."""
+
+    def __init__(self, notes, wanted, calls=None):
+        """``calls`` are paused while the profiler starts and stops; with them operators have times."""
+        self.notes, self.wanted, self.calls = notes, wanted, calls
         self.ours = None
         self.starting = False
         self.told = {}
@@ -401,6 +518,7 @@ class Operators:
         if not self.wanted or self.ours is not None or os.getpid() != self.pid:
             return
         try:
+            self._hold(True)
             self._give_way()
             self._start()
         except Exception as error:
@@ -413,22 +531,33 @@ class Operators:
         activities = [torch.profiler.ProfilerActivity.CPU]
         if torch.cuda.is_available():
             activities.append(torch.profiler.ProfilerActivity.CUDA)
-        self.starting = True
+        self._hold(True)
         try:
-            self.ours = torch.profiler.profile(activities=activities, record_shapes=True)
+            self.ours = torch.profiler.profile(activities=activities, record_shapes=self.calls is None)
             self.ours.start()
+            if self.calls is not None:
+                self.marked = time.perf_counter_ns()
+                with torch.autograd.profiler.record_function(self.MARK):
+                    pass
         finally:
-            self.starting = False
+            self._hold(False)
+
+    def _hold(self, starting):
+        """What the profiler does for us is no part of the program."""
+        self.starting = starting
+        if self.calls is not None:
+            self.calls.paused = starting
 
     def _stop(self):
         ours, self.ours = self.ours, None
         if ours is not None:
-            self.starting = True
+            self._hold(True)
             try:
                 ours.stop()
+                events = ours.events()
             finally:
-                self.starting = False
-            self._take(ours.events())
+                self._hold(False)
+            self._take(events)
 
     def _give_way(self):
         """Stop ours where the program starts one of its own, take what that one saw, and go on."""
@@ -459,6 +588,8 @@ class Operators:
 
     def _take(self, events):
         """Each way of operators that were nested is written down once, with how often it ran."""
+        if self.calls is not None:
+            self._take_times(events)
         for event in events or ():
             if event.name.startswith(("ProfilerStep", "[")) or "::" not in event.name:
                 continue
@@ -475,6 +606,18 @@ class Operators:
             for kernel in getattr(event, "kernels", None) or ():
                 self.kernels.setdefault((kernel.name, event.name), [0, self.number])[0] += 1
                 self.number += 1
+
+    def _take_times(self, events):
+        """Each operator with its times on Python's clock."""
+        mark = next((event for event in events or () if event.name == self.MARK), None)
+        if mark is None:
+            return
+        for event in events:
+            if "::" in event.name and len(self.told) < 100_000:
+                start = self.marked + int((event.time_range.start - mark.time_range.start) * 1000)
+                end = self.marked + int((event.time_range.end - mark.time_range.start) * 1000)
+                thread = threading.get_ident() if event.thread == mark.thread else -event.thread
+                self.notes.write("span", name=event.name, start=start, end=end, thread=thread)
 
     def end(self):
         """Write down what was seen."""
@@ -553,21 +696,27 @@ def main():
     # what the program sees is what it would see without us
     sys.path.pop(0)
     sys.modules["tour_probe"] = sys.modules["__main__"]
-    operators = None
     if spec.get("traceback"):
         os.dup2(os.open(spec["traceback"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), spec["descriptor"])
     notes, program = _watch(spec)
+    calls = Calls(spec, notes) if spec.get("calls") else None
+    operators = None
     if spec.get("imports") or spec.get("operators"):
-        operators = Operators(notes, spec.get("operators"))
+        operators = Operators(notes, spec.get("operators"), calls)
         sys.meta_path.insert(0, Imports(notes, operators.begin))
     if spec["watch"] and spec.get("site"):
         os.environ[CHILD], os.environ[SITE] = sys.argv[1], spec["site"]
         rest = os.environ.get("PYTHONPATH")
         os.environ["PYTHONPATH"] = spec["site"] + (os.pathsep + rest if rest else "")
+    if calls is not None:
+        calls.start()
     start = time.perf_counter()
-    notes.write("begin", python=sys.version.split()[0])
+    notes.write("begin", python=sys.version.split()[0], at=time.perf_counter_ns(), thread=threading.get_ident())
     fine = program.run()
     took = time.perf_counter() - start
+    if calls is not None:
+        calls.stop()
+        calls.flush()
     if os.getpid() != notes.pid:
         return
     if operators is not None:
