@@ -11,9 +11,8 @@ import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -263,30 +262,67 @@ def _chosen(way: Way, symbols: list[Symbol]) -> list[Symbol]:
     return overload(way.signature, way.rivals, [one for one in symbols if one.plain == sought])
 
 
-_WORD = re.compile(r"[A-Za-z_]\w*")
-
-
 def overload(signature: str, rivals: Iterable[str], symbols: list[Symbol]) -> list[Symbol]:
     """Of several overloads the one that the source's parameters are of, rather than any other's that the tree has."""
     if not signature:
         return symbols
-    groups: dict[str, list[Symbol]] = {}
+    sources = [_types(one) for one in dict.fromkeys([signature, *rivals])]
+    likeness: dict[str, float] = {}
     for symbol in symbols:
-        groups.setdefault(_parameters(demangled(symbol.mangled)), []).append(symbol)
-    sources = list(dict.fromkeys([signature, *rivals]))
-    best = {shown: max(sources, key=lambda one: _likeness(one, shown)) for shown in groups if shown}
-    ours = [shown for shown in groups if not shown or best[shown] == signature]
-    if not ours and best:
-        # its parameters changed: it is the one that is left when each of the others has found its own
-        taken = {max(best, key=lambda shown: _likeness(one, shown)) for one in rivals}
-        left = [shown for shown in groups if shown not in taken]
-        ours = left if len(left) == 1 else []
-    return [symbol for shown in ours for symbol in groups[shown]]
+        shown = demangled(symbol.mangled)
+        if shown not in likeness:
+            scores = [_alike(source, _types(_parameters(shown))) for source in sources]
+            likeness[shown] = scores[0] if scores[0] >= max(scores) or "(" not in shown else float("-inf")
+    best = max(likeness.values(), default=0.0)
+    return [one for one in symbols if likeness[demangled(one.mangled)] == best > float("-inf")]
 
 
-def _likeness(source: str, parameters: str) -> tuple[int, float]:
-    words = SequenceMatcher(None, _WORD.findall(source), _WORD.findall(parameters), autojunk=False).ratio()
-    return -abs(_commas(source) - _commas(parameters)), words
+_QUALIFIED = re.compile(r"[A-Za-z_][\w:]*")
+_NO_TYPES = frozenset({"const", "volatile", "struct", "class", "typename", "std", "unsigned", "long"})
+_SPELT = {
+    "string": "basic_string",
+    "string_view": "basic_string_view",
+    "IntArrayRef": "ArrayRef",
+    "TensorList": "ArrayRef",
+    "ITensorListRef": "IListRef",
+    "size_t": "",
+    "int64_t": "",
+    "uint64_t": "",
+    "PyObject": "_object",
+}
+"""Types that a compiler writes by other names; of the whole numbers one is like another."""
+
+
+def _types(parameters: str) -> list[tuple[str, str]]:
+    """For each parameter the name of its type, without scopes, and of the first type in its angle brackets."""
+    types = []
+    for parameter in _split(parameters.strip()[1:-1]):
+        words = [word.rpartition("::")[2] for word in _QUALIFIED.findall(parameter.partition("=")[0])]
+        names = [_SPELT.get(word, word) for word in words if word not in _NO_TYPES]
+        inner = names[1] if len(names) > 1 and "<" in parameter else ""
+        types.append((names[0] if names else "", inner))
+    return types
+
+
+def _split(inside: str) -> Iterator[str]:
+    """The parts of a parameter list."""
+    depth, start = 0, 0
+    for at, character in enumerate(inside):
+        depth += (character in "<({") - (character in ">)}")
+        if character == "," and depth == 0:
+            yield inside[start:at]
+            start = at + 1
+    if inside[start:].strip():
+        yield inside[start:]
+
+
+def _alike(source: list[tuple[str, str]], binary: list[tuple[str, str]]) -> float:
+    """How well parameters match, those that a version added or took away counting less than any that differs."""
+    same = sum(
+        1 if one[0] == other[0] and (one[1] == other[1] or not one[1] or not other[1]) else -1
+        for one, other in zip(source, binary, strict=False)
+    )
+    return same - 0.25 * abs(len(source) - len(binary))
 
 
 def _parameters(shown: str) -> str:
@@ -298,14 +334,6 @@ def _parameters(shown: str) -> str:
         if depth == 0:
             return shown[at : end + 1]
     return ""
-
-
-def _commas(parameters: str) -> int:
-    depth, commas = 0, 0
-    for character in parameters:
-        depth += (character in "<(") - (character in ">)")
-        commas += character == "," and depth == 1
-    return commas
 
 
 def _ranges(way: Way, found: Mapping[str, Named]) -> list[tuple[str, int, int]]:

@@ -111,7 +111,10 @@ class Ways:
             if link.kind is LinkKind.STUBS:
                 yield Way(How.KERNEL, split_id(link.source)[1], through=split_id(link.source)[1])
         wrapper = self._wrapper(symbol)
+        beside = self._beside(symbol) if wrapper else set()
         for callee in [*self._following(following), *self._callees(node(symbol), None)]:
+            if _is_among(callee, beside):
+                continue  # pybind11 wraps it in the same way
             if around := wrapper or self._around(symbol, callee):
                 yield replace(callee, within=around, wrapped=wrapper)
 
@@ -119,7 +122,7 @@ class Ways:
         here = node(symbol)
         wrapper = self._wrapper(symbol)
         within = wrapper or (symbol.qualname,)
-        elsewhere = self._elsewhere(here, lines)
+        elsewhere = self._elsewhere(here, lines) | (self._beside(symbol) if wrapper else set())
         rivals = () if wrapper else self._rivals(symbol)
         overload = "" if wrapper else symbol.signature
         for callee in [*self._following(following), *self._callees(here, lines)]:
@@ -202,6 +205,16 @@ class Ways:
             found.update(dict.fromkeys(one.qualname for one in level))
         found.pop(symbol.qualname, None)
         return tuple(found)
+
+    def _beside(self, symbol: StoredSymbol) -> set[str]:
+        """What is called in the function around a lambda, outside the lambda."""
+        around = self.index.symbol(symbol.parent) if symbol.parent is not None else symbol
+        lines = (around.start_line, around.end_line)
+        return {
+            last_part(mention.name.lstrip("."))
+            for mention in self.index.mentions_between(symbol.file, *lines)
+            if mention.role is Role.CALL and not symbol.start_line <= mention.line <= symbol.end_line
+        }
 
     def _wrapper(self, symbol: StoredSymbol) -> tuple[str, ...]:
         """The function in which a lambda stands that the index gives a name, as it does where pybind11 binds it."""
