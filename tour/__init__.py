@@ -16,16 +16,20 @@ from tour.errors import TourError
 from tour.model import LANGS, Progress, silent
 
 if TYPE_CHECKING:
-    from tour.anchors import Place
+    from tour.anchors import Place, Reader
     from tour.answers import Answer
     from tour.build import Report
     from tour.changes import Change
     from tour.doctor import Check
     from tour.index import Index
     from tour.model import Link
-    from tour.tours import Anchor
+    from tour.tours import Anchor, Tour
     from tour.tree import Tree
     from tour.views import AnchorView, Finding, TourView
+    from tour.witness.programs import Passage, Program
+    from tour.witness.records import Record
+    from tour.witness.runs import Observation, Stop, Watch
+    from tour.witness.runtimes import Runtime
 
 __version__ = "0.1.0"
 __all__ = [
@@ -34,13 +38,16 @@ __all__ = [
     "check_recordings",
     "examine",
     "fetch",
+    "follow",
     "generate",
     "names",
     "open_tree",
     "path",
     "publish",
+    "record",
     "trace",
     "update",
+    "watch",
     "where",
 ]
 
@@ -102,13 +109,123 @@ def names() -> list[str]:
     return tours.names(folder("annotations"))
 
 
-def trace(name: str, tree: Tree, lang: str = "en") -> TourView:
-    """A tour in one tree: each step located, each hop proven, with its code and prose. The tree must be indexed."""
+def trace(name: str, tree: Tree, lang: str = "en", run: Record | None = None) -> TourView:
+    """A tour in one tree: each step located, each hop proven, with its code and prose. The tree must be indexed.
+
+    What was seen of each step is that of ``run``, else of the recorded run whose torch comes nearest.
+    """
     from tour import tours, views
 
     told = tours.named(name)
     with _opened(tree) as index:
-        return views.tour_view(told, tree, index, lang)
+        return views.tour_view(told, tree, index, lang, run)
+
+
+def watch(
+    name: str,
+    tree: Tree,
+    *,
+    python: str | None = None,
+    seconds: float | None = None,
+    debugger: bool = True,
+    progress: Progress = silent,
+) -> Observation:
+    """Run a tour's cells with the torch of a Python and see which steps are passed; the tree must be indexed.
+
+    Raises ``TourError`` where that Python has no torch or the program cannot be started.
+    """
+    from tour import tours, views
+    from tour.witness import runs, runtimes
+
+    told = tours.named(name)
+    runtime = runtimes.runtime(python)
+    with _opened(tree) as index:
+        read = views.reader(tree, index)
+        watch = under_watch(told, tree, index, read, runtime)
+        limit = runs.SECONDS if seconds is None else seconds
+        return watch.run(index, read, seconds=limit, debugger=debugger, date=runs.today(), progress=progress)
+
+
+def follow(program: Program, *, python: str | None = None, seconds: float = 120.0) -> Passage:
+    """Run any program with the torch of a Python and give the way that it took through PyTorch.
+
+    Raises ``TourError`` where that Python has no torch or the program cannot be started.
+    """
+    from tour.witness import programs, runtimes
+
+    return programs.passage(program, runtimes.runtime(python), seconds=seconds)
+
+
+def record(observed: Observation) -> tuple[Path, bool]:
+    """Keep what a run saw with its tour; the file, and whether it says anything new."""
+    from tour.witness import records
+
+    return records.write(observed.record, observed.folder)
+
+
+def under_watch(told: Tour, tree: Tree, index: Index, read: Reader, runtime: Runtime) -> Watch:
+    """A tour ready to be run under watch with a Python's torch; ``read`` gives the tree's files."""
+    from tour.witness import runs
+
+    stops, release = _stops(told, tree, index, read, runtime)
+    return runs.Watch(told, stops, runtime, release, tree.version)
+
+
+def _stops(told: Tour, tree: Tree, index: Index, read: Reader, runtime: Runtime) -> tuple[list[Stop], str]:
+    """Each step with its places in the tree and in the files of a torch, and that torch's release.
+
+    Of those files only the ones that steps are in are read, into an index of their own. A torch whose version says
+    ``1.13.0a0`` and whose files are the 1.13.1 tree's is that release.
+    """
+    import shutil
+    import tempfile
+
+    from tour import anchors, build
+    from tour.index import Index
+    from tour.tree import Tree, TreeKind
+    from tour.witness import runs
+
+    root = Path(runtime.root)
+    files = {file for step in told.steps for anchor in step.anchors if (file := _python_file(anchor.symbol, root))}
+    alike = [file for file in files if _is_same(root / file, tree.root / file)]
+    release = tree.version if files and len(alike) == len(files) else runtime.release
+    with tempfile.TemporaryDirectory(prefix="tour-") as made:
+        copy = Path(made) / "torch"
+        for file in files:
+            (copy / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(root / file, copy / file)
+        copy.mkdir(exist_ok=True)
+        build.update(Tree(copy, release, TreeKind.FOLDER), Path(made) / "index.sqlite")
+
+        def here(path: str) -> bytes:
+            return (root / path).read_bytes()
+
+        with Index(Path(made) / "index.sqlite") as own:
+            places = {step.id: anchors.locate(step, own, here, release) for step in told.steps}
+    python = {step: place for step, place in places.items() if place.asked.startswith("py:")}
+    texts = runs.Texts(read, here)
+    return runs.stops(told, index, read, tree.version, release, python, texts), release
+
+
+def _python_file(symbol: str, root: Path) -> str | None:
+    """The file of a torch that defines a Python symbol: the longest module that its name begins with."""
+    scheme, _, name = symbol.partition(":")
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1) if scheme == "py" and parts[0] == "torch" else ():
+        for file in ("/".join(parts[:length]) + ".py", "/".join(parts[:length]) + "/__init__.py"):
+            if (root / file).is_file():
+                return file
+    return None
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether two files hold the same text, but for an interpreter line."""
+    try:
+        texts = [path.read_bytes() for path in (one, other)]
+    except OSError:
+        return False
+    bare = [text.partition(b"\n")[2] if text.startswith(b"#!") else text for text in texts]
+    return bare[0] == bare[1]
 
 
 def where(query: str, tree: Tree, *, backward: bool = False) -> Answer:

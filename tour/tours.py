@@ -92,6 +92,16 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class Unseen:
+    """Why a run need not pass a step."""
+
+    needs: str | None
+    """What a run must have: ``gpu``, ``gpus`` (several) or ``build``; ``None`` where it is the author's reason."""
+    because: dict[str, str] | None
+    """The author's reason by language."""
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One stop of a tour."""
 
@@ -103,6 +113,7 @@ class Step:
     cell: Cell | None
     figure: Figure | None
     line: int
+    witness: Unseen | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +276,7 @@ def _steps(form: Form) -> tuple[Step, ...]:
                 cell,
                 figure,
                 form.line(*where),
+                _unseen(written["witness"]) if "witness" in written else None,
             )
         )
     if steps[-1].hop is not None:
@@ -299,6 +311,10 @@ def _cell(written: str | dict[str, Any], line: int) -> Cell:
     if isinstance(written, str):
         written = {"code": written}
     return Cell(written["code"].strip("\n"), written.get("raises"), line)
+
+
+def _unseen(written: dict[str, Any]) -> Unseen:
+    return Unseen(written.get("needs"), written.get("because"))
 
 
 def _follows(form: Form, name: str) -> tuple[str, ...]:

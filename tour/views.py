@@ -14,8 +14,9 @@ from tour.index import Index, digest_of
 from tour.model import PYTORCH, At, Lane, Lang, Link, LinkKind, inside, told, tree_of
 from tour.proof import Passage, walk
 from tour.recordings import Output, Recording, frames, line_in, load
-from tour.tours import ONWARD, Anchor, Cell, Question, Tour, title
+from tour.tours import ONWARD, Anchor, Cell, Question, Step, Tour, title
 from tour.tree import Tree
+from tour.witness import records
 
 BEFORE, AFTER, MOST = 3, 6, 30
 """Lines of code shown before and after a place, and at most in all."""
@@ -102,6 +103,42 @@ class FigureView:
 
 
 @dataclass(frozen=True, slots=True)
+class FrameView:
+    """One function on the stack that led to a step, innermost first."""
+
+    name: str
+    layer: str
+    """``native``, ``operator`` or ``python``."""
+    at: str | None
+    """``file:line`` of a Python frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessView:
+    """Whether a step was seen in a real run, and in which."""
+
+    state: str
+    """``seen``; ``not-seen``; ``not-visible`` in that binary; ``not-run`` where nobody could look."""
+    by: str | None
+    """``python``, ``native`` (a debugger), ``operator`` or ``profiler`` (a kernel); ``None`` where nobody looked."""
+    count: int
+    """How often; 0 where it was not seen."""
+    detail: str | None
+    """How it was seen, or what stands in the way: names and figures, or the author's sentence."""
+    why: str | None
+    """A word for what stands in the way, or for what to mind: ``gpu``, ``gdb``, ``inlined``, ``author``, …"""
+    cell: str | None
+    """Id of the step whose cell was running when it was seen first."""
+    stack: tuple[FrameView, ...]
+    """From the step's function up to the Python that called it."""
+    torch: str
+    python: str
+    device: str
+    """``cpu``, or the accelerator's name."""
+    date: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepView:
     """One stop of a tour in one tree."""
 
@@ -131,6 +168,8 @@ class StepView:
     """Whether that tree is at hand."""
     recordings: tuple[RecordingView, ...] = ()
     """What the cell showed, in each run that was recorded."""
+    witness: WitnessView | None = None
+    """``None`` where no run is recorded for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,17 +273,20 @@ def reader(tree: Tree, index: Index) -> Reader:
     return read
 
 
-def tour_view(tour: Tour, tree: Tree, index: Index, lang: str) -> TourView:
+def tour_view(tour: Tour, tree: Tree, index: Index, lang: str, run: records.Record | None = None) -> TourView:
     """A tour in one tree and one language; raises ``StaleIndex`` where a file that it shows changed since."""
-    return tour_views(tour, tree, index, (lang,))[lang]
+    return tour_views(tour, tree, index, (lang,), run)[lang]
 
 
-def tour_views(tour: Tour, tree: Tree, index: Index, langs: Iterable[str]) -> Mapping[str, TourView]:
-    """A tour in one tree, in each language, located and proven once."""
+def tour_views(
+    tour: Tour, tree: Tree, index: Index, langs: Iterable[str], run: records.Record | None = None
+) -> Mapping[str, TourView]:
+    """A tour in one tree, in each language, located and proven once; with ``run`` in place of what is recorded."""
     read = reader(tree, index)
     passages = walk(tour, index, read, tree.version)
     recordings = load(tour)
     recorded = {step.id: _recorded(tour, step.id, recordings, tree.version, read, index) for step in tour.steps}
+    runs = [run] if run else records.nearest(records.read(tour.file.parent), tree.version)
     in_trees = {passage.place.tree for passage in passages}
     beside = tuple(_tree_view(other) for other in tree.beside if other.name in in_trees)
     views = {}
@@ -252,7 +294,7 @@ def tour_views(tour: Tour, tree: Tree, index: Index, langs: Iterable[str]) -> Ma
         prose = tour.prose[lang]
         onward = prose.sections[ONWARD]
         steps = tuple(
-            replace(_step(number, passage, tour, lang, read, index), recordings=recorded[passage.step.id])
+            replace(_step(number, passage, tour, lang, read, index, runs), recordings=recorded[passage.step.id])
             for number, passage in enumerate(passages, start=1)
         )
         views[lang] = TourView(
@@ -275,7 +317,15 @@ def _tree_view(tree: Tree) -> TreeView:
     return TreeView(tree.version, str(tree.root), tree.kind.value, tree.name)
 
 
-def _step(number: int, passage: Passage, tour: Tour, lang: str, read: Reader, index: Index) -> StepView:
+def _step(
+    number: int,
+    passage: Passage,
+    tour: Tour,
+    lang: str,
+    read: Reader,
+    index: Index,
+    runs: Sequence[records.Record],
+) -> StepView:
     step, place = passage.step, passage.place
     section = tour.prose[lang].sections[step.id]
     found = place.symbol is not None
@@ -295,6 +345,7 @@ def _step(number: int, passage: Passage, tour: Tour, lang: str, read: Reader, in
         cell=step.cell,
         figure=FigureView(drawn.file, drawn.svg(lang), drawn.alt[lang]) if (drawn := step.figure) else None,
         hop=_hop(passage, lang),
+        witness=witness_view(step, runs, lang) if place.located != "absent" else None,
         tree=place.tree,
         has_tree=place.has_tree,
     )
@@ -331,6 +382,29 @@ def _recorded(
             )
         )
     return tuple(found)
+
+
+def witness_view(step: Step, runs: Sequence[records.Record], lang: str = "en") -> WitnessView | None:
+    """What the first of several runs saw of a step, or the first that saw it."""
+    watched = {records.watched(anchor) for anchor in step.anchors}
+    told = [(run, run.steps[step.id]) for run in runs if step.id in run.steps and run.steps[step.id].anchor in watched]
+    if not told:
+        return None
+    run, sighting = next((one for one in told if one[1].state == "seen"), told[0])
+    because = step.witness.because[lang] if step.witness and step.witness.because else None
+    return WitnessView(
+        state=sighting.state,
+        by=sighting.by,
+        count=sighting.count,
+        detail=because if because and sighting.state != "seen" else sighting.detail,
+        why=sighting.why,
+        cell=sighting.cell,
+        stack=tuple(FrameView(frame.name, frame.layer, frame.at) for frame in sighting.stack),
+        torch=run.torch,
+        python=run.python,
+        device=run.device,
+        date=run.date,
+    )
 
 
 def _hop(passage: Passage, lang: str) -> HopView | None:

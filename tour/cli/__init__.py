@@ -22,7 +22,7 @@ COMMANDS = {
     "where": "questions",
     "path": "questions",
     "list": "walks",
-    "trace": "walks",
+    "trace": "trace",
     "check": "walks",
     "run": "walks",
     "diff": "walks",

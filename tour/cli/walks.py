@@ -27,42 +27,7 @@ def list_command(tree: str | None, lang: str, as_json: bool) -> None:
         terminal.show_tours(rows, lang)
 
 
-@click.command(
-    epilog="""\b
-Examples:
-  tour trace import-torch
-  tour trace import-torch --step pyinit      one stop of it
-  tour trace import-torch --lang zh --tree 1.13.1
-  tour trace import-torch --quiet            places and proofs, no prose
-  tour trace import-torch --json | jq '.steps[].line'"""
-)
-@click.argument("name", shell_complete=complete_tours)
-@tree_option()
-@lang_option
-@click.option("--step", metavar="ID", help="Only this step.")
-@click.option("--quiet", "-q", is_flag=True, help="Places and proofs only.")
-@click.option("--pager/--no-pager", default=None, help="Page the output; by default on a terminal when it is long.")
-@json_option
-def trace(
-    name: str, tree: str | None, lang: str, step: str | None, quiet: bool, pager: bool | None, as_json: bool
-) -> None:
-    """Walk a tour: each step's place, code, prose, hop and proof."""
-    from tour.render import data
-
-    _known(name, step)
-    view = tour.trace(name, ready(tree), lang)
-    if as_json:
-        click.echo(data.dumps(data.trace(view, step)))
-    else:
-        from tour.render import terminal
-
-        terminal.show(view, step=step, quiet=quiet, pager=pager)
-    broken = [s for s in view.steps if s.located == "lost" and step in {None, s.id}]
-    if broken:
-        raise click.exceptions.Exit(1)
-
-
-def _known(name: str, step: str | None) -> None:
+def known(name: str, step: str | None) -> None:
     """Raise ``UnknownName`` for a wrong tour or step: it is said before a tree is asked for."""
     from tour import tours
     from tour.errors import UnknownName
@@ -208,7 +173,7 @@ def diff(
     from tour import tours
     from tour.render import data, terminal
 
-    _known(name, step)
+    known(name, step)
     before, after = ready(old), ready(new)
     changed = [change for change in tour.diff(name, before, after, lang) if step in {None, change.step}]
     name = tours.named(name).name

@@ -20,6 +20,9 @@ if TYPE_CHECKING:  # a question from an editor waits for nothing that it does no
     from tour.changes import Change
     from tour.model import At, Link
     from tour.views import AnchorView, Finding, HopView, StepView, TourView
+    from tour.witness.calls import Call
+    from tour.witness.programs import Passage
+    from tour.witness.runs import Observation
 
 SCHEMA = 1
 
@@ -39,6 +42,60 @@ def trace(view: TourView, only: str | None = None) -> dict[str, Any]:
         "tree": asdict(view.tree),
         **({"beside": [asdict(tree) for tree in view.beside]} if view.beside else {}),
         "steps": [_step(step) for step in view.steps if only in {None, step.id}],
+    }
+
+
+def witnessed(view: TourView) -> dict[str, int]:
+    """How many steps were seen and by what, and how many need something that was not there."""
+    counts: dict[str, int] = {"steps": 0, "seen": 0}
+    for step in view.steps:
+        if step.witness is None:
+            continue
+        told = step.witness
+        by = (told.by if told.state == "seen" else told.why if told.state == "not-run" else None) or told.state
+        for key in {"steps", told.state, "author" if told.why == "author" else by}:
+            counts[key] = counts.get(key, 0) + 1
+    return counts
+
+
+def run(view: TourView, observed: Observation) -> dict[str, Any]:
+    """``tour trace NAME --run --json``: the walk, and what the run gave."""
+    record = observed.record
+    signal, stack = observed.crash or (None, ())
+    return {
+        **trace(view),
+        "run": {
+            **{key: getattr(record, key) for key in ("torch", "release", "python", "device", "date")},
+            "counts": witnessed(view),
+            "findings": [asdict(finding) for finding in observed.findings],
+            "notes": list(observed.notes),
+            "seconds": {name: round(seconds, 3) for name, seconds in observed.seconds.items()},
+            "crash": {"signal": signal, "stack": [asdict(frame) for frame in stack]} if signal else None,
+            "imports": [asdict(module) for module in observed.imports],
+        },
+    }
+
+
+def passage(ran: Passage) -> dict[str, Any]:
+    """``tour trace --run PROGRAM --json``: the calls as a tree, those of the same way folded, largest first."""
+    return {
+        **{key: getattr(ran, key) for key in ("torch", "python", "device", "wrong")},
+        "notes": list(ran.notes),
+        "output": ran.ended.output,
+        "seconds": round(ran.ended.seconds, 3),
+        "imports": [asdict(module) for module in ran.imports],
+        "calls": _call(ran.tree),
+    }
+
+
+def _call(call: Call) -> dict[str, Any]:
+    return {
+        "name": call.name,
+        "lane": call.lane.value,
+        "at": call.at,
+        "count": call.count,
+        "seconds": round(call.nanoseconds / 1e9, 6),
+        "calls": [_call(below) for below in call.largest()],
     }
 
 
@@ -190,7 +247,7 @@ def _step(step: StepView) -> dict[str, Any]:
         "cell": {"code": step.cell.code, "raises": step.cell.raises} if step.cell else None,
         "figure": {"file": step.figure.file, "alt": step.figure.alt} if step.figure else None,
         "hop": _hop(step.hop) if step.hop else None,
-        "witness": None,
+        "witness": asdict(step.witness) if step.witness else None,
     }
 
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console, Group, RenderableType
@@ -31,10 +31,14 @@ from tour.cells import Ran
 from tour.changes import Change, Line
 from tour.model import Lane, Progress
 from tour.render.answers import COLOURS
-from tour.render.data import tour_row
+from tour.render.data import tour_row, witnessed
 from tour.render.words import Words, words
 from tour.tours import Cell
-from tour.views import AnchorView, CodeView, Finding, HopView, StepView, TourView
+from tour.views import AnchorView, CodeView, Finding, HopView, StepView, TourView, WitnessView
+
+if TYPE_CHECKING:  # a walk that is only read pays for no run
+    from tour.witness.programs import Passage
+    from tour.witness.runs import Observation
 
 WIDTH = 100
 SHOWN = 9
@@ -46,8 +50,15 @@ def _console() -> Console:
     return Console(width=width, highlight=False, soft_wrap=False)
 
 
-def show(view: TourView, *, step: str | None = None, quiet: bool = False, pager: bool | None = None) -> None:
-    """Print a walk, or one step of it."""
+def show(
+    view: TourView,
+    *,
+    step: str | None = None,
+    quiet: bool = False,
+    pager: bool | None = None,
+    observed: Observation | None = None,
+) -> None:
+    """Print a walk, or one step of it; and what a run of it found."""
     said = words(view.lang)
     console = _console()
     steps = [shown for shown in view.steps if step in {None, shown.id}]
@@ -55,7 +66,7 @@ def show(view: TourView, *, step: str | None = None, quiet: bool = False, pager:
     if step is None:
         parts += _opening(view, said, quiet)
     for shown in steps:
-        parts += _step(shown, view, said, quiet)
+        parts += _step(shown, view, said, quiet, stack=step is not None)
     if step is None and not quiet:
         parts += _questions(view, said)
         parts += [
@@ -67,6 +78,11 @@ def show(view: TourView, *, step: str | None = None, quiet: bool = False, pager:
         ]
     if step is None:
         parts.append(Text(_summary(view, said), style="dim"))
+        if (counts := witnessed(view))["steps"]:
+            parts.append(Text(said.seen(counts), style="bold" if observed else "dim"))
+            parts.append(Text(_provenance(view, said), style="dim"))
+    if observed is not None:
+        parts += _observed(observed, said)
     _print(console, Group(*parts), pager)
 
 
@@ -114,11 +130,111 @@ def _lanes(view: TourView, said: Words) -> Table:
     return table
 
 
-def _step(step: StepView, view: TourView, said: Words, quiet: bool) -> list[RenderableType]:
+def _observed(observed: Observation, said: Words) -> list[RenderableType]:
+    """What a run found, and what to know of it."""
+    parts: list[RenderableType] = []
+    if observed.crash is not None:
+        signal, stack = observed.crash
+        parts += [Text(""), Text(said.witness("crashed", signal=signal), style="bold red"), *_stack(stack)]
+    if observed.findings:
+        parts += [Text(""), Text(said.witness("found"), style="bold red")]
+    for finding in observed.findings:
+        where = f"{finding.step}: " if finding.step else ""
+        parts.append(Padding(Text.assemble((where, "bold"), finding.what), (0, 0, 0, 3)))
+    parts += [Text(f"note: {note}", style="dim") for note in observed.notes]
+    return parts
+
+
+SHARE = 0.01
+"""Of all the time, what a call must have taken to be printed."""
+
+
+def show_passage(ran: Passage, lang: str, *, pager: bool | None = None) -> None:
+    """Print the way that a program took, the largest first, what took next to nothing left out."""
+    said = words(lang)
+    tree = ran.tree
+    names: dict[Lane, set[tuple[str, str | None]]] = {}
+    parts: list[RenderableType] = [Text(said.witness("passage"), "bold"), Rule(style="dim")]
+    lines: list[RenderableType] = []
+    waiting = [(call, 0) for call in reversed(tree.largest())]
+    while waiting:
+        call, depth = waiting.pop()
+        names.setdefault(call.lane, set()).add((call.name, call.at))
+        below = call.largest()
+        waiting += [(other, depth + 1) for other in reversed(below)]
+        if call.nanoseconds < SHARE * tree.nanoseconds:
+            continue
+        text = Text(f"{call.nanoseconds / 1e6:>9.1f} ms {call.nanoseconds / (tree.nanoseconds or 1):>4.0%} ", "dim")
+        text.append("  " * depth + call.name, Style(color=COLOURS[call.lane]))
+        text.append(f"  {call.count}×" if call.count > 1 else "", "dim")
+        text.append(f"  {call.at}" if call.at else "", "dim underline")
+        lines.append(text)
+    importing = sum(module.seconds for module in ran.imports if module.depth == 0)
+    told = said.witness(
+        "took",
+        milliseconds=f"{tree.nanoseconds / 1e6:.1f}",
+        functions=len(names.get(Lane.PYTHON, ())),
+        operators=len(names.get(Lane.DISPATCHER, ())),
+        modules=len(ran.imports),
+        importing=f"{importing * 1000:.0f}",
+    )
+    parts += [*lines, Text(""), Text(told, "bold")]
+    parts.append(Text(f"torch {ran.torch}, Python {ran.python}, {ran.device}", "dim"))
+    parts += [Text(f"note: {note}", "dim") for note in ran.notes]
+    if ran.wrong:
+        parts.append(Text(ran.wrong, "bold red"))
+    _print(Console(width=200, highlight=False), Group(*parts), pager)
+
+
+def _provenance(view: TourView, said: Words) -> str:
+    """The runs that were looked at, each once."""
+    runs = {
+        said.witness("provenance", torch=seen.torch, python=seen.python, device=seen.device, date=seen.date): None
+        for step in view.steps
+        if (seen := step.witness) is not None
+    }
+    return said.say("semicolon").join(runs)
+
+
+def _witness(seen: WitnessView, said: Words) -> Text:
+    """A mark, how often, how, and where."""
+    mark, style = {
+        "seen": ("●", "green"),
+        "not-seen": ("○", "bold red"),
+        "not-visible": ("◌", "dim"),
+        "not-run": ("◌", "dim"),
+    }[seen.state]
+    text = Text(f"{mark} ", style=style)
+    if seen.why == "author" and seen.state != "seen":
+        text = Text("◌ ", style="dim")
+    text.append(said.witness(seen.state, count=seen.count), style=style if seen.state == "seen" else "")
+    if seen.why:
+        text.append(f"  {said.why(seen.why, seen.detail)}", style="dim")
+    if seen.cell:
+        text.append(f"  <{seen.cell}>", style="dim")
+    return text
+
+
+def _stack(stack: Iterable[Any]) -> list[RenderableType]:
+    """Frames, innermost first."""
+    return [
+        Padding(
+            Text.assemble((frame.name, "" if frame.layer == "native" else "bold"), (f"  {frame.at or ''}", "dim")),
+            (0, 0, 0, 5),
+        )
+        for frame in stack
+    ]
+
+
+def _step(step: StepView, view: TourView, said: Words, quiet: bool, stack: bool = False) -> list[RenderableType]:
     title = Text.assemble(
         (f"{step.number:>2} ", Style(color=COLOURS[step.lane], bold=True)), (_unticked(step.title), "bold")
     )
     parts: list[RenderableType] = [title, Padding(_where(step, said), (0, 0, 0, 3))]
+    if step.witness is not None:
+        parts.append(Padding(_witness(step.witness, said), (0, 0, 0, 3)))
+        if stack and step.witness.stack:
+            parts += [Padding(Text(said.witness("stack"), style="dim"), (0, 0, 0, 3)), *_stack(step.witness.stack)]
     if not quiet:
         if step.code is not None:
             parts += [Text(""), Padding(_code(step.code), (0, 0, 0, 3))]

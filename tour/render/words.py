@@ -6,12 +6,15 @@ No renderer writes a word of its own or glues words together: it asks for a whol
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from tour.model import Lane, LinkKind
 from tour.resources import folder
+
+_BY = ("python", "native", "operator", "profiler")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,26 @@ class Words:
     def grade(self, grade: str) -> str:
         """How sure a hop is."""
         return str(self.table["grades"][grade])
+
+    def witness(self, key: str, **values: object) -> str:
+        """What was seen of a step, or of a walk, in a run."""
+        return str(self.table["witness"][key]).format(**values)
+
+    def why(self, why: str, detail: str | None) -> str:
+        """How a step was seen, or what stands in the way."""
+        return str(self.table["whys"][why]).format(detail=detail or "")
+
+    def seen(self, counts: Mapping[str, int]) -> str:
+        """How many steps of a walk were seen, by what, and what the others need."""
+        by = [str(self.table["witnessed_by"][key]).format(count=counts[key]) for key in _BY if counts.get(key)]
+        needing = [
+            self.witness("needing", count=counts[key], what=what)
+            for key, what in self.table["needing"].items()
+            if counts.get(key)
+        ]
+        told = self.witness("summary", seen=counts.get("seen", 0), steps=counts.get("steps", 0))
+        told += self.say("list_of", items=self.say("comma").join(by)) if by else ""
+        return self.say("semicolon").join([told, *needing])
 
     def hop(self, kind: LinkKind) -> str:
         """What a hop is."""

@@ -1,0 +1,243 @@
+"""Native steps, as gdb sees them in a library that g++ has just made; and what gdb meets when a program goes wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import tour
+from tour.errors import TourError
+from tour.witness import native
+from tour.witness.binaries import Library, Symbol, demangled, normal, plain
+
+from . import fake_torch
+from .test_probe import Machine, left_of, machine, states
+
+__all__ = ["machine"]
+
+CELL = """\
+import torch
+
+torch.relu(3)
+torch.native.statements(2)
+torch.native.statements(2)
+"""
+
+
+@pytest.fixture
+def debugger() -> None:
+    """gdb that may run programs; on a developer's machine a missing one skips the test, in CI it fails it."""
+    if why := native.available():
+        if os.environ.get("CI"):
+            pytest.fail(why)
+        pytest.skip(why)
+    if shutil.which("g++") is None:
+        pytest.skip("no g++")
+
+
+def test_native_steps_are_seen_with_their_stacks(machine: Callable[..., Machine], debugger: None) -> None:
+    observed = machine(native=True).watch(CELL, debugger=True)
+    seen = observed.record.steps
+    told = {step: (one.state, one.count, one.why) for step, one in seen.items() if "cpp:" in one.anchor}
+    assert told == {
+        "native": ("seen", 1, None),
+        "inlined": ("seen", 1, "inlined-call"),  # its call of leaf comes from where it was inlined
+        "leaf": ("seen", 1, None),
+        "overload": ("not-seen", 0, "same-code"),
+        "hidden": ("seen", 2, None),
+        "call-hidden": ("seen", 2, "call"),
+        "call-other": ("seen", 2, "call"),
+        "native-never": ("not-seen", 0, "same-code"),
+    }
+    names = [frame.name for frame in seen["leaf"].stack]
+    assert names[:2] == ["at::native::leaf", "at::native::relu"]
+    assert (seen["leaf"].stack[-1].at, seen["leaf"].cell) == ("<cell program>:3", "program")
+    assert [frame.at for frame in seen["leaf"].stack if frame.name == "relu" and frame.layer == "python"] == [
+        "torch/__init__.py:13"
+    ]
+    assert seen["inlined"].detail == "at::native::leaf"
+
+
+def test_in_a_stripped_library_what_is_hidden_is_not_visible(machine: Callable[..., Machine], debugger: None) -> None:
+    observed = machine(native=True, strip=True).watch(CELL, debugger=True)
+    told = states(observed)
+    assert (told["native"], told["leaf"], told["hidden"]) == ("seen", "seen", "not-visible")
+    assert told["call-hidden"] == "not-visible"
+    assert observed.record.steps["call-hidden"].detail == "at::native::statements"
+    assert any("only exported functions have names" in note for note in observed.notes)
+
+
+FORKS = """\
+import os, torch
+if os.fork() == 0:
+    torch.native.statements(2)
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_what_only_a_forked_worker_does_is_seen(machine: Callable[..., Machine], debugger: None) -> None:
+    observed = machine(native=True).watch(FORKS, debugger=True)
+    assert states(observed)["hidden"] == "seen"
+    assert "workers" in observed.seconds
+
+
+def test_a_crash_is_shown_with_its_native_stack(machine: Callable[..., Machine], debugger: None) -> None:
+    observed = machine(native=True).watch("import torch\ntorch.relu(1)\ntorch.native.crash(1)\n", debugger=True)
+    assert states(observed)["leaf"] == "seen"
+    assert observed.crash is not None
+    signal, stack = observed.crash
+    assert signal == "SIGSEGV"
+    assert stack[0].name == "at::native::crash"
+    assert stack[-1].at == "<cell program>:3"
+    assert "signal 11" in observed.findings[0].what
+
+
+KILLS = """\
+import os, signal, torch
+torch.relu(1)
+tracer = int([line for line in open("/proc/self/status") if line.startswith("TracerPid")][0].split()[1])
+if tracer:
+    os.kill(tracer, signal.SIGKILL)
+torch.native.statements(2)
+"""
+
+
+def test_of_a_debugger_that_is_killed_what_it_saw_is_kept(machine: Callable[..., Machine], debugger: None) -> None:
+    observed = machine(native=True).watch(KILLS, debugger=True, seconds=40)
+    assert states(observed)["leaf"] == "seen"
+    assert observed.record.steps["leaf"].detail == "≥ 1"
+    assert any("the debugger did not come" in note for note in observed.notes)
+
+
+def test_a_program_that_hangs_under_gdb_is_ended(
+    machine: Callable[..., Machine], debugger: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    cell = "import time, torch\ntorch.relu(1)\n"
+    cell += "while 'TracerPid:\\t0\\n' not in open('/proc/self/status').read():\n    time.sleep(0.1)\n"
+    observed = machine(native=True).watch(cell, debugger=True, seconds=20)
+    assert states(observed)["leaf"] == "seen"
+    assert any("within 20 s" in note for note in observed.notes)
+    assert not left_of(tmp_path)
+
+
+def test_without_gdb_it_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    native.available.cache_clear()
+    assert native.available() == "gdb is not installed"
+    for script, said in [
+        ("#!/bin/sh\necho 'Python scripting is not supported' >&2\nexit 1\n", "this gdb has no Python 3 in it"),
+        ("#!/bin/sh\necho 'tour 3 13.1'\necho 'ptrace: Operation not permitted.' >&2\n", "Operation not permitted"),
+    ]:
+        (tmp_path / "gdb").write_text(script)
+        (tmp_path / "gdb").chmod(0o755)
+        native.available.cache_clear()
+        assert said in str(native.available())
+    native.available.cache_clear()
+
+
+# names
+
+
+@pytest.mark.parametrize(
+    ("shown", "name"),
+    [
+        ("at::native::relu(at::Tensor const&, std::optional<at::Tensor> const&)", "at::native::relu"),
+        ("void at::native::(anonymous namespace)::f<float>(int)::{lambda(int)#1}::operator()(int) const",
+         "at::native::f::{lambda#1}::operator()"),
+        ("at::native::AVX2::vectorized<float>::operator+(int) const", "at::native::vectorized::operator+"),
+        ("std::ostream& operator<< <char>(std::ostream&, int)", "operator<<"),
+        ("at::Tensor::operator=(at::Tensor&&) &", "at::Tensor::operator="),
+        ("X::operator bool() const", "X::operator bool"),
+        ("operator new(unsigned long)", "operator new"),
+        ("c10::impl::wrap_kernel_functor_unboxed_<X<std::tuple<A> (B)>, C>::call(c10::OperatorKernel*)",
+         "c10::impl::wrap_kernel_functor_unboxed_::call"),
+        ("pybind11::cpp_function::initialize<jit::f(_object*)::{lambda(int)#3}, int>(x&&)::{lambda(y&)#3}::_FUN(y&)",
+         "pybind11::cpp_function::initialize::{lambda#3}::_FUN"),
+        ("at::f[abi:cxx11](int)", "at::f"),
+        ("initModule", "initModule"),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_a_demangled_name_is_made_plain(shown: str, name: str) -> None:
+    assert plain(shown) == name
+
+
+def test_names_that_cannot_be_demangled_stay() -> None:
+    assert demangled("PyInit__C") == "PyInit__C"
+    assert demangled("_Znonsense") == "_Znonsense"
+    assert normal("at::native::CPU_CAPABILITY::copy_kernel") == "at::native::copy_kernel"
+
+
+def test_symbols_of_a_library(tmp_path: Path, debugger: None) -> None:
+    package = fake_torch.make(tmp_path / "site")
+    library = Library(str(package / "torch/lib/libtorch_cpu.so"))
+    found = library.find(["at::native::relu", "at::native::hidden", "relu", "at::native::inlined", "nothing"])
+    assert [len(found[name].own) for name in found] == [2, 1, 1, 0, 0]
+    statements = library.find(["at::native::statements", "at::native::other", "at::native::leaf"])
+    (caller,) = statements["at::native::statements"].own
+    callees = [statements[f"at::native::{name}"].own[0] for name in ("other", "leaf")]
+    assert [library.calls(caller.address, caller.address + caller.size, one) for one in callees] == [True, False]
+
+
+@pytest.mark.parametrize("content", [b"", b"\x7fELF", b"#!/bin/sh\n", b"\x7fELF\x02\x01" + b"\0" * 30, b"\0" * 5000])
+def test_what_is_no_library_is_refused(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "libtorch.so"
+    file.write_bytes(content)
+    with pytest.raises(TourError):
+        Library(str(file))
+
+
+def test_a_line_that_was_cut_off_is_passed_over(tmp_path: Path) -> None:
+    out = tmp_path / "native.jsonl"
+    hit = {"kind": "hit", "slot": 3, "native": [["_Z1fv", None]], "python": [["a.py", 3, "g"]], "cell": 0, "process": 1}
+    out.write_text(json.dumps(hit) + "\n" + json.dumps(hit)[:20])
+    ended = native.Ended(None, 1.0, "", 0, 0)
+    read = native.read(out, ended)
+    assert (read.whole, read.hits[3].count, read.hits[3].at_least) == (False, 1, True)
+
+
+def test_the_debuggers_script_is_for_any_python_3() -> None:
+    import ast
+
+    source = (Path(tour.__file__).parent / "witness/debugger.py").read_text()
+    ast.parse(source, feature_version=(3, 6))
+    assert sys.version_info >= (3, 11)
+
+
+def _symbols(*mangled: str) -> list[Symbol]:
+    return [Symbol("lib.so", number, 1, name, "f", True) for number, name in enumerate(mangled)]
+
+
+DEVICE = "_Z1fRKN2at6TensorEN3c106DeviceEb"
+DTYPE = "_Z1fRKN2at6TensorEN3c1010ScalarTypeEb"
+PLAIN = "_Z1fRKN2at6TensorE"
+OPTIONAL = "_Z1fRKN2at6TensorESt8optionalIPN3c109AllocatorEE"
+
+
+@pytest.mark.parametrize(
+    ("signature", "rivals", "there", "chosen"),
+    [
+        ("", (), [DEVICE, DTYPE], [DEVICE, DTYPE]),
+        ("(const Tensor & self, ScalarType dtype, bool copy)", ("(const Tensor & self, Device device, bool copy)",),
+         [DEVICE, DTYPE], [DTYPE]),
+        # the one that is asked for was inlined everywhere: another is not taken for it
+        ("(const Tensor & self, ScalarType dtype, bool copy)", ("(const Tensor & self, Device device, bool copy)",),
+         [DEVICE], []),
+        # another version gave it a parameter more
+        ("(const Tensor & self)", ("(const Tensor & self, Device device, bool copy)",), [DEVICE, OPTIONAL], [OPTIONAL]),
+        ("(const Tensor & self)", (), [PLAIN], [PLAIN]),
+    ],
+)  # fmt: skip
+def test_an_overload_is_told_from_those_that_the_tree_has(
+    signature: str, rivals: tuple[str, ...], there: list[str], chosen: list[str]
+) -> None:
+    assert [one.mangled for one in native.overload(signature, rivals, _symbols(*there))] == chosen
