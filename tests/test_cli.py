@@ -107,6 +107,7 @@ def test_help_is_instant_and_complete(tour: Run) -> None:
         "anchor",
         "build",
         "serve",
+        "doctor",
     ]
     for command in commands:
         assert "Usage: " in tour(command, "--help").stdout

@@ -43,7 +43,7 @@ def cpp_targets(
 
     Enclosing namespaces and classes are tried from the inside out; the first that knows the name wins. C code sees
     names of C linkage, which C++ files define at global scope under ``extern "C"``. What no scope decides and more
-    than ``most`` define may mean nothing, but for a method of a class that the function's parameters name.
+    than ``most`` define may mean nothing, but for a method of a class that the function's parameters name, or its file.
     """
     if name.startswith("this."):
         found = _members_of_class(index, name[5:], scope)
@@ -51,7 +51,7 @@ def cpp_targets(
     if name.startswith("."):
         found = _by_last_part(index, name, most)
         if scope is not None and most is not None and not 0 < len(found) <= most:
-            found = _of_parameters(index, name[1:], scope) or found
+            found = _likely(index, name[1:], scope) or found
         return found, False
     plain = name.removeprefix("::")
     if _PYTHON.fullmatch(plain):  # CPython's, which a tree may bring along for old versions
@@ -95,13 +95,17 @@ def _members_of_class(index: Index, name: str, scope: StoredSymbol | None) -> li
     return _functions(index.symbols(f"{scope.qualname.rpartition('::')[0]}::{name}", "cpp")) if scope else []
 
 
-def _of_parameters(index: Index, name: str, scope: StoredSymbol) -> list[StoredSymbol]:
-    """The methods of that name in the classes that a function's own parameters name: ``nn::Module`` of
-    ``(const std::shared_ptr<nn::Module>& module)``."""
+def _likely(index: Index, name: str, scope: StoredSymbol) -> list[StoredSymbol]:
+    """Of the methods of a name that too many classes have those that a reader would try first.
+
+    They are in the classes that the function's own parameters name, ``nn::Module`` of ``(const
+    std::shared_ptr<nn::Module>& module)``, else in the same file.
+    """
+    found = _functions(index.symbols_named(name))
     owners = tuple(f"::{named}::{name}" for named in _NAMES.findall(scope.signature))
-    if not owners:
-        return []
-    return [symbol for symbol in _functions(index.symbols_named(name)) if f"::{symbol.qualname}".endswith(owners)]
+    return [symbol for symbol in found if f"::{symbol.qualname}".endswith(owners)] or [
+        symbol for symbol in found if symbol.file == scope.file and symbol.is_definition
+    ]
 
 
 def _by_last_part(index: Index, name: str, most: int | None = None) -> list[StoredSymbol]:
