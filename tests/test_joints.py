@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tour import build, layers, meaning
-from tour.index import Index, StoredSymbol
+from tour.index import Index
 from tour.links import Links, Node, node
 from tour.links.cpp_scopes import cpp_targets
 from tour.model import Grade, Lane
