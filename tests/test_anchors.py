@@ -22,7 +22,7 @@ from .conftest import REAL_VERSIONS, mini_tree, real_tree
 def place(index: Index, tree: Tree, **keys: object) -> anchors.Place:
     fields = {"symbol": "", "file": None, "statement": None, "after": None, "through": None, "formerly": ()} | keys
     anchor = Anchor(**fields, versions=None, line=1)  # type: ignore[arg-type]
-    return anchors.locate(Step("s", Lane.PYTHON, (anchor,), None, None, None, 1), index, tree.read, tree.version)
+    return anchors.locate(Step("s", Lane.PYTHON, (anchor,), 1), index, tree.read, tree.version)
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_statements_stay_inside_their_symbol(written: Callable[..., tuple[Index,
 def test_versions_of_a_step(mini91: tuple[Index, Tree]) -> None:
     index, tree = mini91
     anchor = Anchor("cpp:initModule", None, None, None, None, (), None, 1)
-    step = Step("s", Lane.CPP, (anchor,), ">=99", None, None, 1)
+    step = Step("s", Lane.CPP, (anchor,), 1, versions=">=99")
     assert anchors.locate(step, index, tree.read, tree.version).located == "absent"
 
 

@@ -54,7 +54,7 @@ def test_the_nearest_torch_speaks_for_a_tree(tree: str, chosen: str) -> None:
 
 def _step(symbol: str, statement: str | None = None) -> tours.Step:
     anchor = tours.Anchor(symbol, None, statement, None, None, (), None, 1)
-    return tours.Step("one", Lane.CPP, (anchor,), None, None, None, 1)
+    return tours.Step("one", Lane.CPP, (anchor,), 1)
 
 
 def test_a_record_holds_for_a_step_as_long_as_its_anchor_does() -> None:

@@ -108,11 +108,12 @@ class Step:
     id: str
     lane: Lane
     anchors: tuple[Anchor, ...]
-    versions: str | None
-    hop: Hop | None
-    cell: Cell | None
-    figure: Figure | None
     line: int
+    """Line in ``tour.yaml``."""
+    versions: str | None = None
+    hop: Hop | None = None
+    cell: Cell | None = None
+    figure: Figure | None = None
     witness: Unseen | None = None
 
 
@@ -271,12 +272,12 @@ def _steps(form: Form) -> tuple[Step, ...]:
                 written["id"],
                 Lane(written["lane"]),
                 anchors,
-                written.get("versions"),
-                hop,
-                cell,
-                figure,
                 form.line(*where),
-                _unseen(written["witness"]) if "witness" in written else None,
+                versions=written.get("versions"),
+                hop=hop,
+                cell=cell,
+                figure=figure,
+                witness=_unseen(written["witness"]) if "witness" in written else None,
             )
         )
     if steps[-1].hop is not None:
