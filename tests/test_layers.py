@@ -59,7 +59,7 @@ LAYERS: dict[str, set[str]] = {
     "precise": {"errors", "model", "tree", "index", "codegen", "parsers.clang"},
     "recordings": {"errors", "tours"},
     "witness": {"errors", "model", "index", "tours", "anchors", "links", "witness"},
-    "views": {"errors", "model", "index", "tours", "anchors", "proof", "recordings", "tree", "witness"},
+    "views": {"errors", "model", "index", "tours", "anchors", "changes", "proof", "recordings", "tree", "witness"},
     "notebooks": set(),
     "cells": {"errors", "model", "tours", "recordings", "resources", "notebooks"},
     "doctor": {"errors", "doctor"},
