@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tour.model import Link
     from tour.tours import Anchor, Tour
     from tour.tree import Tree
-    from tour.views import AnchorView, Finding, TourView
+    from tour.views import AnchorView, Finding, SourceView, TourView
     from tour.witness.programs import Passage, Program
     from tour.witness.records import Record
     from tour.witness.runs import Observation, Stop, Watch
@@ -482,23 +482,32 @@ def publish(
 
     ``others`` are versions that each step is shown in besides ``tree``, with what changed; all must be indexed.
     """
-    from tour import site, tours, views
+    from tour import site, tours
 
     told = [tours.named(name) for name in only or names()]
     with ExitStack() as stack:
         opened = [(one, stack.enter_context(_opened(one))) for one in (tree, *others)]
-        pages = []
-        for done, tour in enumerate(told):
-            progress("Locating tours", done, len(told))
-            pages.append(_editions(tour, opened))
-        sources = []
-        for number, (one, index) in enumerate(opened):
-            passing = [page["en"] if number == 0 else _edition(page["en"], number - 1) for page in pages]
-            files = sorted({path for view in passing for path in views.files_of(view)})
-            for done, path in enumerate(files):
-                progress(f"Reading sources of {one.version}", done, len(files))
-                sources.append(views.source_view(path, one, index, passing))
-        return site.build(pages, sources, out, progress=progress)
+        return site.build(*pages(told, opened, progress), out, progress=progress)
+
+
+def pages(
+    told: Sequence[Tour], opened: Sequence[tuple[Tree, Index]], progress: Progress = silent
+) -> tuple[list[Mapping[str, TourView]], list[SourceView]]:
+    """What a site shows: each tour by language, in all of several trees, and the files that it touches in each."""
+    from tour import views
+
+    made = []
+    for done, tour in enumerate(told):
+        progress("Locating tours", done, len(told))
+        made.append(_editions(tour, opened))
+    sources = []
+    for number, (one, index) in enumerate(opened):
+        passing = [page["en"] if number == 0 else _edition(page["en"], number - 1) for page in made]
+        files = sorted({path for view in passing for path in views.files_of(view)})
+        for done, path in enumerate(files):
+            progress(f"Reading sources of {one.version}", done, len(files))
+            sources.append(views.source_view(path, one, index, passing))
+    return made, sources
 
 
 def _editions(told: Tour, opened: Sequence[tuple[Tree, Index]]) -> Mapping[str, TourView]:

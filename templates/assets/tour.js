@@ -48,9 +48,9 @@ class Versions {
     keep("tour-version", { version: this.names[this.at], changed: this.changed });
     this.press();
     if (by?.checkVisibility()) scrollBy({ top: by.getBoundingClientRect().top - top, behavior: "instant" }); // on a phone codes of unlike lengths stand above
-    const button = now?.querySelector('.tour-versions [aria-pressed="true"]');
-    if (button) say(tour.dataset.showsWords.replace("{}", this.changed ? `${button.textContent}` : button.textContent));
     centre(now);
+    const change = this.changed && now?.querySelector(`.tour-change[data-on="${root.dataset.shows}"]`);
+    say(change ? change.ariaLabel : tour.dataset.showsWords.replace("{}", this.names[this.at]));
   }
 
   next() { if (this.names.length > 1) this.choose(String((this.at + 1) % this.names.length), now?.querySelector("h2")); }
@@ -110,12 +110,14 @@ if (tour) {
     }
     const line = innerHeight * .42;
     const passed = steps.filter((step) => stories.get(step).getBoundingClientRect().top <= line);
-    mark(passed.at(-1) ?? steps[0]);
+    const end = scrollY > 0 && scrollY + innerHeight >= root.scrollHeight - 4;
+    mark((end ? steps : passed).at(-1) ?? steps[0]);
   };
 
   let saving = 0;
+  let opened = false; // that a page was opened is no progress
   const remember = () => {
-    if (now === steps[0] && !kept(PROGRESS)?.[tour.dataset.tour]) return;
+    if (!opened) return;
     clearTimeout(saving);
     saving = setTimeout(() => {
       const title = now.querySelector("h2").textContent.trim();
@@ -156,6 +158,7 @@ if (tour) {
   addEventListener("resize", () => centre(now));
   asked = named();
   look();
+  opened = true;
 
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;

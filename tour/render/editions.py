@@ -55,9 +55,7 @@ def editions(view: TourView) -> list[Edition]:
     ]
     each += [(edition.tree, edition.beside, edition.steps, edition) for edition in view.editions]
     return [
-        Edition(
-            number, tree, beside, steps, {step.hop.to: step.hop for step in steps.values() if step.hop}, edition
-        )
+        Edition(number, tree, beside, steps, {step.hop.to: step.hop for step in steps.values() if step.hop}, edition)
         for number, (tree, beside, steps, edition) in enumerate(each)
     ]
 
@@ -83,9 +81,7 @@ def shown(step: str, each: list[Edition], said: Words, link: Linked) -> dict[str
     }
 
 
-def _code(
-    step: StepView, edition: Edition, unchanged: set[int], said: Words, link: Linked
-) -> dict[str, Any] | None:
+def _code(step: StepView, edition: Edition, unchanged: set[int], said: Words, link: Linked) -> dict[str, Any] | None:
     """The figure of one version; a version that lacks the step says so, and the only one shows nothing then."""
     on = [str(edition.number)]
     on += [f"c{number}" for number in sorted(unchanged)] if edition.number == 0 else []
