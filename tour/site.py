@@ -92,9 +92,9 @@ def _refuse_others(out: Path) -> None:
 def _write_docs(views: Sequence[TourView], lang: str, docs: Path) -> None:
     """The Markdown pages and assets of one language."""
     said = words(lang)
-    home = (folder("annotations") / f"index.{lang}.md").read_text(encoding="utf-8")
-    cards = html.tour_list(views, lang, "")
-    _page(docs / "index.md", {"title": said.say("home"), "hide": ["navigation", "toc"]}, f"{home}\n\n{cards}")
+    first = (folder("annotations") / f"index.{lang}.md").read_text(encoding="utf-8")
+    below = html.home(views, lang, "")
+    _page(docs / "index.md", {"title": said.say("home"), "hide": ["navigation", "toc"]}, f"{first}\n\n{below}")
     listing = html.tour_list(views, lang, "../")
     heading = f"# {said.say('all_tours')}\n\n"
     _page(docs / "tours/index.md", {"title": said.say("tours"), "hide": ["navigation", "toc"]}, heading + listing)

@@ -15,8 +15,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown import Markdown
 from markupsafe import Markup, escape
 
+from tour.home import crossings, paths
 from tour.model import At, Lang, inside, tree_of
-from tour.render import editions, lanes, outputs, source
+from tour.render import editions, home_map, lanes, outputs, source
 from tour.render.data import tour_row
 from tour.render.words import Words, words
 from tour.resources import folder
@@ -146,6 +147,20 @@ def tour_list(views: Sequence[TourView], lang: str, root: str) -> str:
         for view in views
     ]
     return _render("tours.html", cards=cards, said=words(lang))
+
+
+def home(views: Sequence[TourView], lang: str, root: str) -> str:
+    """What stands below the first page's own words: where to start, and the map of the tours."""
+    said = words(lang)
+    found = crossings(views)
+    return _render(
+        "home.html",
+        said=said,
+        root=root,
+        paths=paths(folder("annotations") / "start.toml", lang, [view.name for view in views]),
+        map=Markup(home_map.svg(views, found, said, root)) if found else None,
+        titles={view.name: view.title for view in views},
+    )
 
 
 def source_page(view: SourceView, titles: Mapping[str, Mapping[tuple[str, str], str]]) -> str:
