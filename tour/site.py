@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tour import policy
 from tour.errors import TourError
 from tour.model import LANGS, Progress, silent
 from tour.render import html
@@ -62,6 +63,7 @@ def build(
             for number, lang in enumerate(LANGS):
                 progress("Building the site", number, len(LANGS))
                 _mkdocs(folder(CONFIGS[lang]), docs[lang], new / "zh" if lang == "zh" else new)
+            _secure(new)
             if work is not None:
                 _swap(Path(made) / "docs", work / "docs")
         kept = target / ".gitignore"
@@ -149,6 +151,13 @@ def _mkdocs(config: Path, docs: Path, site: Path) -> None:
     finally:
         logger.removeHandler(complaints)
         logger.propagate = propagated
+
+
+def _secure(site: Path) -> None:
+    """Give every page its policy."""
+    rule = policy.policy((site / "404.html").read_text(encoding="utf-8"))
+    for page in site.rglob("*.html"):
+        page.write_text(policy.secured(page.read_text(encoding="utf-8"), rule), encoding="utf-8")
 
 
 class _Complaints(logging.Handler):
