@@ -7,7 +7,7 @@ everything else is in the modules that these call. Imports stand inside, so that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tour.views import AnchorView, Finding, TourView
     from tour.witness.programs import Passage, Program
     from tour.witness.records import Record
+    from tour.witness.routes import Taken
     from tour.witness.runs import Observation, Stop, Watch
     from tour.witness.runtimes import Runtime
 
@@ -45,6 +46,7 @@ __all__ = [
     "path",
     "publish",
     "record",
+    "taken",
     "trace",
     "update",
     "watch",
@@ -175,7 +177,7 @@ def _stops(told: Tour, tree: Tree, index: Index, read: Reader, runtime: Runtime)
     """Each step with its places in the tree and in the files of a torch, and that torch's release.
 
     Of those files only the ones that steps are in are read, into an index of their own. A torch whose version says
-    ``1.13.0a0`` and whose files are the 1.13.1 tree's is that release.
+    ``1.13.0a0`` and most of whose files are the 1.13.1 tree's is that release; a distribution may have patched some.
     """
     import shutil
     import tempfile
@@ -188,7 +190,8 @@ def _stops(told: Tour, tree: Tree, index: Index, read: Reader, runtime: Runtime)
     root = Path(runtime.root)
     files = {file for step in told.steps for anchor in step.anchors if (file := _python_file(anchor.symbol, root))}
     alike = [file for file in files if _is_same(root / file, tree.root / file)]
-    release = tree.version if files and len(alike) == len(files) else runtime.release
+    is_of_series = tree.version.split(".")[:2] == runtime.release.split(".")[:2]
+    release = tree.version if is_of_series and 2 * len(alike) > len(files) else runtime.release
     with tempfile.TemporaryDirectory(prefix="tour-") as made:
         copy = Path(made) / "torch"
         for file in files:
@@ -282,6 +285,33 @@ def path(origin: str, goal: str, tree: Tree, *, alternatives: int = 0) -> list[l
 
     with _opened(tree) as index:
         return questions.path(origin, goal, index, tree.asked, alternatives, tree.titles)
+
+
+def taken(
+    routes: Sequence[Sequence[Link]],
+    text: str,
+    tree: Tree,
+    *,
+    python: str | None = None,
+    seconds: float = 120.0,
+    debugger: bool = True,
+    progress: Progress = silent,
+) -> Taken:
+    """Run a program, code or the name of a script, and see which places of some routes it passes.
+
+    Raises ``TourError`` where that Python has no torch or the program cannot be started.
+    """
+    from tour import views
+    from tour.witness import routes as on_routes
+    from tour.witness import runs, runtimes
+
+    told = on_routes.as_tour(routes, on_routes.program(text))
+    runtime = runtimes.runtime(python)
+    with _opened(tree) as index:
+        read = views.reader(tree, index)
+        watch = under_watch(told, tree, index, read, runtime)
+        observed = watch.run(index, read, seconds=seconds, debugger=debugger, date=runs.today(), progress=progress)
+    return on_routes.taken(routes, observed)
 
 
 def check(name: str, tree: Tree) -> list[Finding]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:  # a question from an editor waits for nothing that it does no
     from tour.views import AnchorView, Finding, HopView, StepView, TourView
     from tour.witness.calls import Call
     from tour.witness.programs import Passage
+    from tour.witness.records import Sighting
+    from tour.witness.routes import Taken
     from tour.witness.runs import Observation
 
 SCHEMA = 1
@@ -222,15 +224,34 @@ def where(answer: Answer, tree: Any) -> dict[str, Any]:
     }
 
 
-def path(origin: str, goal: str, routes: Sequence[Sequence[Link]], tree: Any) -> dict[str, Any]:
-    """``tour path A B --json``: the surest route, then the others."""
-    return {
+def path(
+    origin: str, goal: str, routes: Sequence[Sequence[Link]], tree: Any, ran: Taken | None = None
+) -> dict[str, Any]:
+    """``tour path A B --json``: the surest route, then the others; with ``--run`` what a run passed of each."""
+    told: dict[str, Any] = {
         "from": origin,
         "to": goal,
         "tree": tree_row(tree, None),
         "links": [_link(link) for link in routes[0]] if routes else [],
         "others": [[_link(link) for link in route] for route in routes[1:]],
     }
+    if ran is not None:
+        run = ran.observation.record
+        told["run"] = {
+            **{key: getattr(run, key) for key in ("torch", "python", "device", "date")},
+            "routes": [
+                {"verdict": ran.verdict(route), "places": [_sighting(ran.of(link)) for link in route]}
+                for route in routes
+            ],
+            "notes": list(ran.observation.notes),
+            "findings": [found.what for found in ran.observation.findings],
+        }
+    return told
+
+
+def _sighting(sighting: Sighting | None) -> dict[str, Any] | None:
+    """What was seen of a place that is no tour's step."""
+    return None if sighting is None else asdict(sighting)
 
 
 def _step(step: StepView) -> dict[str, Any]:

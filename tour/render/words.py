@@ -72,6 +72,10 @@ class Words:
         told += self.say("list_of", items=self.say("comma").join(by)) if by else ""
         return self.say("semicolon").join([told, *needing])
 
+    def route(self, verdict: str) -> str:
+        """Whether a run took a route."""
+        return str(self.table["routes"][verdict])
+
     def hop(self, kind: LinkKind) -> str:
         """What a hop is."""
         return str(self.table["hops"][kind.value])
