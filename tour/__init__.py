@@ -7,7 +7,7 @@ everything else is in the modules that these call. Imports stand inside, so that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -130,22 +130,29 @@ def watch(
     python: str | None = None,
     seconds: float | None = None,
     debugger: bool = True,
+    cells: Mapping[str, str] | None = None,
     progress: Progress = silent,
 ) -> Observation:
     """Run a tour's cells with the torch of a Python and see which steps are passed; the tree must be indexed.
 
+    With ``cells`` only those of these steps run, with this code; it is no finding then that a step was not passed.
     Raises ``TourError`` where that Python has no torch or the program cannot be started.
     """
     from tour import tours, views
     from tour.witness import runs, runtimes
 
     told = tours.named(name)
+    if cells is not None:
+        told = tours.with_cells(told, cells)
     runtime = runtimes.runtime(python)
     with _opened(tree) as index:
         read = views.reader(tree, index)
         watch = under_watch(told, tree, index, read, runtime)
         limit = runs.SECONDS if seconds is None else seconds
-        return watch.run(index, read, seconds=limit, debugger=debugger, date=runs.today(), progress=progress)
+        observed = watch.run(index, read, seconds=limit, debugger=debugger, date=runs.today(), progress=progress)
+    if cells is not None:
+        observed.findings = [found for found in observed.findings if not found.is_unseen]
+    return observed
 
 
 def follow(program: Program, *, python: str | None = None, seconds: float = 120.0) -> Passage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,20 @@ def serve(
         python=runs,
         gateway=gateway,
         cull=cull,
+        watch=partial(_watched, tree, runs) if runs else None,
     )
+
+
+def _watched(tree: str | None, python: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """Run cells of a page under watch: ``{"tour", "cells": {step: code}, "lang"}``. Raises ``TourError`` for others."""
+    from tour.model import LANGS
+    from tour.render import data
+
+    name, cells, lang = (asked.get(key) for key in ("tour", "cells", "lang"))
+    are_texts = isinstance(cells, dict) and all(isinstance(code, str) for code in cells.values())
+    if not are_texts or not cells or name not in tour.names() or lang not in LANGS:
+        raise TourError("a tour, the code of its cells and a language are asked for")
+    return data.passed(tour.watch(str(name), ready(tree), python=python, cells=cells), str(lang))
 
 
 def _python(asked: str | None) -> tuple[str | None, str | None]:

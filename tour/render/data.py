@@ -249,6 +249,35 @@ def path(
     return told
 
 
+def passed(observed: Observation, lang: str) -> dict[str, Any]:
+    """What a page is told of cells that ran under watch: each step that can be seen, in words too."""
+    from tour.render.words import words
+
+    said = words(lang)
+    run = observed.record
+    provenance = {key: getattr(run, key) for key in ("torch", "python", "device", "date")}
+    steps = []
+    for step, sighting in run.steps.items():
+        why = "  " + said.why(sighting.why, sighting.detail) if sighting.why and sighting.why != "author" else ""
+        steps.append(
+            {
+                "id": step,
+                "state": sighting.state,
+                "count": sighting.count,
+                "text": said.witness(sighting.state, count=sighting.count) + why,
+                "stack": [{"name": frame.name, "at": frame.at} for frame in sighting.stack],
+            }
+        )
+    seen = sum(step["state"] == "seen" for step in steps)
+    return {
+        "steps": steps,
+        "summary": said.witness("passed", seen=seen, steps=len(steps)),
+        "provenance": said.witness("provenance", **provenance),
+        "notes": list(observed.notes),
+        "wrong": [found.what for found in observed.findings],
+    }
+
+
 def _sighting(sighting: Sighting | None) -> dict[str, Any] | None:
     """What was seen of a place that is no tour's step."""
     return None if sighting is None else asdict(sighting)

@@ -63,13 +63,9 @@ def as_tour(routes: Sequence[Sequence[Link]], code: str) -> Tour:
 def taken(routes: Sequence[Sequence[Link]], observation: Observation) -> Taken:
     """What a run of ``as_tour`` says. That a place was not seen is an answer here, and no finding."""
     seen = observation.record.steps
-    observation.findings = [found for found in observation.findings if found.step in {None, PROGRAM} and _wrong(found)]
+    observation.findings = [found for found in observation.findings if not found.is_unseen]
     spots = {_spot(link) for route in routes for link in route}
     return Taken(observation, {spot: seen[_name(spot)] for spot in spots if _name(spot) in seen})
-
-
-def _wrong(found: object) -> bool:
-    return "should have run" not in str(getattr(found, "what", ""))
 
 
 def _spot(link: Link) -> Spot:

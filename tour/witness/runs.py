@@ -59,6 +59,8 @@ class Finding:
 
     step: str | None
     what: str
+    is_unseen: bool = False
+    """Whether it is about a step that was not passed, rather than about the program."""
 
 
 @dataclass(slots=True)
@@ -267,7 +269,7 @@ class Watch:
                 sighting = Sighting(kept, "not-run" if step.witness.needs else sighting.state, why=why)
             sightings[step.id] = sighting
             if sighting.state == "not-seen" and sighting.why != "author":
-                observed.findings.append(Finding(step.id, self._verdict(stop)))
+                observed.findings.append(Finding(step.id, self._verdict(stop), is_unseen=True))
         return sightings
 
     def _verdict(self, stop: Stop) -> str:
