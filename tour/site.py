@@ -18,7 +18,8 @@ from typing import Any
 
 from tour.errors import TourError
 from tour.model import LANGS, Progress, silent
-from tour.render import html
+from tour.render import html, source_page
+from tour.render.addresses import Addresses, source_address
 from tour.render.words import words
 from tour.resources import checkout, folder
 from tour.views import SourceView, TourView
@@ -116,10 +117,17 @@ def _write_sources(sources: Sequence[SourceView], tours: Sequence[Mapping[str, T
         lang: {(views[lang].name, step.id): step.title for views in tours for step in views[lang].steps}
         for lang in LANGS
     }
+    pages: dict[tuple[str, str], Addresses] = {}
+    for tree in {(view.tree.version, view.tree.name) for view in sources}:
+        own = [view.file for view in sources if (view.tree.version, view.tree.name) == tree]
+        pages[tree] = Addresses(tree[0], frozenset(own), frozenset(), tree[1])
     for view in sources:
-        file = docs / html.source_address(view.tree.version, view.file)
+        addresses = pages[view.tree.version, view.tree.name]
+        file = docs / source_address(view.tree.version, view.file)
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(html.source_page(view, titles), encoding="utf-8")
+        file.write_text(source_page.source_page(view, titles, addresses), encoding="utf-8")
+        data = docs / source_page.data_address(view.tree.version, view.file)
+        data.write_text(source_page.source_data(view, addresses), encoding="utf-8")
 
 
 def _mkdocs(config: Path, docs: Path, site: Path) -> None:
