@@ -19,7 +19,7 @@ from tour import build, links, site, tours, views
 from tour.errors import TourError
 from tour.index import Index
 from tour.model import At
-from tour.render import addresses, html, lanes
+from tour.render import html, lanes, places
 from tour.render.words import words
 from tour.resources import folder
 from tour.tree import Tree, TreeKind
@@ -122,7 +122,7 @@ def test_no_link_and_no_anchor_is_dead(built: Path) -> None:
 def test_a_file_of_any_name_has_its_page(file: str, tmp_path: Path) -> None:
     tours = [{lang: renamed(sample.tour(lang), file) for lang in ("en", "zh")}]
     out = site.build(tours, [replace(sample.source(), file=file)], tmp_path / "site", work=tmp_path / "work")
-    assert (out / addresses.source_address("9.1.0", file)).is_file()
+    assert (out / places.source_address("9.1.0", file)).is_file()
     assert dead_links(out) == []
 
 

@@ -27,6 +27,8 @@ from tour.model import At, Grade, Kind, Lang, Link, LinkKind, Role
 
 MOST_CANDIDATES = 12
 """A name that more symbols bear is not worth a link."""
+MOST_GUESSES = 4
+"""A call that may mean more than so many is left to the code to show."""
 MOST_FILES = 40
 """Of a name that more files mention, callers are not looked for while a page is made: each of them is a question."""
 MOST_RELATIONS = 200
@@ -201,7 +203,26 @@ class _File:
         elif self._lang in {Lang.C, Lang.CPP, Lang.CUDA}:
             self._by_cpp_scopes()
         kept = [self._found[place] for place in sorted(self._found) if place not in defined]
+        if deep:
+            self._refer(kept, defined)
         return References(tuple(kept), tuple(self._targets), tuple(defined[place] for place in sorted(defined)))
+
+    def _refer(self, names: Sequence[Occurrence], defined: dict[tuple[int, int], Definition]) -> None:
+        """Note with each definition where else its own file names it."""
+        targets = list(self._targets)
+        named: defaultdict[tuple[str, At | None], dict[At, Occurrence]] = defaultdict(dict)
+        for name in names:
+            for number in name.targets:
+                named[targets[number].id, targets[number].at].setdefault(At(self._path, name.line), name)
+        for place, one in defined.items():
+            told = {relation.at for relation in one.relations}
+            more = [
+                Relation("references", around.id, at, around.at, name.grade, name.candidates, None)
+                for at, name in named.get((one.id, At(self._path, one.line)), {}).items()
+                if at not in told and (around := self._around[at.line]) is not None
+            ]
+            if more:
+                defined[place] = one._replace(relations=(*one.relations, *more[:MOST_RELATIONS]))
 
     # where things stand
 
@@ -488,7 +509,7 @@ _ARRIVING = {
     LinkKind.INHERITS: "subclasses",
     LinkKind.IMPORTS: "references",
 }
-HEADINGS = ("callers", "callees", "bases", "subclasses", "bindings", "dispatch", "gradient", "references")
+HEADINGS = ("bindings", "dispatch", "gradient", "callers", "subclasses", "bases", "callees", "references")
 """Of a definition's relations, in the order in which they are shown."""
 
 
@@ -499,7 +520,8 @@ def _relations(symbol: StoredSymbol, index: Index, links: Links) -> tuple[tuple[
     here = node(symbol)
     found: dict[tuple[str, str, At], Relation] = {}
     for link in links.leaving(here, None, WRITTEN):
-        if heading := _LEAVING.get(link.kind):
+        heading = _LEAVING.get(link.kind)
+        if heading and (link.grade is Grade.EXACT or link.candidates <= MOST_GUESSES):
             made = Relation(heading, link.target, link.at, link.target_at, link.grade, link.candidates, link.key)
             found.setdefault((heading, link.target, link.at), made)
     common = index.files_mentioning(last_part(symbol.qualname)) > MOST_FILES

@@ -227,6 +227,8 @@ class SourceView:
     tree: TreeView
     references: References = NOTHING
     """What its names mean, and what leads to its definitions."""
+    is_code: bool = True
+    """False for a text that is shown without colours."""
 
     @property
     def path(self) -> str:

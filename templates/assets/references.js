@@ -152,19 +152,31 @@ const panel = make("aside", { class: "source-panel", id: "source-panel", "aria-l
 document.body.append(panel);
 let opener = null;
 
-const FIRST = 12;
+const FIRST = 12, PLACES = 6;
 function relations(data, rows, heading, base) {
-  const ours = rows.filter((row) => data.headings[row[0]] === heading);
-  if (!ours.length) return null;
-  const items = ours.map(([, id, file, line, toFile, toLine, guess, count, key]) => {
+  // The same thing named in several places is told once, with all of them.
+  const things = new Map();
+  for (const row of rows) {
+    if (data.headings[row[0]] !== heading) continue;
+    const key = `${row[1]} ${row[4]} ${row[5]} ${row[8]}`;
+    if (!things.has(key)) things.set(key, []);
+    things.get(key).push(row);
+  }
+  if (!things.size) return null;
+  const items = [...things.values()].map((same) => {
+    const [, id, file, line, toFile, toLine, guess, count, key] = same[0];
     const name = nameOf(data.ids[id]);
     const operator = data.operators[data.ids[id]];
+    const seen = make("small", {}, say("seen_at"), " ", place(data, file, line, base));
+    for (const [, , at, number] of same.slice(1, PLACES)) {
+      seen.append(", ", place(data, at, number, base, at === file ? String(number) : undefined));
+    }
+    if (same.length > PLACES) seen.append(` … +${same.length - PLACES}`);
     return make("li", { class: guess ? "guess" : null },
       place(data, toFile >= 0 ? toFile : file, toFile >= 0 ? toLine : line, base, name),
       key ? make("span", { class: "key" }, key) : "",
       operator ? make("a", { class: "more", href: new URL(operator, base).href }, say("operator_page")) : "",
-      make("small", {}, say("seen_at"), " ", place(data, file, line, base)),
-      grade(guess, count) || "");
+      seen, grade(guess, count) || "");
   });
   const rest = items.slice(FIRST);
   const shownItems = make("ul", {}, ...items.slice(0, FIRST));

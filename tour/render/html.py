@@ -17,8 +17,8 @@ from markupsafe import Markup, escape
 
 from tour.model import At, Lang
 from tour.render import lanes, outputs, source
-from tour.render.addresses import source_address
 from tour.render.data import tour_row
+from tour.render.places import source_address
 from tour.render.words import Words, words
 from tour.resources import folder
 from tour.views import CodeView, HopView, RecordingView, TourView

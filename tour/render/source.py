@@ -94,6 +94,11 @@ def lines(text: str, lang: Lang, anchors: Mapping[int, Sequence[Anchor]] | None 
     ]
 
 
+def plain_lines(text: str) -> list[str]:
+    """The same without colours, of a text in no language that we know."""
+    return [escape(line, quote=False) for line in plain(text).split("\n")]
+
+
 def _line(runs: Sequence[tuple[str, str]]) -> str:
     return "".join(
         f'<span class="{colour}">{escape(text)}</span>' if colour else escape(text, quote=False)

@@ -7,7 +7,7 @@ what hovering tells and the panel of a definition; both read one file of data, f
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from tour.model import At, Grade
 from tour.references import HEADINGS, Definition, Occurrence, Target
 from tour.render import html, source
-from tour.render.addresses import Addresses, public_address, source_address
+from tour.render.places import Addresses, public_place, source_address
 from tour.render.words import words
 from tour.views import SourceView
 
@@ -47,7 +47,8 @@ def _order(view: SourceView) -> tuple[list[Occurrence], dict[tuple[tuple[int, ..
 def source_page(view: SourceView, titles: Titles, addresses: Addresses) -> str:
     """A whole source page, one for all languages: it names the tours in each, and a script keeps the reader's."""
     root = root_of(view)
-    lines = source.lines(view.text, view.lang, _anchors(view, addresses, root))
+    anchors = _anchors(view, addresses, root)
+    lines = source.lines(view.text, view.lang, anchors) if view.is_code else source.plain_lines(view.text)
     marks: dict[int, list[Any]] = {}
     for mark in view.marks:
         marks.setdefault(mark.line, []).append(mark)
@@ -72,7 +73,7 @@ def source_page(view: SourceView, titles: Titles, addresses: Addresses) -> str:
             "root": root,
             "version": view.tree.version,
         },
-        public=public_address(view.tree.version, At(view.file, 1), view.tree.name),
+        public=public_place(view.tree.version, At(view.file, 1), view.tree.name),
         guesses=any(name.grade is not Grade.EXACT for name in view.references.occurrences),
         names=bool(view.references.occurrences or view.references.definitions),
     )
@@ -158,8 +159,3 @@ def _definition(one: Definition, files: _Table, ids: _Table) -> list[Any]:
         for relation in one.relations
     ]
     return [ids(one.id), one.kind, one.signature, one.line, one.end_line, int(one.common), relations]
-
-
-def pages(views: Sequence[SourceView]) -> frozenset[str]:
-    """The files of some views."""
-    return frozenset(view.file for view in views)

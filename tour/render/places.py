@@ -30,7 +30,7 @@ def operator_address(version: str, name: str) -> str:
     return f"operators/{version}/{space}/{rest.partition('.')[0]}.html"
 
 
-def public_address(version: str, at: At, name: str = PYTORCH) -> str | None:
+def public_place(version: str, at: At, name: str = PYTORCH) -> str | None:
     """A line in PyTorch's public repository; none for another project, an unreleased version or a generated file."""
     if name != PYTORCH or tree_of(at.file) or not _RELEASE.fullmatch(version) or at.file.startswith(_WRITTEN):
         return None
@@ -52,7 +52,7 @@ class Addresses:
         """A link to a line; ``root`` leads to the site's root. ``None`` where it can be read nowhere."""
         if self.sources is None or at.file in self.sources:
             return f"{root}{quote(source_address(self.version, at.file))}#L{at.line}"
-        return public_address(self.version, at, self.name)
+        return public_place(self.version, at, self.name)
 
     def operator(self, symbol: str, root: str) -> str | None:
         """A link to an operator's page, of a symbol's id: ``op:aten::add.Tensor``; ``None`` where there is none."""
