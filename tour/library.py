@@ -29,6 +29,7 @@ from tour.views import SourceView, TreeView, source_view
 
 EVERYTHING = "assets/tour/everything.json"
 """What tells a page that every file of a tree can be read here."""
+FAR = ".relations"
 LARGEST = 3_000_000
 """Bytes of a file that is worth a page."""
 
@@ -104,10 +105,13 @@ class Library:
                 None,
             )
             file = in_tree(version, stem)
-        view = self._source(shelf, file) if shelf else None
+        far = ending == "json" and file.endswith(FAR)
+        view = self._source(shelf, file.removesuffix(FAR) if far else file, far) if shelf else None
         if view is None or shelf is None:
             return None
         addresses = Addresses(shelf.tree.version, None, None, shelf.tree.name)
+        if far:
+            return Made("application/json", source_page.relations_data(view, addresses))
         if ending == "json":
             return Made("application/json", source_page.source_data(view, addresses))
         return Made("text/html", source_page.source_page(view, self._passing(shelf.tree.version).titles, addresses))
@@ -121,10 +125,10 @@ class Library:
             self._shelves[version] = _Shelf(tree, index, Links(index))
         return self._shelves[version]
 
-    def _source(self, shelf: _Shelf, file: str) -> SourceView | None:
+    def _source(self, shelf: _Shelf, file: str, deep: bool) -> SourceView | None:
         """A file's view; a file that is no code the index reads is shown as it is, where it is text."""
         if shelf.index.file(file) is not None:
-            view = source_view(file, shelf.tree, shelf.index, (), shelf.links)
+            view = source_view(file, shelf.tree, shelf.index, (), shelf.links, deep=deep)
         else:
             try:
                 source = shelf.tree.read(file)

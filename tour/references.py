@@ -532,8 +532,14 @@ def _relations(symbol: StoredSymbol, index: Index, links: Links) -> tuple[tuple[
         found.setdefault((heading, link.source, link.at), made)
     counted: defaultdict[str, int] = defaultdict(int)
     kept = []
-    for one in sorted(found.values(), key=lambda one: (HEADINGS.index(one.heading), one.grade is not Grade.EXACT)):
+    for one in sorted(found.values(), key=_rank):
         counted[one.heading] += 1
         if counted[one.heading] <= MOST_RELATIONS:
             kept.append(one)
     return tuple(kept), common
+
+
+def _rank(one: Relation) -> tuple[int, bool, bool]:
+    """By heading; what is sure before guesses, and of both what tests do last."""
+    file = one.at.file
+    return HEADINGS.index(one.heading), one.grade is not Grade.EXACT, file.startswith("test/") or "/test/" in file

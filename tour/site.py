@@ -126,6 +126,8 @@ def _write_sources(sources: Sequence[SourceView], tours: Sequence[Mapping[str, T
             file.write_text(source_page.source_page(view, told.titles, addresses), encoding="utf-8")
             data = docs / source_page.data_address(version, view.file)
             data.write_text(source_page.source_data(view, addresses), encoding="utf-8")
+            far = docs / source_page.relations_address(version, view.file)
+            far.write_text(source_page.relations_data(view, addresses), encoding="utf-8")
         marks = {view.file: view.marks for view in views if view.marks}
         (docs / ADDRESS.format(version=version)).write_text(replace(told, marks=marks).kept(), encoding="utf-8")
 

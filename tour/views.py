@@ -437,9 +437,17 @@ def _code(place: Place, read: Reader, index: Index) -> CodeView | None:
 
 
 def source_view(
-    path: str, tree: Tree, index: Index, tours: Iterable[TourView] = (), links: Links | None = None
+    path: str,
+    tree: Tree,
+    index: Index,
+    tours: Iterable[TourView] = (),
+    links: Links | None = None,
+    *,
+    deep: bool = True,
 ) -> SourceView:
     """One source file with the places where tours pass, and with ``links`` what each name in it means.
+
+    With ``deep`` also what leads to its definitions, which takes longer.
 
     Raises ``TreeError`` where it cannot be read, ``StaleIndex`` where it changed since.
     """
@@ -458,7 +466,7 @@ def source_view(
         text,
         tuple(sorted(marks, key=lambda mark: (mark.line, mark.number))),
         _tree_view(next((other for other in tree.beside if other.name == tree_of(path)), tree)),
-        references(path, lang, text, index, links) if links and stored else NOTHING,
+        references(path, lang, text, index, links, deep=deep) if links and stored else NOTHING,
     )
 
 

@@ -30,6 +30,7 @@ function dataAt(address) {
   return fetched.get(address);
 }
 const own = () => dataAt(new URL(`./${encodeURIComponent(told.data)}`, location.href).href);
+const page = () => location.href.split("#")[0];
 
 // Where every file of the tree can be read here (`tour serve`), links to the public repository stay here.
 const PUBLIC = `https://github.com/pytorch/pytorch/blob/v${told.version}/`;
@@ -66,7 +67,7 @@ function place(data, file, line, base, label) {
   return make("a", { class: "place", href }, shown);
 }
 const nameOf = (id) => id.slice(id.indexOf(":") + 1);
-const schemes = { py: "Python", cpp: "C++", c: "C", op: "op" };
+const schemes = { py: "Python", cpp: "C++", c: "C" };
 function sort(kind, id) {
   const scheme = schemes[id.slice(0, id.indexOf(":"))];
   const said = words[`kind_${kind}`] ?? kind;
@@ -188,20 +189,23 @@ function relations(data, rows, heading, base) {
   }
   return section;
 }
-function about(data, definition, base) {
-  const [id, kind, text, line, endLine, common, rows] = definition;
+async function about(data, number, base) {
+  const [id, kind, text, line, endLine] = data.definitions[number];
   const name = data.ids[id];
-  const href = new URL(`#L${line}`, base).href;
   const operator = data.operators[name];
   const parts = [
     make("p", { class: "sort" }, sort(kind, name)),
     signature(name, text),
-    make("p", {}, make("a", { class: "place", href }, say("definition_at", { line, end: endLine }))),
+    make("p", {}, make("a", { class: "place", href: new URL(`#L${line}`, base).href }, say("definition_at", { line, end: endLine }))),
     operator ? make("p", {}, make("a", { href: new URL(operator, base).href }, say("operator_page"))) : null,
-    ...data.headings.map((heading) => relations(data, rows, heading, base)),
-    rows.length ? null : make("p", { class: "hint" }, say("nothing_known")),
-    common ? make("p", { class: "hint" }, say("common_name")) : null,
   ];
+  const far = await dataAt(base.replace(/\.html$/, ".relations.json"));
+  if (far) {
+    const [common, rows] = far.relations[number];
+    parts.push(...far.headings.map((heading) => relations(far, rows, heading, base)));
+    if (!rows.length) parts.push(make("p", { class: "hint" }, say("nothing_known")));
+    if (common) parts.push(make("p", { class: "hint" }, say("common_name")));
+  }
   return parts.filter(Boolean);
 }
 // What is known of a target: of another page its own data says it.
@@ -209,44 +213,49 @@ async function far(data, target) {
   const [id, kind, text, file, line] = data.targets[target];
   const name = data.ids[id];
   const at = place(data, file, line, location.href);
-  const page = file >= 0 && data.files[file][1] ? local(data.files[file][1]) : "";
-  if (page && isLocal(page)) {
-    const base = new URL(page, location.href).href;
-    const other = base === location.href.split("#")[0] ? data : await dataAt(base.replace(/\.html$/, ".json"));
-    const found = other?.definitions.find((one) => one[3] === line && other.ids[one[0]] === name);
-    if (found) return [make("p", {}, at), ...about(other, found, base)];
+  const address = file >= 0 && data.files[file][1] ? local(data.files[file][1]) : "";
+  if (address && isLocal(address)) {
+    const base = new URL(address, location.href).href;
+    const other = base === page() ? data : await dataAt(base.replace(/\.html$/, ".json"));
+    const found = other?.definitions.findIndex((one) => one[3] === line && other.ids[one[0]] === name) ?? -1;
+    if (found >= 0) return [make("p", {}, at), ...await about(other, found, base)];
   }
   const operator = data.operators[name];
   return [make("p", { class: "sort" }, sort(kind, name)), signature(name, text), make("p", {}, at),
     operator ? make("p", {}, make("a", { href: new URL(operator, location.href).href }, say("operator_page"))) : null].filter(Boolean);
 }
+let asked = 0;
 async function open(link) {
+  const ask = ++asked;
   hide();
   const data = await own();
   if (!data) return false;
   opener = link;
-  if (link.dataset.d !== undefined) {
-    const definition = data.definitions[link.dataset.d];
-    title.textContent = nameOf(data.ids[definition[0]]).split(/::|\./).at(-1);
-    list.replaceChildren(...about(data, definition, location.href.split("#")[0]));
-  } else {
-    const [ends, guess, count] = data.meanings[link.dataset.t];
-    title.textContent = link.textContent;
-    const notes = guess ? [make("p", { class: "guess-note" }, count > 1 ? say("guess_note_of", { count }) : say("guess_note"))] : [];
-    const first = await far(data, ends[0]);
-    const others = ends.slice(1).map((end) => {
-      const [id, , , file, line] = data.targets[end];
-      return make("li", { class: "guess" }, place(data, file, line, location.href, nameOf(data.ids[id])),
-        make("small", {}, place(data, file, line, location.href)));
-    });
-    list.replaceChildren(...notes, ...first,
-      ...(others.length ? [make("section", {}, make("h3", {}, say("other_candidates")), make("ul", {}, ...others))] : []));
-  }
+  title.textContent = link.textContent;
+  list.replaceChildren(make("p", { class: "hint" }, say("looking")));
+  unfold();
+  const parts = await contents(link, data);
+  if (ask === asked) list.replaceChildren(...parts);
+  return true;
+}
+async function contents(link, data) {
+  if (link.dataset.d !== undefined) return about(data, Number(link.dataset.d), page());
+  const [ends, guess, count] = data.meanings[link.dataset.t];
+  const notes = guess ? [make("p", { class: "guess-note" }, count > 1 ? say("guess_note_of", { count }) : say("guess_note"))] : [];
+  const first = await far(data, ends[0]);
+  const others = ends.slice(1).map((end) => {
+    const [id, , , file, line] = data.targets[end];
+    return make("li", { class: "guess" }, place(data, file, line, location.href, nameOf(data.ids[id])),
+      make("small", {}, place(data, file, line, location.href)));
+  });
+  const more = others.length ? [make("section", {}, make("h3", {}, say("other_candidates")), make("ul", {}, ...others))] : [];
+  return [...notes, ...first, ...more];
+}
+function unfold() {
   panel.hidden = false;
   document.body.classList.add("has-panel");
   list.scrollTop = 0;
   panel.focus({ preventScroll: true });
-  return true;
 }
 function shut() {
   if (panel.hidden) return;

@@ -13,7 +13,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from tour.model import At, Grade
-from tour.references import HEADINGS, Definition, Occurrence, Target
+from tour.references import HEADINGS, Occurrence, Relation
 from tour.render import html, source
 from tour.render.places import Addresses, public_place, source_address
 from tour.render.words import words
@@ -32,8 +32,13 @@ def root_of(view: SourceView) -> str:
 
 
 def data_address(version: str, file: str) -> str:
-    """The data beside a source page, below the site's root."""
+    """What the names on a source page mean, below the site's root."""
     return f"{source_address(version, file).removesuffix('.html')}.json"
+
+
+def relations_address(version: str, file: str) -> str:
+    """What leads to a source page's definitions and from them, below the site's root."""
+    return f"{source_address(version, file).removesuffix('.html')}.relations.json"
 
 
 def _order(view: SourceView) -> tuple[list[Occurrence], dict[tuple[tuple[int, ...], str, int], int]]:
@@ -118,44 +123,48 @@ def source_data(view: SourceView, addresses: Addresses) -> str:
     """
     _, meanings = _order(view)
     files, ids = _Table(), _Table()
-    targets = [_target(one, files, ids) for one in view.references.targets]
-    definitions = [_definition(one, files, ids) for one in view.references.definitions]
-    root = root_of(view)
-    operators = {}
-    for name in ids.numbers:
-        if page := addresses.operator(name, root):
-            operators[name] = page
     told = {
-        "files": [[file, (addresses.source(At(file, 1), root) or "").partition("#")[0]] for file in files.numbers],
-        "ids": list(ids.numbers),
-        "targets": targets,
+        "targets": [[ids(one.id), one.kind, one.signature, *_place(one.at, files)] for one in view.references.targets],
         "meanings": [[list(ends), int(grade != Grade.EXACT.value), count] for ends, grade, count in meanings],
-        "definitions": definitions,
-        "headings": list(HEADINGS),
-        "operators": operators,
+        "definitions": [
+            [ids(one.id), one.kind, one.signature, one.line, one.end_line] for one in view.references.definitions
+        ],
     }
+    return _with_tables(told, files, ids, view, addresses)
+
+
+def relations_data(view: SourceView, addresses: Addresses) -> str:
+    """What its panel tells of each definition, in their order."""
+    files, ids = _Table(), _Table()
+    told = {
+        "headings": list(HEADINGS),
+        "relations": [
+            [int(one.common), [_relation(each, files, ids) for each in one.relations]]
+            for one in view.references.definitions
+        ],
+    }
+    return _with_tables(told, files, ids, view, addresses)
+
+
+def _with_tables(told: dict[str, Any], files: _Table, ids: _Table, view: SourceView, addresses: Addresses) -> str:
+    root = root_of(view)
+    pages = {name: page for name in ids.numbers if (page := addresses.operator(name, root))}
+    shown = [[file, (addresses.source(At(file, 1), root) or "").partition("#")[0]] for file in files.numbers]
+    told |= {"files": shown, "ids": list(ids.numbers), "operators": pages}
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
-
-
-def _target(one: Target, files: _Table, ids: _Table) -> list[Any]:
-    return [ids(one.id), one.kind, one.signature, *_place(one.at, files)]
 
 
 def _place(at: At | None, files: _Table) -> list[int]:
     return [files(at.file), at.line] if at else [-1, 0]
 
 
-def _definition(one: Definition, files: _Table, ids: _Table) -> list[Any]:
-    relations: list[list[Any]] = [
-        [
-            HEADINGS.index(relation.heading),
-            ids(relation.id),
-            *_place(relation.at, files),
-            *_place(relation.to, files),
-            int(relation.grade is not Grade.EXACT),
-            relation.candidates,
-            relation.key or "",
-        ]
-        for relation in one.relations
+def _relation(one: Relation, files: _Table, ids: _Table) -> list[Any]:
+    return [
+        HEADINGS.index(one.heading),
+        ids(one.id),
+        *_place(one.at, files),
+        *_place(one.to, files),
+        int(one.grade is not Grade.EXACT),
+        one.candidates,
+        one.key or "",
     ]
-    return [ids(one.id), one.kind, one.signature, one.line, one.end_line, int(one.common), relations]
