@@ -15,11 +15,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tour import build, site, tours, views
+from tour import build, links, site, tours, views
 from tour.errors import TourError
 from tour.index import Index
 from tour.model import At
-from tour.render import html, lanes
+from tour.render import html, lanes, places
 from tour.render.words import words
 from tour.resources import folder
 from tour.tree import Tree, TreeKind
@@ -39,7 +39,8 @@ def pages_of(tree: Tree, index_file: Path, annotations_folder: Path) -> Pages:
         pages = [views.tour_views(tour, tree, index, ("en", "zh")) for tour in told]
         passing = [page["en"] for page in pages]
         files = sorted({path for view in passing for path in views.files_of(view)})
-        return pages, [views.source_view(path, tree, index, passing) for path in files]
+        meant = links.Links(index)
+        return pages, [views.source_view(path, tree, index, passing, meant) for path in files]
 
 
 def hostile_tree(into: Path) -> Tree:
@@ -121,7 +122,7 @@ def test_no_link_and_no_anchor_is_dead(built: Path) -> None:
 def test_a_file_of_any_name_has_its_page(file: str, tmp_path: Path) -> None:
     tours = [{lang: renamed(sample.tour(lang), file) for lang in ("en", "zh")}]
     out = site.build(tours, [replace(sample.source(), file=file)], tmp_path / "site", work=tmp_path / "work")
-    assert (out / html.source_address("9.1.0", file)).is_file()
+    assert (out / places.source_address("9.1.0", file)).is_file()
     assert dead_links(out) == []
 
 
@@ -153,7 +154,7 @@ def test_hostile_text_is_inert(built: Path) -> None:
         assert found.handlers == []
         assert "alert(" in text or "source" in str(page)
     assert "&lt;script&gt;alert(1)" in (built / "tours/mini/index.html").read_text()
-    nasty = [page for page in built.glob("source/9.1.0/torch/*") if "img src" in page.name]
+    nasty = [page for page in built.glob("source/9.1.0/torch/*.html") if "img src" in page.name]
     assert len(nasty) == 1 and "&lt;img src=x" in nasty[0].read_text()
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tour.changes import Change
     from tour.doctor import Check
     from tour.index import Index
+    from tour.library import Library
     from tour.model import Link
     from tour.tours import Anchor, Tour
     from tour.tree import Tree
@@ -41,6 +42,7 @@ __all__ = [
     "fetch",
     "follow",
     "generate",
+    "library",
     "names",
     "open_tree",
     "path",
@@ -523,3 +525,15 @@ def publish(tree: Tree, out: Path, only: Iterable[str] = (), progress: Progress 
             progress("Reading sources", done, len(files))
             sources.append(views.source_view(path, tree, index, passing))
         return site.build(pages, sources, out, progress=progress)
+
+
+@contextmanager
+def library(trees: Iterable[Tree], site: Path) -> Iterator[Library]:
+    """Pages of any file and operator of some trees, made when asked for; ``site`` is the built site beside them."""
+    from tour.library import Library
+
+    made = Library(list(trees), _opened, site)
+    try:
+        yield made
+    finally:
+        made.close()

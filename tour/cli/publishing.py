@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ import tour
 from tour.cli.arguments import tree_option
 from tour.cli.trees import ready
 from tour.errors import TourError
+
+if TYPE_CHECKING:
+    from tour.tree import Tree
 
 
 def _out_option(command: Any) -> Any:
@@ -91,15 +94,31 @@ def serve(
         _build(tree, out)
     if why:
         click.echo(f"Cells show what was recorded: {why}", err=True)
-    server.serve(
-        out,
-        port,
-        lambda address: click.echo(f"The site is at {address} (Ctrl-C ends it)."),
-        python=runs,
-        gateway=gateway,
-        cull=cull,
-        watch=partial(_watched, tree, runs) if runs else None,
-    )
+    with tour.library(_at_hand(tree), out) as pages:
+        server.serve(
+            out,
+            port,
+            lambda address: click.echo(f"The site is at {address} (Ctrl-C ends it)."),
+            python=runs,
+            gateway=gateway,
+            cull=cull,
+            pages=pages,
+            watch=partial(_watched, tree, runs) if runs else None,
+        )
+
+
+def _at_hand(spec: str | None) -> list[Tree]:
+    """The trees whose files can be read on demand: the one that is asked for, and every release that is indexed."""
+    from tour.index import state_of
+    from tour.tree import index_path, trees
+
+    try:
+        found = [tour.open_tree(spec)]
+    except TourError:
+        found = []  # a built site can be read without a tree
+    known = {one.version for one in found}
+    found += [one for one in trees() if one.version not in known]
+    return [one for one in found if state_of(index_path(one)) == "ready"]
 
 
 def _watched(tree: str | None, python: str, asked: dict[str, Any]) -> dict[str, Any]:

@@ -44,6 +44,10 @@ class Words:
         """What the page says of its kernel."""
         return dict(self.table["live"])
 
+    def part(self, name: str) -> dict[str, str]:
+        """All words of one part of the interface, for its script."""
+        return dict(self.table[name])
+
     def change(self, state: str) -> str:
         """How the code under a step changed."""
         return str(self.table["changes"][state])
