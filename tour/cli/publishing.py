@@ -146,8 +146,9 @@ def _at_hand(specs: Sequence[str]) -> list[Tree]:
     from tour.index import state_of
     from tour.tree import index_path, trees
 
+    asked: list[str | None] = [*specs] or [None]
     found = []
-    for spec in specs or [None]:
+    for spec in asked:
         try:
             found.append(tour.open_tree(spec))
         except TourError:
