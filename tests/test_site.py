@@ -21,7 +21,7 @@ from tour import build, site, tours, views
 from tour.errors import TourError
 from tour.index import Index
 from tour.model import At
-from tour.render import html, lanes
+from tour.render import html, lanes, places
 from tour.render.words import words
 from tour.resources import folder
 from tour.tree import Tree, TreeKind
@@ -125,7 +125,7 @@ def test_no_link_and_no_anchor_is_dead(built: Path) -> None:
 def test_a_file_of_any_name_has_its_page(file: str, tmp_path: Path) -> None:
     pages = [{lang: renamed(sample.tour(lang), file) for lang in ("en", "zh")}]
     out = site.build(pages, [replace(sample.source(), file=file)], tmp_path / "site", work=tmp_path / "work")
-    assert (out / html.source_address("9.1.0", file)).is_file()
+    assert (out / places.source_address("9.1.0", file)).is_file()
     assert dead_links(out) == []
 
 
@@ -162,7 +162,7 @@ def test_hostile_text_is_inert(built: Path) -> None:
         assert found.handlers == []
         assert "alert(" in text or "source" in str(page)
     assert "&lt;script&gt;alert(1)" in (built / "tours/mini/index.html").read_text()
-    nasty = [page for page in built.glob("source/9.1.0/torch/*") if "img src" in page.name]
+    nasty = [page for page in built.glob("source/9.1.0/torch/*.html") if "img src" in page.name]
     assert len(nasty) == 1 and "&lt;img src=x" in nasty[0].read_text()
 
 

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from tour.changes import Change
     from tour.doctor import Check
     from tour.index import Index
+    from tour.library import Library
     from tour.model import Link
     from tour.tours import Anchor, Tour
     from tour.tree import Tree
     from tour.views import AnchorView, Finding, SourceView, TourView
     from tour.witness.programs import Passage, Program
     from tour.witness.records import Record
+    from tour.witness.routes import Taken
     from tour.witness.runs import Observation, Stop, Watch
     from tour.witness.runtimes import Runtime
 
@@ -40,11 +42,13 @@ __all__ = [
     "fetch",
     "follow",
     "generate",
+    "library",
     "names",
     "open_tree",
     "path",
     "publish",
     "record",
+    "taken",
     "trace",
     "update",
     "watch",
@@ -126,22 +130,29 @@ def watch(
     python: str | None = None,
     seconds: float | None = None,
     debugger: bool = True,
+    cells: Mapping[str, str] | None = None,
     progress: Progress = silent,
 ) -> Observation:
     """Run a tour's cells with the torch of a Python and see which steps are passed; the tree must be indexed.
 
+    With ``cells`` only those of these steps run, with this code; it is no finding then that a step was not passed.
     Raises ``TourError`` where that Python has no torch or the program cannot be started.
     """
     from tour import tours, views
     from tour.witness import runs, runtimes
 
     told = tours.named(name)
+    if cells is not None:
+        told = tours.with_cells(told, cells)
     runtime = runtimes.runtime(python)
     with _opened(tree) as index:
         read = views.reader(tree, index)
         watch = under_watch(told, tree, index, read, runtime)
         limit = runs.SECONDS if seconds is None else seconds
-        return watch.run(index, read, seconds=limit, debugger=debugger, date=runs.today(), progress=progress)
+        observed = watch.run(index, read, seconds=limit, debugger=debugger, date=runs.today(), progress=progress)
+    if cells is not None:
+        observed.findings = [found for found in observed.findings if not found.is_unseen]
+    return observed
 
 
 def follow(program: Program, *, python: str | None = None, seconds: float = 120.0) -> Passage:
@@ -173,7 +184,7 @@ def _stops(told: Tour, tree: Tree, index: Index, read: Reader, runtime: Runtime)
     """Each step with its places in the tree and in the files of a torch, and that torch's release.
 
     Of those files only the ones that steps are in are read, into an index of their own. A torch whose version says
-    ``1.13.0a0`` and whose files are the 1.13.1 tree's is that release.
+    ``1.13.0a0`` and most of whose files are the 1.13.1 tree's is that release; a distribution may have patched some.
     """
     import shutil
     import tempfile
@@ -186,7 +197,8 @@ def _stops(told: Tour, tree: Tree, index: Index, read: Reader, runtime: Runtime)
     root = Path(runtime.root)
     files = {file for step in told.steps for anchor in step.anchors if (file := _python_file(anchor.symbol, root))}
     alike = [file for file in files if _is_same(root / file, tree.root / file)]
-    release = tree.version if files and len(alike) == len(files) else runtime.release
+    is_of_series = tree.version.split(".")[:2] == runtime.release.split(".")[:2]
+    release = tree.version if is_of_series and 2 * len(alike) > len(files) else runtime.release
     with tempfile.TemporaryDirectory(prefix="tour-") as made:
         copy = Path(made) / "torch"
         for file in files:
@@ -280,6 +292,33 @@ def path(origin: str, goal: str, tree: Tree, *, alternatives: int = 0) -> list[l
 
     with _opened(tree) as index:
         return questions.path(origin, goal, index, tree.asked, alternatives, tree.titles)
+
+
+def taken(
+    routes: Sequence[Sequence[Link]],
+    text: str,
+    tree: Tree,
+    *,
+    python: str | None = None,
+    seconds: float = 120.0,
+    debugger: bool = True,
+    progress: Progress = silent,
+) -> Taken:
+    """Run a program, code or the name of a script, and see which places of some routes it passes.
+
+    Raises ``TourError`` where that Python has no torch or the program cannot be started.
+    """
+    from tour import views
+    from tour.witness import routes as on_routes
+    from tour.witness import runs, runtimes
+
+    told = on_routes.as_tour(routes, on_routes.program(text))
+    runtime = runtimes.runtime(python)
+    with _opened(tree) as index:
+        read = views.reader(tree, index)
+        watch = under_watch(told, tree, index, read, runtime)
+        observed = watch.run(index, read, seconds=seconds, debugger=debugger, date=runs.today(), progress=progress)
+    return on_routes.taken(routes, observed)
 
 
 def check(name: str, tree: Tree) -> list[Finding]:
@@ -530,3 +569,15 @@ def _edition(view: TourView, number: int) -> TourView:
     edition = view.editions[number]
     steps = tuple(edition.steps[step.id] for step in view.steps)
     return replace(view, tree=edition.tree, beside=edition.beside, steps=steps, editions=())
+
+
+@contextmanager
+def library(trees: Iterable[Tree], site: Path) -> Iterator[Library]:
+    """Pages of any file and operator of some trees, made when asked for; ``site`` is the built site beside them."""
+    from tour.library import Library
+
+    made = Library(list(trees), _opened, site)
+    try:
+        yield made
+    finally:
+        made.close()

@@ -10,16 +10,20 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tour import policy
 from tour.errors import TourError
 from tour.model import LANGS, Progress, silent
-from tour.render import html
+from tour.render import html, source_page
+from tour.render.passing import ADDRESS, passing
+from tour.render.places import Addresses, source_address
 from tour.render.words import words
 from tour.resources import checkout, folder
 from tour.views import SourceView, TourView
@@ -29,6 +33,8 @@ OURS = "assets/tour/tour.css"
 """A file that every site of ours holds: by it an older one is known."""
 _UP = {"en": "", "zh": "../"}
 """From the root of a language's site to the root of the whole."""
+_PART, _HOLE = re.compile(r"<!--\[-->(.*?)<!--\]-->", re.DOTALL), re.compile(r"<!--\[(\d+)\]-->")
+"""Code, marks and pictures: MkDocs would read each of them three times to find that they hold nothing to search."""
 
 
 def build(
@@ -56,15 +62,20 @@ def build(
             work.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="tour-", dir=work) as made:
             docs = {lang: Path(made) / "docs" / lang for lang in LANGS}
+            whole: dict[Path, str] = {}
+            parts = {}
             for number, lang in enumerate(LANGS):
                 progress("Writing pages", number, len(LANGS))
-                _write_docs([views[lang] for views in tours], lang, docs[lang])
+                parts[lang] = _write_docs([views[lang] for views in tours], lang, docs[lang], whole)
             _write_sources(sources, tours, docs["en"])
             for number, lang in enumerate(LANGS):
                 progress("Building the site", number, len(LANGS))
-                _mkdocs(folder(CONFIGS[lang]), docs[lang], new / "zh" if lang == "zh" else new)
-            _secure(new)
+                site = new / "zh" if lang == "zh" else new
+                _mkdocs(folder(CONFIGS[lang]), docs[lang], site)
+                _finish(site, parts[lang])
             if work is not None:
+                for page, text in whole.items():
+                    page.write_text(text, encoding="utf-8")
                 _swap(Path(made) / "docs", work / "docs")
         kept = target / ".gitignore"
         if kept.is_file():
@@ -91,8 +102,13 @@ def _refuse_others(out: Path) -> None:
     )
 
 
-def _write_docs(views: Sequence[TourView], lang: str, docs: Path) -> None:
-    """The Markdown pages and assets of one language."""
+def _write_docs(
+    views: Sequence[TourView], lang: str, docs: Path, whole: dict[Path, str], only: Collection[str] | None = None
+) -> dict[str, list[str]]:
+    """The Markdown pages and assets of one language, of ``only`` some of the tours; by tour what its page lacks.
+
+    ``whole`` gets the pages that lack nothing, for who builds them without us.
+    """
     said = words(lang)
     first = (folder("annotations") / f"index.{lang}.md").read_text(encoding="utf-8")
     below = html.home(views, lang, "")
@@ -101,11 +117,20 @@ def _write_docs(views: Sequence[TourView], lang: str, docs: Path) -> None:
     heading = f"# {said.say('all_tours')}\n\n"
     _page(docs / "tours/index.md", {"title": said.say("tours"), "hide": ["navigation", "toc"]}, heading + listing)
     told = {view.name for view in views}
+    parts = {}
     for view in views:
+        if only is not None and view.name not in only:
+            continue
         versions = " ".join(tree.version for tree in (view.tree, *(other.tree for other in view.editions)))
         facts = {"title": view.title.replace("`", ""), "hide": ["navigation", "toc"], "versions": versions}
-        _page(docs / f"tours/{view.name}.md", facts, html.tour_page(view, f"../../{_UP[lang]}", told))
+        body = html.tour_page(view, f"../../{_UP[lang]}", told)
+        file = docs / f"tours/{view.name}.md"
+        _page(file, facts, body)
+        whole[file] = file.read_text(encoding="utf-8")
+        thin, parts[view.name] = _thinned(body)
+        _page(file, facts, thin)
     shutil.copytree(folder("templates") / "assets", docs / "assets/tour")
+    return parts
 
 
 def _page(file: Path, facts: Mapping[str, Any], body: str) -> None:
@@ -115,14 +140,21 @@ def _page(file: Path, facts: Mapping[str, Any], body: str) -> None:
 
 
 def _write_sources(sources: Sequence[SourceView], tours: Sequence[Mapping[str, TourView]], docs: Path) -> None:
-    titles = {
-        lang: {(views[lang].name, step.id): step.title for views in tours for step in views[lang].steps}
-        for lang in LANGS
-    }
-    for view in sources:
-        file = docs / html.source_address(view.tree.version, view.file)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(html.source_page(view, titles), encoding="utf-8")
+    """The source pages of each tree, with the data beside them."""
+    told = passing(tours)
+    for version, name in {(view.tree.version, view.tree.name) for view in sources}:
+        views = [view for view in sources if (view.tree.version, view.tree.name) == (version, name)]
+        addresses = Addresses(version, frozenset(view.file for view in views), frozenset(), name)
+        for view in views:
+            file = docs / source_address(version, view.file)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(source_page.source_page(view, told.titles, addresses), encoding="utf-8")
+            data = docs / source_page.data_address(version, view.file)
+            data.write_text(source_page.source_data(view, addresses), encoding="utf-8")
+            far = docs / source_page.relations_address(version, view.file)
+            far.write_text(source_page.relations_data(view, addresses), encoding="utf-8")
+        marks = {view.file: view.marks for view in views if view.marks}
+        (docs / ADDRESS.format(version=version)).write_text(replace(told, marks=marks).kept(), encoding="utf-8")
 
 
 def _mkdocs(config: Path, docs: Path, site: Path) -> None:
@@ -153,11 +185,24 @@ def _mkdocs(config: Path, docs: Path, site: Path) -> None:
         logger.propagate = propagated
 
 
-def _secure(site: Path) -> None:
-    """Give every page its policy."""
+def _finish(site: Path, parts: Mapping[str, Sequence[str]]) -> None:
+    """Put into the pages that MkDocs made what it need not see, and give each the policy."""
     rule = policy.policy((site / "404.html").read_text(encoding="utf-8"))
-    for page in site.rglob("*.html"):
-        page.write_text(policy.secured(page.read_text(encoding="utf-8"), rule), encoding="utf-8")
+    for page in [site / "404.html", site / "index.html", *(site / "tours").rglob("index.html")]:
+        text = policy.secured(page.read_text(encoding="utf-8"), rule)
+        own = parts.get(page.parent.name, ())
+        page.write_text(_HOLE.sub(lambda hole, own=own: own[int(hole[1])], text), encoding="utf-8")  # type: ignore[misc]
+
+
+def _thinned(body: str) -> tuple[str, list[str]]:
+    """A page's body with holes where its template marks what MkDocs need not see, and what belongs there."""
+    parts: list[str] = []
+
+    def cut(found: re.Match[str]) -> str:
+        parts.append(found[1])
+        return f"<!--[{len(parts) - 1}]-->"
+
+    return _PART.sub(cut, body), parts
 
 
 class _Complaints(logging.Handler):

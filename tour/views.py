@@ -14,9 +14,11 @@ from tour.anchors import Place, Reader
 from tour.changes import Change
 from tour.errors import StaleIndex
 from tour.index import Index, digest_of
+from tour.links import Links
 from tour.model import PYTORCH, At, Lane, Lang, Link, LinkKind, inside, told, tree_of
 from tour.proof import Passage, walk
 from tour.recordings import Output, Recording, frames, line_in, load
+from tour.references import NOTHING, References, references
 from tour.tours import ONWARD, Anchor, Cell, Question, Step, Tour, title
 from tour.tree import Tree
 from tour.witness import records
@@ -255,6 +257,10 @@ class SourceView:
     text: str
     marks: tuple[MarkView, ...]
     tree: TreeView
+    references: References = NOTHING
+    """What its names mean, and what leads to its definitions."""
+    is_code: bool = True
+    """False for a text that is shown without colours."""
 
     @property
     def path(self) -> str:
@@ -502,10 +508,24 @@ def _code(place: Place, read: Reader, index: Index, context: Context) -> CodeVie
     return CodeView(place.symbol.file, stored.lang, first, tuple(text[first - 1 : last]), lit)
 
 
-def source_view(path: str, tree: Tree, index: Index, tours: Iterable[TourView] = ()) -> SourceView:
-    """One source file with the places where tours pass; raises ``TreeError`` where it cannot be read."""
+def source_view(
+    path: str,
+    tree: Tree,
+    index: Index,
+    tours: Iterable[TourView] = (),
+    links: Links | None = None,
+    *,
+    deep: bool = True,
+) -> SourceView:
+    """One source file with the places where tours pass, and with ``links`` what each name in it means.
+
+    With ``deep`` also what leads to its definitions, which takes longer.
+
+    Raises ``TreeError`` where it cannot be read, ``StaleIndex`` where it changed since.
+    """
     stored = index.file(path)
-    source = reader(tree, index)(path)
+    lang = stored.lang if stored else Lang.CPP
+    text = reader(tree, index)(path).decode("utf-8", "replace")
     marks = [
         MarkView(step.line, step.end_line or step.line, tour.name, step.id, step.number)
         for tour in tours
@@ -514,10 +534,11 @@ def source_view(path: str, tree: Tree, index: Index, tours: Iterable[TourView] =
     ]
     return SourceView(
         path,
-        stored.lang if stored else Lang.CPP,
-        source.decode("utf-8", "replace"),
+        lang,
+        text,
         tuple(sorted(marks, key=lambda mark: (mark.line, mark.number))),
         _tree_view(next((other for other in tree.beside if other.name == tree_of(path)), tree)),
+        references(path, lang, text, index, links, deep=deep) if links and stored else NOTHING,
     )
 
 

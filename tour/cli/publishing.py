@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,14 +128,46 @@ def serve(
         _build(trees, out)
     if why:
         click.echo(f"Cells show what was recorded: {why}", err=True)
-    server.serve(
-        out,
-        port,
-        lambda address: click.echo(f"The site is at {address} (Ctrl-C ends it)."),
-        python=runs,
-        gateway=gateway,
-        cull=cull,
-    )
+    with tour.library(_at_hand(trees), out) as pages:
+        server.serve(
+            out,
+            port,
+            lambda address: click.echo(f"The site is at {address} (Ctrl-C ends it)."),
+            python=runs,
+            gateway=gateway,
+            cull=cull,
+            pages=pages,
+            watch=partial(_watched, next(iter(trees), None), runs) if runs else None,
+        )
+
+
+def _at_hand(specs: Sequence[str]) -> list[Tree]:
+    """The trees whose files can be read on demand: those that are asked for, and every release that is indexed."""
+    from tour.index import state_of
+    from tour.tree import index_path, trees
+
+    asked: list[str | None] = [*specs] or [None]
+    found = []
+    for spec in asked:
+        try:
+            found.append(tour.open_tree(spec))
+        except TourError:
+            continue  # a built site can be read without a tree
+    known = {one.version for one in found}
+    found += [one for one in trees() if one.version not in known]
+    return [one for one in found if state_of(index_path(one)) == "ready"]
+
+
+def _watched(tree: str | None, python: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """Run cells of a page under watch: ``{"tour", "cells": {step: code}, "lang"}``. Raises ``TourError`` for others."""
+    from tour.model import LANGS
+    from tour.render import data
+
+    name, cells, lang = (asked.get(key) for key in ("tour", "cells", "lang"))
+    are_texts = isinstance(cells, dict) and all(isinstance(code, str) for code in cells.values())
+    if not are_texts or not cells or name not in tour.names() or lang not in LANGS:
+        raise TourError("a tour, the code of its cells and a language are asked for")
+    return data.passed(tour.watch(str(name), ready(tree), python=python, cells=cells), str(lang))
 
 
 def _python(asked: str | None) -> tuple[str | None, str | None]:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from markupsafe import Markup
 
 from tour.changes import Change, Line
-from tour.model import At, Link
+from tour.model import At, Lang, Link
 from tour.render import source
-from tour.render.addresses import public
+from tour.render.places import public_place
 from tour.render.words import Words
 from tour.views import CodeView, EditionView, HopView, StepView, TourView, TreeView, WitnessView
 
@@ -89,23 +90,29 @@ def _code(step: StepView, edition: Edition, unchanged: set[int], said: Words, li
     if step.code is None or step.file is None or step.line is None:
         return {**told, "lines": None, "missing": said.mark(step.located, edition.version_of(step))}
     first, last = step.code.lit
+    tree = edition.tree_of(step)
     return {
         **told,
         "lines": _lines(step.code),
         "at": At(step.file, step.line),
         "link": link(edition.tree, At(step.file, step.line)),
-        "public": public(edition.tree_of(step), step.file, first, last),
+        "public": public_place(tree.version, At(step.file, first), tree.name, last),
         "missing": None,
     }
 
 
 def _lines(code: CodeView) -> list[dict[str, Any]]:
     first, last = code.lit
-    html = source.lines("\n".join(code.lines), code.lang)
     return [
-        {"number": number, "html": Markup(line), "lit": first <= number <= last}
-        for number, line in enumerate(html, start=code.first_line)
+        {"number": number, "html": line, "lit": first <= number <= last}
+        for number, line in enumerate(_coloured(code.lines, code.lang), start=code.first_line)
     ]
+
+
+@lru_cache(4096)
+def _coloured(lines: tuple[str, ...], lang: Lang) -> tuple[Markup, ...]:
+    """The same in both languages of the site, and in a version that did not change: coloured once."""
+    return tuple(Markup(line) for line in source.lines("\n".join(lines), lang))
 
 
 def _changed(change: Change, edition: Edition, first: Edition, said: Words) -> dict[str, Any]:

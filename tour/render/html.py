@@ -1,4 +1,4 @@
-"""Views as HTML: the body of a tour's page, the list of tours, a whole source page. Jinja2 escapes what it is given.
+"""Views as HTML: the body of a tour's page, the list of tours. Jinja2 escapes what it is given.
 
 What comes out of a tour's Markdown is trusted, for it ships with us; what comes out of a source tree never is.
 """
@@ -6,7 +6,7 @@ What comes out of a tour's Markdown is trusted, for it ships with us; what comes
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -16,15 +16,14 @@ from markdown import Markdown
 from markupsafe import Markup, escape
 
 from tour.home import crossings, paths
-from tour.model import At, Lang, inside, tree_of
+from tour.model import At, Lang
+from tour.policy import policy, secured
 from tour.render import editions, home_map, lanes, outputs, source
 from tour.render.data import tour_row
+from tour.render.places import source_address
 from tour.render.words import Words, words
 from tour.resources import folder
-from tour.views import RecordingView, SourceView, TourView, TreeView
-
-CHUNK = 200
-"""Lines of a source page in one block that the browser need not lay out before it is near."""
+from tour.views import RecordingView, TourView, TreeView
 
 EDITOR = "assets/editor.js"
 """Among the templates, where it was built; without it the page edits in a plain text area."""
@@ -46,9 +45,14 @@ def _environment() -> Environment:
     return environment
 
 
+@cache
+def _markdown() -> Markdown:
+    return Markdown(extensions=["fenced_code", "tables", "sane_lists"])
+
+
 def prose(text: str) -> Markup:
     """A tour's Markdown as HTML."""
-    return Markup(Markdown(extensions=["fenced_code", "tables", "sane_lists"]).convert(text))
+    return Markup(_markdown().reset().convert(text))
 
 
 def inline(text: str) -> Markup:
@@ -65,14 +69,6 @@ def first_sentence(text: str) -> str:
     """What a card says of a tour; Markdown as it stands."""
     found = re.match(r".+?(?:[.](?=\s|$)|。)", text, re.DOTALL)
     return found[0] if found else text
-
-
-def source_address(version: str, file: str) -> str:
-    """A source page's file below the site's root; a link to it needs ``quote``, for a file may bear any name.
-
-    A file of a tree beside the first lies below that tree's name.
-    """
-    return f"source/{tree_of(file) or version}/{inside(file)}.html"
 
 
 def tour_page(view: TourView, root: str, told: Collection[str] = ()) -> str:
@@ -163,23 +159,9 @@ def home(views: Sequence[TourView], lang: str, root: str) -> str:
     )
 
 
-def source_page(view: SourceView, titles: Mapping[str, Mapping[tuple[str, str], str]]) -> str:
-    """A whole source page; ``titles`` gives by language the title of each (tour, step) that passes.
-
-    The page is one for all languages: it names the tours in each, and a script keeps the reader's.
-    """
-    address = source_address(view.tree.version, view.file)
-    root = "../" * address.count("/")
-    html = source.lines(view.text, view.lang)
-    marks: dict[int, list[Any]] = {}
-    for mark in view.marks:
-        marks.setdefault(mark.line, []).append(mark)
-    numbered = [{"number": n, "html": Markup(line), "marks": marks.get(n, ())} for n, line in enumerate(html, start=1)]
-    if numbered and not numbered[-1]["html"]:
-        numbered.pop()  # what stands behind the last line's end
-    chunks = [numbered[start : start + CHUNK] for start in range(0, len(numbered), CHUNK)]
-    said = {lang: words(lang) for lang in titles}
-    return _render("source.html", view=view, chunks=chunks, root=root, titles=titles, said=said)
+def filled(template: str, **values: Any) -> str:
+    """A whole page of its own from a template of ours; what it is given is escaped unless it is ``Markup``."""
+    return secured(_render(template, **values), policy())
 
 
 def _render(template: str, **values: Any) -> str:

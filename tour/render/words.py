@@ -44,6 +44,10 @@ class Words:
         """What the page says of its kernel."""
         return dict(self.table["live"])
 
+    def part(self, name: str) -> dict[str, str]:
+        """All words of one part of the interface, for its script."""
+        return dict(self.table[name])
+
     def change(self, state: str) -> str:
         """How the code under a step changed."""
         return str(self.table["changes"][state])
@@ -79,6 +83,10 @@ class Words:
         told = self.witness("summary", seen=counts.get("seen", 0), steps=counts.get("steps", 0))
         told += self.say("list_of", items=self.say("comma").join(by)) if by else ""
         return self.say("semicolon").join([told, *needing])
+
+    def route(self, verdict: str) -> str:
+        """Whether a run took a route."""
+        return str(self.table["routes"][verdict])
 
     def hop(self, kind: LinkKind) -> str:
         """What a hop is."""
