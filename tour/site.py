@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -31,8 +32,9 @@ from tour.views import SourceView, TourView
 CONFIGS = {"en": "mkdocs.yml", "zh": "mkdocs.zh.yml"}
 OURS = "assets/tour/tour.css"
 """A file that every site of ours holds: by it an older one is known."""
-_UP = {"en": "", "zh": "../"}
-"""From the root of a language's site to the root of the whole."""
+_UP, _DOWN = {"en": "", "zh": "../"}, {"en": "", "zh": "zh"}
+"""From the root of a language's site to the root of the whole, and back."""
+SEARCH, BUILT = "search/search_index.json", "assets/tour/built.json"
 _PART, _HOLE = re.compile(r"<!--\[-->(.*?)<!--\]-->", re.DOTALL), re.compile(r"<!--\[(\d+)\]-->")
 """Code, marks and pictures: MkDocs would read each of them three times to find that they hold nothing to search."""
 
@@ -77,6 +79,7 @@ def build(
                 for page, text in whole.items():
                     page.write_text(text, encoding="utf-8")
                 _swap(Path(made) / "docs", work / "docs")
+        _stamp(new)
         kept = target / ".gitignore"
         if kept.is_file():
             shutil.copy2(kept, new / ".gitignore")
@@ -86,6 +89,47 @@ def build(
     finally:
         shutil.rmtree(new, ignore_errors=True)
     return out
+
+
+def refresh(views: Mapping[str, TourView], out: Path) -> None:
+    """Write one tour's pages anew into a site that is there, and what its search knows of it.
+
+    What the first page and the list of tours say of it stays until the next build. Raises ``TourError`` like ``build``.
+    """
+    name = views[LANGS[0]].name
+    told = {page.parent.name for page in (out / "tours").glob("*/index.html")} | {name}
+    try:
+        with tempfile.TemporaryDirectory(prefix="tour-") as made:
+            for lang in LANGS:
+                docs, new, old = Path(made) / "docs" / lang, Path(made) / lang, out / _DOWN[lang]
+                for stub in ("index.md", "tours/index.md"):
+                    _page(docs / stub, {}, "")
+                parts = {name: _write_tour(views[lang], lang, docs, told, {})}
+                _mkdocs(folder(CONFIGS[lang]), docs, new)
+                _finish(new, parts)
+                page = old / "tours" / name / "index.html"
+                page.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(new / "tours" / name / "index.html", page)
+                _found_anew(old / SEARCH, new / SEARCH, f"tours/{name}/")
+        shutil.copytree(folder("templates") / "assets", out / "assets/tour", dirs_exist_ok=True)
+        _stamp(out)
+    except OSError as error:
+        raise TourError(f"cannot write the site: {error}") from error
+
+
+def _found_anew(file: Path, newer: Path, page: str) -> None:
+    """Take from a newer search index what it has of one page, and leave the rest as it was."""
+    index, other = (json.loads(one.read_text(encoding="utf-8")) for one in (file, newer))
+    rest = [entry for entry in index["docs"] if not entry["location"].startswith(page)]
+    index["docs"] = rest + [entry for entry in other["docs"] if entry["location"].startswith(page)]
+    file.write_text(json.dumps(index, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
+
+
+def _stamp(site: Path) -> None:
+    """Say when the site was built: a page that is being read on this machine asks, and shows itself anew."""
+    for lang in LANGS:
+        file = site / _DOWN[lang] / BUILT
+        file.write_text(json.dumps({"built": time.time_ns()}), encoding="utf-8")
 
 
 def _refuse_others(out: Path) -> None:
@@ -102,10 +146,8 @@ def _refuse_others(out: Path) -> None:
     )
 
 
-def _write_docs(
-    views: Sequence[TourView], lang: str, docs: Path, whole: dict[Path, str], only: Collection[str] | None = None
-) -> dict[str, list[str]]:
-    """The Markdown pages and assets of one language, of ``only`` some of the tours; by tour what its page lacks.
+def _write_docs(views: Sequence[TourView], lang: str, docs: Path, whole: dict[Path, str]) -> dict[str, list[str]]:
+    """The Markdown pages and assets of one language; by tour what its page lacks.
 
     ``whole`` gets the pages that lack nothing, for who builds them without us.
     """
@@ -117,19 +159,21 @@ def _write_docs(
     heading = f"# {said.say('all_tours')}\n\n"
     _page(docs / "tours/index.md", {"title": said.say("tours"), "hide": ["navigation", "toc"]}, heading + listing)
     told = {view.name for view in views}
-    parts = {}
-    for view in views:
-        if only is not None and view.name not in only:
-            continue
-        versions = " ".join(tree.version for tree in (view.tree, *(other.tree for other in view.editions)))
-        facts = {"title": view.title.replace("`", ""), "hide": ["navigation", "toc"], "versions": versions}
-        body = html.tour_page(view, f"../../{_UP[lang]}", told)
-        file = docs / f"tours/{view.name}.md"
-        _page(file, facts, body)
-        whole[file] = file.read_text(encoding="utf-8")
-        thin, parts[view.name] = _thinned(body)
-        _page(file, facts, thin)
+    parts = {view.name: _write_tour(view, lang, docs, told, whole) for view in views}
     shutil.copytree(folder("templates") / "assets", docs / "assets/tour")
+    return parts
+
+
+def _write_tour(view: TourView, lang: str, docs: Path, told: Collection[str], whole: dict[Path, str]) -> list[str]:
+    """The Markdown page of one tour, and what it lacks."""
+    versions = " ".join(tree.version for tree in (view.tree, *(other.tree for other in view.editions)))
+    facts = {"title": view.title.replace("`", ""), "hide": ["navigation", "toc"], "versions": versions}
+    body = html.tour_page(view, f"../../{_UP[lang]}", told)
+    file = docs / f"tours/{view.name}.md"
+    _page(file, facts, body)
+    whole[file] = file.read_text(encoding="utf-8")
+    thin, parts = _thinned(body)
+    _page(file, facts, thin)
     return parts
 
 

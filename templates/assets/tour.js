@@ -218,3 +218,18 @@ if (home && latest) {
   home.textContent = home.dataset.words.replace("{title}", link.ariaLabel ?? link.textContent).replace("{number}", number).replace("{of}", of);
   home.hidden = false;
 }
+
+// A site on this machine is perhaps being written: its pages show themselves anew when they were built anew.
+if (["127.0.0.1", "localhost", "[::1]"].includes(location.hostname)) {
+  const address = new URL("built.json", import.meta.url);
+  let built = null;
+  setInterval(async () => {
+    if (document.hidden) return;
+    const found = await fetch(address, { cache: "no-store" }).then((answer) => answer.json(), () => null);
+    if (built && found && found.built !== built) {
+      if (now && scrollY > 10) history.replaceState(null, "", `#${now.dataset.step}`);
+      location.reload();
+    }
+    built = found?.built ?? built;
+  }, 1000);
+}
