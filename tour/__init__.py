@@ -8,7 +8,7 @@ everything else is in the modules that these call. Imports stand inside, so that
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from tour.changes import Change
     from tour.doctor import Check
     from tour.index import Index
+    from tour.library import Library
     from tour.model import Link
     from tour.tours import Anchor, Tour
     from tour.tree import Tree
-    from tour.views import AnchorView, Finding, TourView
+    from tour.views import AnchorView, Finding, SourceView, TourView
     from tour.witness.programs import Passage, Program
     from tour.witness.records import Record
     from tour.witness.routes import Taken
@@ -41,6 +42,7 @@ __all__ = [
     "fetch",
     "follow",
     "generate",
+    "library",
     "names",
     "open_tree",
     "path",
@@ -72,8 +74,6 @@ def fetch(version: str, source: str | None = None, progress: Progress = silent) 
 @contextmanager
 def _opened(tree: Tree) -> Iterator[Index]:
     """A tree's index, and with it those of the projects beside it that have one."""
-    from contextlib import ExitStack
-
     from tour.index import Index, state_of
     from tour.tree import index_path
 
@@ -509,17 +509,75 @@ def index_state(tree: Tree) -> str:
     return f"{behind} files behind" if behind else "ready"
 
 
-def publish(tree: Tree, out: Path, only: Iterable[str] = (), progress: Progress = silent) -> Path:
-    """Build the static site of all tours, or of ``only`` some, in both languages, with the sources that they touch."""
-    from tour import site, tours, views
+def publish(
+    tree: Tree,
+    out: Path,
+    only: Iterable[str] = (),
+    progress: Progress = silent,
+    *,
+    others: Sequence[Tree] = (),
+) -> Path:
+    """Build the static site of all tours, or of ``only`` some, in both languages, with the sources that they touch.
 
-    with _opened(tree) as index:
-        told = [tours.named(name) for name in only or names()]
-        pages = [views.tour_views(tour, tree, index, LANGS) for tour in told]
-        passing = [page["en"] for page in pages]
+    ``others`` are versions that each step is shown in besides ``tree``, with what changed; all must be indexed.
+    """
+    from tour import site, tours
+
+    told = [tours.named(name) for name in only or names()]
+    with ExitStack() as stack:
+        opened = [(one, stack.enter_context(_opened(one))) for one in (tree, *others)]
+        return site.build(*pages(told, opened, progress), out, progress=progress)
+
+
+def pages(
+    told: Sequence[Tour], opened: Sequence[tuple[Tree, Index]], progress: Progress = silent
+) -> tuple[list[Mapping[str, TourView]], list[SourceView]]:
+    """What a site shows: each tour by language, in all of several trees, and the files that it touches in each."""
+    from tour import views
+
+    made = []
+    for done, tour in enumerate(told):
+        progress("Locating tours", done, len(told))
+        made.append(_editions(tour, opened))
+    sources = []
+    for number, (one, index) in enumerate(opened):
+        passing = [page["en"] if number == 0 else _edition(page["en"], number - 1) for page in made]
         files = sorted({path for view in passing for path in views.files_of(view)})
-        sources = []
         for done, path in enumerate(files):
-            progress("Reading sources", done, len(files))
-            sources.append(views.source_view(path, tree, index, passing))
-        return site.build(pages, sources, out, progress=progress)
+            progress(f"Reading sources of {one.version}", done, len(files))
+            sources.append(views.source_view(path, one, index, passing))
+    return made, sources
+
+
+def _editions(told: Tour, opened: Sequence[tuple[Tree, Index]]) -> Mapping[str, TourView]:
+    """A tour's views by language in the first of several trees, with those of the others."""
+    from tour import changes, views
+
+    each = [views.tour_views(told, tree, index, LANGS, context=views.WIDE) for tree, index in opened]
+    sides = [changes.Side(tree.version, index, views.reader(tree, index)) for tree, index in opened]
+    others = []
+    for page, side in zip(each[1:], sides[1:], strict=True):
+        old, new = (sides[0], side) if views.is_newer(side.version, sides[0].version) else (side, sides[0])
+        others.append((page, changes.changes(told, old, new, LANGS[0])))
+    return views.together(each[0], others)
+
+
+def _edition(view: TourView, number: int) -> TourView:
+    """A tour's view as if it had been made from one of its other versions."""
+    from dataclasses import replace
+
+    edition = view.editions[number]
+    steps = tuple(edition.steps[step.id] for step in view.steps)
+    return replace(view, tree=edition.tree, beside=edition.beside, steps=steps, editions=())
+
+
+@contextmanager
+def library(trees: Iterable[Tree], site: Path) -> Iterator[Library]:
+    """Pages of any file and operator of some trees, made when asked for; ``site`` is the built site beside them."""
+    from tour.library import Library
+
+    made = Library(list(trees), _opened, site)
+    try:
+        yield made
+    finally:
+        made.close()

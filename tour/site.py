@@ -13,12 +13,15 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tour.errors import TourError
 from tour.model import LANGS, Progress, silent
-from tour.render import html
+from tour.render import html, source_page
+from tour.render.passing import ADDRESS, passing
+from tour.render.places import Addresses, source_address
 from tour.render.words import words
 from tour.resources import checkout, folder
 from tour.views import SourceView, TourView
@@ -100,7 +103,8 @@ def _write_docs(views: Sequence[TourView], lang: str, docs: Path) -> None:
     _page(docs / "tours/index.md", {"title": said.say("tours"), "hide": ["navigation", "toc"]}, heading + listing)
     told = {view.name for view in views}
     for view in views:
-        facts = {"title": view.title.replace("`", ""), "hide": ["navigation", "toc"]}
+        versions = " ".join(tree.version for tree in (view.tree, *(other.tree for other in view.editions)))
+        facts = {"title": view.title.replace("`", ""), "hide": ["navigation", "toc"], "versions": versions}
         _page(docs / f"tours/{view.name}.md", facts, html.tour_page(view, f"../../{_UP[lang]}", told))
     shutil.copytree(folder("templates") / "assets", docs / "assets/tour")
 
@@ -112,14 +116,21 @@ def _page(file: Path, facts: Mapping[str, Any], body: str) -> None:
 
 
 def _write_sources(sources: Sequence[SourceView], tours: Sequence[Mapping[str, TourView]], docs: Path) -> None:
-    titles = {
-        lang: {(views[lang].name, step.id): step.title for views in tours for step in views[lang].steps}
-        for lang in LANGS
-    }
-    for view in sources:
-        file = docs / html.source_address(view.tree.version, view.file)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(html.source_page(view, titles), encoding="utf-8")
+    """The source pages of each tree, with the data beside them."""
+    told = passing(tours)
+    for version, name in {(view.tree.version, view.tree.name) for view in sources}:
+        views = [view for view in sources if (view.tree.version, view.tree.name) == (version, name)]
+        addresses = Addresses(version, frozenset(view.file for view in views), frozenset(), name)
+        for view in views:
+            file = docs / source_address(version, view.file)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(source_page.source_page(view, told.titles, addresses), encoding="utf-8")
+            data = docs / source_page.data_address(version, view.file)
+            data.write_text(source_page.source_data(view, addresses), encoding="utf-8")
+            far = docs / source_page.relations_address(version, view.file)
+            far.write_text(source_page.relations_data(view, addresses), encoding="utf-8")
+        marks = {view.file: view.marks for view in views if view.marks}
+        (docs / ADDRESS.format(version=version)).write_text(replace(told, marks=marks).kept(), encoding="utf-8")
 
 
 def _mkdocs(config: Path, docs: Path, site: Path) -> None:

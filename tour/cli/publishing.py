@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +13,9 @@ import tour
 from tour.cli.arguments import tree_option
 from tour.cli.trees import ready
 from tour.errors import TourError
+
+if TYPE_CHECKING:
+    from tour.tree import Tree
 
 
 def _out_option(command: Any) -> Any:
@@ -29,23 +33,56 @@ def _out_option(command: Any) -> Any:
     name="build",
     epilog="""\b
 Examples:
-  tour build                           all tours, in the newest tree at hand, into ./site
+  tour build                                  all tours, in the two newest versions at hand, into ./site
+  tour build --tree 2.6.0 --tree 1.13.1       2.6.0 first, and what is another in 1.13.1
   tour build --tree 2.6.0 --out /srv/www/tour""",
 )
-@tree_option()
+@tree_option(multiple=True)
 @_out_option
-def build_command(tree: str | None, out: Path) -> None:
-    """Build the static site: every tour in both languages, and the sources they touch."""
-    home = _build(tree, out)
+def build_command(trees: tuple[str, ...], out: Path) -> None:
+    """Build the static site: every tour in both languages, and the sources they touch.
+
+    Of several trees the first is the one that pages open with; each step is shown in the others as well, with what
+    changed. Without --tree that is the newest tree at hand, or the one you stand in, and the newest other version of
+    PyTorch that is indexed.
+    """
+    home = _build(trees, out)
     click.echo(f"The site is at {home}. `tour serve` shows it.")
 
 
-def _build(spec: str | None, out: Path) -> Path:
+def _build(specs: Sequence[str], out: Path) -> Path:
     from tour.render import terminal
 
-    tree = ready(spec)
+    first, *others = _editions(specs)
     with terminal.progress() as progress:
-        return tour.publish(tree, out, progress=progress)
+        return tour.publish(first, out, progress=progress, others=others)
+
+
+def _editions(specs: Sequence[str]) -> list[Tree]:
+    """The trees to show, each ready; raises ``TourError`` where two of them are of one version."""
+    from tour.index import state_of
+    from tour.model import PYTORCH
+    from tour.tree import index_path, trees
+
+    asked: list[str | None] = [*specs] or [None]
+    found = [ready(spec) for spec in asked]
+    if not specs and found[0].name == PYTORCH:
+        others = [one for one in trees() if one.version != found[0].version and state_of(index_path(one)) == "ready"]
+        newest = max(others, key=lambda one: _order(one.version), default=None)
+        found += [ready(newest.version)] if newest else []
+    versions = [one.version for one in found]
+    if len(set(versions)) < len(versions):
+        raise TourError(f"the same version twice: {', '.join(versions)}", hint="Name other versions with `--tree`.")
+    return found
+
+
+def _order(version: str) -> Any:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(version)
+    except InvalidVersion:
+        return Version("0")
 
 
 @click.command(
@@ -61,7 +98,7 @@ The other machine runs `tour serve --port 9000` (or any Jupyter server), and
 `ssh -L 9000:127.0.0.1:9000 THERE` brings it here. JUPYTER_TOKEN sets this server's token,
 JUPYTER_GATEWAY_AUTH_TOKEN the other's, out of sight of other users of this machine."""
 )
-@tree_option()
+@tree_option(multiple=True)
 @_out_option
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any free port.")
 @click.option("--rebuild", is_flag=True, help="Build the site again even if it is there.")
@@ -70,7 +107,7 @@ JUPYTER_GATEWAY_AUTH_TOKEN the other's, out of sight of other users of this mach
 @click.option("--cull", type=click.IntRange(min=1), metavar="SECONDS", help="End idle kernels after this time; 1200.")
 @click.option("--static", is_flag=True, help="Serve files alone, without kernels.")
 def serve(
-    tree: str | None,
+    trees: tuple[str, ...],
     out: Path,
     port: int,
     rebuild: bool,
@@ -88,18 +125,37 @@ def serve(
     if gateway and not server.can_run():
         raise TourError("cells on another machine need Jupyter's server here", hint=server.LIVE + ".")
     if rebuild or not (out / "index.html").is_file():
-        _build(tree, out)
+        _build(trees, out)
     if why:
         click.echo(f"Cells show what was recorded: {why}", err=True)
-    server.serve(
-        out,
-        port,
-        lambda address: click.echo(f"The site is at {address} (Ctrl-C ends it)."),
-        python=runs,
-        gateway=gateway,
-        cull=cull,
-        watch=partial(_watched, tree, runs) if runs else None,
-    )
+    with tour.library(_at_hand(trees), out) as pages:
+        server.serve(
+            out,
+            port,
+            lambda address: click.echo(f"The site is at {address} (Ctrl-C ends it)."),
+            python=runs,
+            gateway=gateway,
+            cull=cull,
+            pages=pages,
+            watch=partial(_watched, next(iter(trees), None), runs) if runs else None,
+        )
+
+
+def _at_hand(specs: Sequence[str]) -> list[Tree]:
+    """The trees whose files can be read on demand: those that are asked for, and every release that is indexed."""
+    from tour.index import state_of
+    from tour.tree import index_path, trees
+
+    asked: list[str | None] = [*specs] or [None]
+    found = []
+    for spec in asked:
+        try:
+            found.append(tour.open_tree(spec))
+        except TourError:
+            continue  # a built site can be read without a tree
+    known = {one.version for one in found}
+    found += [one for one in trees() if one.version not in known]
+    return [one for one in found if state_of(index_path(one)) == "ready"]
 
 
 def _watched(tree: str | None, python: str, asked: dict[str, Any]) -> dict[str, Any]:

@@ -63,10 +63,10 @@ class SiteHandler(JupyterHandler, web.StaticFileHandler):
     @allow_unauthenticated
     async def get(self, path: str, include_body: bool = True) -> None:
         """A page made on demand, or the file, or the site's own page for what is not there."""
-        if not await self._made(path):
+        if not await self._made(path, include_body):
             await web.StaticFileHandler.get(self, path, include_body)
 
-    async def _made(self, path: str) -> bool:
+    async def _made(self, path: str, include_body: bool) -> bool:
         """Answer with a page made on demand, if there is one."""
         if self.pages is None:
             return False
@@ -78,13 +78,18 @@ class SiteHandler(JupyterHandler, web.StaticFileHandler):
             return False
         self.set_header("Content-Type", f"{found.kind}; charset=utf-8")
         self.set_extra_headers(path)
-        self.finish(found.text.encode("utf-8", "replace"))
+        body = found.text.encode("utf-8", "replace")
+        if include_body:
+            self.finish(body)
+        else:
+            self.set_header("Content-Length", str(len(body)))
+            self.finish()
         return True
 
     @allow_unauthenticated
     async def head(self, path: str) -> None:
         """Its headers."""
-        await web.StaticFileHandler.get(self, path, include_body=False)
+        await self.get(path, include_body=False)
 
     def set_extra_headers(self, path: str) -> None:
         """A site that was built anew shows at once; no other site learns what is read here."""
