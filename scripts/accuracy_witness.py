@@ -3,8 +3,8 @@
 Reads the stacks that `tour trace --run --record` kept with the tours. Each pair of neighbours on a native stack, and
 each operator with the function that it led to, is looked up in the index of the tree: there directly, or through
 functions that the compiler may have inlined away (at most three links). Each pair counts once. Not counted: frames
-without a name, CPython's own, the glue of dispatcher and stubs (`wrap_kernel_functor…`, `DispatchStub…`), and functions that this version of the
-tree does not have.
+without a name, CPython's own, the glue of dispatcher and stubs (`wrap_kernel_functor…`, `DispatchStub…`), and functions
+that this version of the tree does not have.
 
     python scripts/accuracy_witness.py [--missed N]
 """
