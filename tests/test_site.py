@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tour import build, links, site, tours, views
+from tour import build, site, stock, tours, views
 from tour.errors import TourError
 from tour.index import Index
 from tour.model import At
@@ -29,7 +29,7 @@ from . import sample_views as sample
 from .conftest import MINI
 
 HOSTILE = "</script></code></pre><script>alert(1)</script><img src=x onerror=alert(2)>"
-Pages = tuple[list[Mapping[str, views.TourView]], list[views.SourceView]]
+Pages = tuple[list[Mapping[str, views.TourView]], list[stock.Stock]]
 
 
 def pages_of(tree: Tree, index_file: Path, annotations_folder: Path) -> Pages:
@@ -37,10 +37,9 @@ def pages_of(tree: Tree, index_file: Path, annotations_folder: Path) -> Pages:
     with Index(index_file) as index:
         told = [tours.load(name, annotations_folder) for name in tours.names(annotations_folder)]
         pages = [views.tour_views(tour, tree, index, ("en", "zh")) for tour in told]
-        passing = [page["en"] for page in pages]
-        files = sorted({path for view in passing for path in views.files_of(view)})
-        meant = links.Links(index)
-        return pages, [views.source_view(path, tree, index, passing, meant) for path in files]
+        held = stock.stock(tree, index, [page["en"] for page in pages], "tours", "all")
+        sources, operators, names = tuple(held.sources()), tuple(held.operators()), held.symbols()
+        return pages, [replace(held, sources=lambda: sources, operators=lambda: operators, symbols=lambda: names)]
 
 
 def hostile_tree(into: Path) -> Tree:
@@ -121,7 +120,9 @@ def test_no_link_and_no_anchor_is_dead(built: Path) -> None:
 @pytest.mark.parametrize("file", [sample.FILE, ".github/scripts/x.cpp", "index.cpp", "README.md"])
 def test_a_file_of_any_name_has_its_page(file: str, tmp_path: Path) -> None:
     tours = [{lang: renamed(sample.tour(lang), file) for lang in ("en", "zh")}]
-    out = site.build(tours, [replace(sample.source(), file=file)], tmp_path / "site", work=tmp_path / "work")
+    out = site.build(
+        tours, stock.of_views([replace(sample.source(), file=file)]), tmp_path / "site", work=tmp_path / "work"
+    )
     assert (out / places.source_address("9.1.0", file)).is_file()
     assert dead_links(out) == []
 

@@ -474,20 +474,26 @@ def index_state(tree: Tree) -> str:
     return f"{behind} files behind" if behind else "ready"
 
 
-def publish(tree: Tree, out: Path, only: Iterable[str] = (), progress: Progress = silent) -> Path:
-    """Build the static site of all tours, or of ``only`` some, in both languages, with the sources that they touch."""
-    from tour import site, tours, views
+def publish(
+    tree: Tree,
+    out: Path,
+    only: Iterable[str] = (),
+    progress: Progress = silent,
+    *,
+    sources: str = "tours",
+    operators: str = "tours",
+) -> Path:
+    """Build the static site of all tours, or of ``only`` some, in both languages, with the sources that they touch.
+
+    ``sources`` and ``operators`` say how many more pages there are (``stock.SOURCES``, ``stock.OPERATORS``).
+    """
+    from tour import site, stock, tours, views
 
     with _opened(tree) as index:
         told = [tours.named(name) for name in only or names()]
         pages = [views.tour_views(tour, tree, index, LANGS) for tour in told]
-        passing = [page["en"] for page in pages]
-        files = sorted({path for view in passing for path in views.files_of(view)})
-        sources = []
-        for done, path in enumerate(files):
-            progress("Reading sources", done, len(files))
-            sources.append(views.source_view(path, tree, index, passing))
-        return site.build(pages, sources, out, progress=progress)
+        held = stock.stock(tree, index, [page["en"] for page in pages], sources, operators)
+        return site.build(pages, [held], out, progress=progress)
 
 
 @contextmanager

@@ -27,6 +27,25 @@ def _out_option(command: Any) -> Any:
     return option(command)
 
 
+def _stock_options(command: Any) -> Any:
+    sources = click.option(
+        "--sources",
+        type=click.Choice(["tours", "neighbours", "all"]),
+        default="tours",
+        show_default=True,
+        help="Which files get a page: those that tours touch; also those that define what these mention (some hundred,"
+        " half an hour the first time); or every file of the tree (hours). `tour serve` shows any file without.",
+    )
+    operators = click.option(
+        "--operators",
+        type=click.Choice(["tours", "all"]),
+        default="tours",
+        show_default=True,
+        help="Which operators get a page: those that tours touch, or all (a minute more).",
+    )
+    return sources(operators(command))
+
+
 @click.command(
     name="build",
     epilog="""\b
@@ -36,18 +55,24 @@ Examples:
 )
 @tree_option()
 @_out_option
-def build_command(tree: str | None, out: Path) -> None:
-    """Build the static site: every tour in both languages, and the sources they touch."""
-    home = _build(tree, out)
+@_stock_options
+def build_command(tree: str | None, out: Path, sources: str, operators: str) -> None:
+    """Build the static site: every tour in both languages, and the sources they touch.
+
+    Names in a source page lead to its neighbours: pages of this site, or the same lines in PyTorch's public
+    repository. What each name means is worked out once for a file and kept in the index: for the tours' own files that
+    takes two to three minutes the first time.
+    """
+    home = _build(tree, out, sources, operators)
     click.echo(f"The site is at {home}. `tour serve` shows it.")
 
 
-def _build(spec: str | None, out: Path) -> Path:
+def _build(spec: str | None, out: Path, sources: str = "tours", operators: str = "tours") -> Path:
     from tour.render import terminal
 
     tree = ready(spec)
     with terminal.progress() as progress:
-        return tour.publish(tree, out, progress=progress)
+        return tour.publish(tree, out, progress=progress, sources=sources, operators=operators)
 
 
 @click.command(
