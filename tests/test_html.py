@@ -105,7 +105,7 @@ def test_the_picture_draws_each_fact_from_its_own_step(lang: str) -> None:
 
 def test_a_link_to_a_file_of_any_name_leads_there() -> None:
     file = places.source_address("9.1.0", sample.FILE)
-    links = [attrs["href"] for tag, attrs in tour_page().elements if tag == "a" and "source/" in attrs["href"]]
+    links = [attrs["href"] for tag, attrs in tour_page().elements if "source/" in attrs.get("href", "")]
     assert links
     for link in links:
         parts = urlsplit(link)
@@ -152,8 +152,7 @@ def test_a_tour_that_has_no_page_is_named_and_not_linked() -> None:
 def test_a_cell_and_a_question_have_their_places() -> None:
     page = tour_page()
     assert len(page.of("tour-cell")) == 2 and words("en").say("cell_raises", error="ValueError") in page.text
-    (asked,) = [tag for tag, _ in page.elements if tag == "summary"]
-    assert asked == "summary" and "Why s1?" in page.text
+    assert len(page.of("tour-questions")) == 1 and "Why s1?" in page.text
 
 
 def test_a_drawing_stands_under_its_step() -> None:

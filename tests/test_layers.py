@@ -69,6 +69,7 @@ LAYERS: dict[str, set[str]] = {
         "links",
         "tours",
         "anchors",
+        "changes",
         "proof",
         "recordings",
         "references",

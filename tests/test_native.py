@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,24 @@ if os.fork() == 0:
     os._exit(0)
 os.wait()
 """
+
+
+def test_a_gpus_function_is_not_taken_for_its_namesake(
+    machine: Callable[..., Machine], debugger: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = "aten/src/ATen/native/cuda/Relu.cu"
+    there = f'anchor: {{symbol: "cpp:at::native::other", file: {source}}}'
+    here = 'anchor: {symbol: "cpp:at::native::other", file: aten/src/ATen/native/Relu.cpp}'
+    steps = f"  - {{id: on-gpu, lane: kernel, {there}}}\n  - {{id: on-cpu, lane: kernel, {here}}}\n"
+    monkeypatch.setattr(fake_torch, "tell", partial(fake_torch.tell, steps=fake_torch.STEPS + steps))
+    made = machine(native=True)
+    file = made.tree.root / source
+    file.parent.mkdir(parents=True)
+    file.write_text("namespace at { namespace native {\nint other(int x) {\n  return x;\n}\n} }\n")
+    tour.update(made.tree)
+    seen = made.watch("import torch\ntorch.native.statements(2)\n", debugger=True).record.steps
+    assert seen["on-cpu"].state == "seen"
+    assert (seen["on-gpu"].state, seen["on-gpu"].why) == ("not-run", "gpu")
 
 
 def test_what_only_a_forked_worker_does_is_seen(machine: Callable[..., Machine], debugger: None) -> None:

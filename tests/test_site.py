@@ -6,6 +6,7 @@ import re
 import shutil
 import tomllib
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,6 +16,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+import tour
 from tour import build, site, stock, tours, views
 from tour.errors import TourError
 from tour.index import Index
@@ -26,20 +28,22 @@ from tour.tree import Tree, TreeKind
 
 from . import annotations
 from . import sample_views as sample
-from .conftest import MINI
+from .conftest import MINI, mini_tree
 
 HOSTILE = "</script></code></pre><script>alert(1)</script><img src=x onerror=alert(2)>"
 Pages = tuple[list[Mapping[str, views.TourView]], list[stock.Stock]]
 
 
-def pages_of(tree: Tree, index_file: Path, annotations_folder: Path) -> Pages:
-    build.update(tree, index_file)
-    with Index(index_file) as index:
+def pages_of(tree: Tree, index_file: Path, annotations_folder: Path, *others: Tree) -> Pages:
+    with ExitStack() as stack:
+        opened = []
+        for number, one in enumerate((tree, *others)):
+            file = index_file.with_name(f"{number}-{index_file.name}")
+            build.update(one, file)
+            opened.append((one, stack.enter_context(Index(file))))
         told = [tours.load(name, annotations_folder) for name in tours.names(annotations_folder)]
-        pages = [views.tour_views(tour, tree, index, ("en", "zh")) for tour in told]
-        held = stock.stock(tree, index, [page["en"] for page in pages], "tours", "all")
-        sources, operators, names = tuple(held.sources()), tuple(held.operators()), held.symbols()
-        return pages, [replace(held, sources=lambda: sources, operators=lambda: operators, symbols=lambda: names)]
+        pages, stocks = tour.pages(told, opened, operators="all")
+        return pages, [held.whole() for held in stocks]
 
 
 def hostile_tree(into: Path) -> Tree:
@@ -54,13 +58,14 @@ def hostile_tree(into: Path) -> Tree:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A site of one tour over the hostile tree."""
+    """A site of one tour over the hostile tree, and over the version before."""
     work = tmp_path_factory.mktemp("site")
     yaml = annotations.YAML.replace(
         'anchor: {symbol: "py:torch.nn.module.Module.to"}',
         'anchor: {symbol: "py:torch.<img src=x onerror=boom>&\'.f"}',
     )
-    pages = pages_of(hostile_tree(work / "tree"), work / "i.sqlite", annotations.write(work / "annotations", yaml=yaml))
+    folder = annotations.write(work / "annotations", yaml=yaml)
+    pages = pages_of(hostile_tree(work / "tree"), work / "i.sqlite", folder, mini_tree("9.0.0"))
     return site.build(*pages, work / "site", work=work)
 
 
@@ -119,10 +124,9 @@ def test_no_link_and_no_anchor_is_dead(built: Path) -> None:
 
 @pytest.mark.parametrize("file", [sample.FILE, ".github/scripts/x.cpp", "index.cpp", "README.md"])
 def test_a_file_of_any_name_has_its_page(file: str, tmp_path: Path) -> None:
-    tours = [{lang: renamed(sample.tour(lang), file) for lang in ("en", "zh")}]
-    out = site.build(
-        tours, stock.of_views([replace(sample.source(), file=file)]), tmp_path / "site", work=tmp_path / "work"
-    )
+    pages = [{lang: renamed(sample.tour(lang), file) for lang in ("en", "zh")}]
+    held = stock.of_views([replace(sample.source(), file=file)])
+    out = site.build(pages, held, tmp_path / "site", work=tmp_path / "work")
     assert (out / places.source_address("9.1.0", file)).is_file()
     assert dead_links(out) == []
 
@@ -133,7 +137,12 @@ def renamed(view: views.TourView, file: str) -> views.TourView:
         replace(
             step,
             file=step.file and file,
-            hop=step.hop and replace(step.hop, at=step.hop.at and At(file, step.hop.at.line)),
+            hop=step.hop
+            and replace(
+                step.hop,
+                at=step.hop.at and At(file, step.hop.at.line),
+                links=tuple(link._replace(at=At(file, link.at.line)) for link in step.hop.links),
+            ),
         )
         for step in view.steps
     ]
@@ -268,9 +277,9 @@ def test_every_word_is_used() -> None:
 
 def test_the_lane_picture_is_well_formed(mini: tuple[Tree, Index], tmp_path: Path) -> None:
     tree, index = mini
-    tour = tours.load("mini", annotations.write(tmp_path))
+    told = tours.load("mini", annotations.write(tmp_path))
     for lang in ("en", "zh"):
-        view = views.tour_view(tour, tree, index, lang)
+        view = views.tour_view(told, tree, index, lang)
         picture = ElementTree.fromstring(lanes.svg(view, words(lang)))
         stops = list(picture.iter("a"))
         assert [stop.get("href") for stop in stops] == [f"#{step.id}" for step in view.steps]

@@ -7,8 +7,8 @@ everything else is in the modules that these call. Imports stand inside, so that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from tour.index import Index
     from tour.library import Library
     from tour.model import Link
+    from tour.stock import Stock
     from tour.tours import Anchor, Tour
     from tour.tree import Tree
     from tour.views import AnchorView, Finding, TourView
     from tour.witness.programs import Passage, Program
     from tour.witness.records import Record
+    from tour.witness.routes import Taken
     from tour.witness.runs import Observation, Stop, Watch
     from tour.witness.runtimes import Runtime
 
@@ -47,6 +49,7 @@ __all__ = [
     "path",
     "publish",
     "record",
+    "taken",
     "trace",
     "update",
     "watch",
@@ -72,8 +75,6 @@ def fetch(version: str, source: str | None = None, progress: Progress = silent) 
 @contextmanager
 def _opened(tree: Tree) -> Iterator[Index]:
     """A tree's index, and with it those of the projects beside it that have one."""
-    from contextlib import ExitStack
-
     from tour.index import Index, state_of
     from tour.tree import index_path
 
@@ -130,22 +131,29 @@ def watch(
     python: str | None = None,
     seconds: float | None = None,
     debugger: bool = True,
+    cells: Mapping[str, str] | None = None,
     progress: Progress = silent,
 ) -> Observation:
     """Run a tour's cells with the torch of a Python and see which steps are passed; the tree must be indexed.
 
+    With ``cells`` only those of these steps run, with this code; it is no finding then that a step was not passed.
     Raises ``TourError`` where that Python has no torch or the program cannot be started.
     """
     from tour import tours, views
     from tour.witness import runs, runtimes
 
     told = tours.named(name)
+    if cells is not None:
+        told = tours.with_cells(told, cells)
     runtime = runtimes.runtime(python)
     with _opened(tree) as index:
         read = views.reader(tree, index)
         watch = under_watch(told, tree, index, read, runtime)
         limit = runs.SECONDS if seconds is None else seconds
-        return watch.run(index, read, seconds=limit, debugger=debugger, date=runs.today(), progress=progress)
+        observed = watch.run(index, read, seconds=limit, debugger=debugger, date=runs.today(), progress=progress)
+    if cells is not None:
+        observed.findings = [found for found in observed.findings if not found.is_unseen]
+    return observed
 
 
 def follow(program: Program, *, python: str | None = None, seconds: float = 120.0) -> Passage:
@@ -177,7 +185,7 @@ def _stops(told: Tour, tree: Tree, index: Index, read: Reader, runtime: Runtime)
     """Each step with its places in the tree and in the files of a torch, and that torch's release.
 
     Of those files only the ones that steps are in are read, into an index of their own. A torch whose version says
-    ``1.13.0a0`` and whose files are the 1.13.1 tree's is that release.
+    ``1.13.0a0`` and most of whose files are the 1.13.1 tree's is that release; a distribution may have patched some.
     """
     import shutil
     import tempfile
@@ -190,7 +198,8 @@ def _stops(told: Tour, tree: Tree, index: Index, read: Reader, runtime: Runtime)
     root = Path(runtime.root)
     files = {file for step in told.steps for anchor in step.anchors if (file := _python_file(anchor.symbol, root))}
     alike = [file for file in files if _is_same(root / file, tree.root / file)]
-    release = tree.version if files and len(alike) == len(files) else runtime.release
+    is_of_series = tree.version.split(".")[:2] == runtime.release.split(".")[:2]
+    release = tree.version if is_of_series and 2 * len(alike) > len(files) else runtime.release
     with tempfile.TemporaryDirectory(prefix="tour-") as made:
         copy = Path(made) / "torch"
         for file in files:
@@ -284,6 +293,33 @@ def path(origin: str, goal: str, tree: Tree, *, alternatives: int = 0) -> list[l
 
     with _opened(tree) as index:
         return questions.path(origin, goal, index, tree.asked, alternatives, tree.titles)
+
+
+def taken(
+    routes: Sequence[Sequence[Link]],
+    text: str,
+    tree: Tree,
+    *,
+    python: str | None = None,
+    seconds: float = 120.0,
+    debugger: bool = True,
+    progress: Progress = silent,
+) -> Taken:
+    """Run a program, code or the name of a script, and see which places of some routes it passes.
+
+    Raises ``TourError`` where that Python has no torch or the program cannot be started.
+    """
+    from tour import views
+    from tour.witness import routes as on_routes
+    from tour.witness import runs, runtimes
+
+    told = on_routes.as_tour(routes, on_routes.program(text))
+    runtime = runtimes.runtime(python)
+    with _opened(tree) as index:
+        read = views.reader(tree, index)
+        watch = under_watch(told, tree, index, read, runtime)
+        observed = watch.run(index, read, seconds=seconds, debugger=debugger, date=runs.today(), progress=progress)
+    return on_routes.taken(routes, observed)
 
 
 def check(name: str, tree: Tree) -> list[Finding]:
@@ -480,20 +516,67 @@ def publish(
     only: Iterable[str] = (),
     progress: Progress = silent,
     *,
+    others: Sequence[Tree] = (),
     sources: str = "tours",
     operators: str = "tours",
 ) -> Path:
     """Build the static site of all tours, or of ``only`` some, in both languages, with the sources that they touch.
 
-    ``sources`` and ``operators`` say how many more pages there are (``stock.SOURCES``, ``stock.OPERATORS``).
+    ``others`` are versions that each step is shown in besides ``tree``, with what changed; all must be indexed.
+    ``sources`` and ``operators`` say how many pages of those there are (``stock.SOURCES``, ``stock.OPERATORS``).
     """
-    from tour import site, stock, tours, views
+    from tour import site, tours
 
-    with _opened(tree) as index:
-        told = [tours.named(name) for name in only or names()]
-        pages = [views.tour_views(tour, tree, index, LANGS) for tour in told]
-        held = stock.stock(tree, index, [page["en"] for page in pages], sources, operators)
-        return site.build(pages, [held], out, progress=progress)
+    told = [tours.named(name) for name in only or names()]
+    with ExitStack() as stack:
+        opened = [(one, stack.enter_context(_opened(one))) for one in (tree, *others)]
+        return site.build(*pages(told, opened, progress, sources, operators), out, progress=progress)
+
+
+def pages(
+    told: Sequence[Tour],
+    opened: Sequence[tuple[Tree, Index]],
+    progress: Progress = silent,
+    sources: str = "tours",
+    operators: str = "tours",
+) -> tuple[list[Mapping[str, TourView]], list[Stock]]:
+    """What a site shows: each tour by language, in all of several trees, and each tree's own sources and operators.
+
+    The views of those are made as the site is written: until then the indexes stay open.
+    """
+    from tour import stock
+
+    made = []
+    for done, tour in enumerate(told):
+        progress("Locating tours", done, len(told))
+        made.append(_editions(tour, opened))
+    stocks = []
+    for number, (one, index) in enumerate(opened):
+        passing = [page["en"] if number == 0 else _edition(page["en"], number - 1) for page in made]
+        stocks.append(stock.stock(one, index, passing, sources, operators))
+    return made, stocks
+
+
+def _editions(told: Tour, opened: Sequence[tuple[Tree, Index]]) -> Mapping[str, TourView]:
+    """A tour's views by language in the first of several trees, with those of the others."""
+    from tour import changes, views
+
+    each = [views.tour_views(told, tree, index, LANGS, context=views.WIDE) for tree, index in opened]
+    sides = [changes.Side(tree.version, index, views.reader(tree, index)) for tree, index in opened]
+    others = []
+    for page, side in zip(each[1:], sides[1:], strict=True):
+        old, new = (sides[0], side) if views.is_newer(side.version, sides[0].version) else (side, sides[0])
+        others.append((page, changes.changes(told, old, new, LANGS[0])))
+    return views.together(each[0], others)
+
+
+def _edition(view: TourView, number: int) -> TourView:
+    """A tour's view as if it had been made from one of its other versions."""
+    from dataclasses import replace
+
+    edition = view.editions[number]
+    steps = tuple(edition.steps[step.id] for step in view.steps)
+    return replace(view, tree=edition.tree, beside=edition.beside, steps=steps, editions=())
 
 
 @contextmanager

@@ -109,7 +109,8 @@ def _write_docs(views: Sequence[TourView], lang: str, docs: Path) -> None:
     _page(docs / "tours/index.md", {"title": said.say("tours"), "hide": ["navigation", "toc"]}, heading + listing)
     told = {view.name for view in views}
     for view in views:
-        facts = {"title": view.title.replace("`", ""), "hide": ["navigation", "toc"]}
+        versions = " ".join(tree.version for tree in (view.tree, *(other.tree for other in view.editions)))
+        facts = {"title": view.title.replace("`", ""), "hide": ["navigation", "toc"], "versions": versions}
         _page(docs / f"tours/{view.name}.md", facts, html.tour_page(view, f"../../{_UP[lang]}", told))
     shutil.copytree(folder("templates") / "assets", docs / "assets/tour")
 

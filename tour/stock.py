@@ -7,7 +7,7 @@ mention too, or all. Views are made one after the other as they are written, for
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tour.errors import TreeError
 from tour.index import Index
@@ -35,6 +35,11 @@ class Stock:
     """The operators that get a page, by name without overload."""
     operators: Callable[[], Iterable[OperatorView]] = tuple
     symbols: Callable[[], Sequence[Listed]] = tuple
+
+    def whole(self) -> Stock:
+        """The same with all views made, so that it needs the index no more."""
+        sources, operators, listed = tuple(self.sources()), tuple(self.operators()), self.symbols()
+        return replace(self, sources=lambda: sources, operators=lambda: operators, symbols=lambda: listed)
 
 
 def of_views(views: Sequence[SourceView]) -> list[Stock]:

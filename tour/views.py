@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from packaging.version import InvalidVersion, Version
+
 from tour.anchors import Place, Reader
+from tour.changes import Change
 from tour.errors import StaleIndex
 from tour.index import Index, digest_of
 from tour.links import Links
@@ -20,8 +23,21 @@ from tour.tours import ONWARD, Anchor, Cell, Question, Step, Tour, title
 from tour.tree import Tree
 from tour.witness import records
 
-BEFORE, AFTER, MOST = 3, 6, 30
-"""Lines of code shown before and after a place, and at most in all."""
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Lines of code shown before a place, after a statement or a definition, and at most in all."""
+
+    before: int
+    after_statement: int
+    after_definition: int
+    most: int
+
+
+NEAR = Context(3, 6, 0, 30)
+"""What a terminal or a file has room for."""
+WIDE = Context(10, 24, 12, 64)
+"""What a page has room for, which dims what the step is not about."""
 
 WHOLE = 16
 """A definition up to this many lines is lit as a whole; of a longer one only the lines up to its name."""
@@ -175,6 +191,20 @@ class StepView:
 
 
 @dataclass(frozen=True, slots=True)
+class EditionView:
+    """A tour's steps as they are in another version than the one that its view was made from."""
+
+    tree: TreeView
+    beside: tuple[TreeView, ...]
+    steps: Mapping[str, StepView]
+    """By step; prose, figures, cells and recordings are the same as in the first."""
+    changes: Mapping[str, Change]
+    """By step, what changed from the older of the two versions to the newer."""
+    newer: bool
+    """Whether this version is the newer one."""
+
+
+@dataclass(frozen=True, slots=True)
 class TourView:
     """A tour in one tree and one language."""
 
@@ -194,6 +224,8 @@ class TourView:
     tree: TreeView
     beside: tuple[TreeView, ...] = ()
     """The trees that its steps are in besides the first."""
+    editions: tuple[EditionView, ...] = ()
+    """The same tour in other versions, where a page shows several."""
 
     @property
     def trees(self) -> str:
@@ -285,7 +317,12 @@ def tour_view(tour: Tour, tree: Tree, index: Index, lang: str, run: records.Reco
 
 
 def tour_views(
-    tour: Tour, tree: Tree, index: Index, langs: Iterable[str], run: records.Record | None = None
+    tour: Tour,
+    tree: Tree,
+    index: Index,
+    langs: Iterable[str],
+    run: records.Record | None = None,
+    context: Context = NEAR,
 ) -> Mapping[str, TourView]:
     """A tour in one tree, in each language, located and proven once; with ``run`` in place of what is recorded."""
     read = reader(tree, index)
@@ -300,7 +337,10 @@ def tour_views(
         prose = tour.prose[lang]
         onward = prose.sections[ONWARD]
         steps = tuple(
-            replace(_step(number, passage, tour, lang, read, index, runs), recordings=recorded[passage.step.id])
+            replace(
+                _step(number, passage, tour, lang, runs, _code(passage.place, read, index, context)),
+                recordings=recorded[passage.step.id],
+            )
             for number, passage in enumerate(passages, start=1)
         )
         views[lang] = TourView(
@@ -319,6 +359,39 @@ def tour_views(
     return views
 
 
+def together(
+    first: Mapping[str, TourView],
+    others: Sequence[tuple[Mapping[str, TourView], Sequence[Change]]],
+) -> Mapping[str, TourView]:
+    """A tour's views by language with those in other versions, each with what changed between it and the first."""
+    joined = {}
+    for lang, view in first.items():
+        editions = tuple(
+            EditionView(
+                other[lang].tree,
+                other[lang].beside,
+                {step.id: step for step in other[lang].steps},
+                {change.step: change for change in changed},
+                is_newer(other[lang].tree.version, view.tree.version),
+            )
+            for other, changed in others
+        )
+        joined[lang] = replace(view, editions=editions)
+    return joined
+
+
+def is_newer(version: str, than: str) -> bool:
+    """Whether a version came after another; what is no version came before all."""
+
+    def order(text: str) -> Version:
+        try:
+            return Version(text)
+        except InvalidVersion:
+            return Version("0")
+
+    return order(version) > order(than)
+
+
 def tree_view(tree: Tree) -> TreeView:
     """What a view says of its tree."""
     return TreeView(tree.version, str(tree.root), tree.kind.value, tree.name)
@@ -329,9 +402,8 @@ def _step(
     passage: Passage,
     tour: Tour,
     lang: str,
-    read: Reader,
-    index: Index,
     runs: Sequence[records.Record],
+    code: CodeView | None,
 ) -> StepView:
     step, place = passage.step, passage.place
     section = tour.prose[lang].sections[step.id]
@@ -348,7 +420,7 @@ def _step(
         end_line=place.end_line if found else None,
         located=place.located,
         note=place.note,
-        code=_code(place, read, index),
+        code=code,
         cell=step.cell,
         figure=FigureView(drawn.file, drawn.svg(lang), drawn.alt[lang]) if (drawn := step.figure) else None,
         hop=_hop(passage, lang),
@@ -422,7 +494,7 @@ def _hop(passage: Passage, lang: str) -> HopView | None:
     return HopView(hop.kind, hop.origin, passage.to, proof.grade, proof.at, because, proof.links)
 
 
-def _code(place: Place, read: Reader, index: Index) -> CodeView | None:
+def _code(place: Place, read: Reader, index: Index, context: Context) -> CodeView | None:
     if place.symbol is None:
         return None
     stored = index.file(place.symbol.file)
@@ -431,9 +503,9 @@ def _code(place: Place, read: Reader, index: Index) -> CodeView | None:
     start = place.line if place.statement else place.symbol.start_line
     short = place.statement or place.end_line - start < WHOLE
     lit = (start, place.end_line if short else place.line)
-    first = max(1, start - BEFORE)
-    until = place.end_line + AFTER if place.statement else place.end_line
-    last = min(len(text), until, first + MOST - 1)
+    first = max(1, start - context.before)
+    until = place.end_line + (context.after_statement if place.statement else context.after_definition)
+    last = min(len(text), until, first + context.most - 1)
     return CodeView(place.symbol.file, stored.lang, first, tuple(text[first - 1 : last]), lit)
 
 

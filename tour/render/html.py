@@ -16,12 +16,12 @@ from markdown import Markdown
 from markupsafe import Markup, escape
 
 from tour.model import At, Lang
-from tour.render import lanes, outputs, source
+from tour.render import editions, lanes, outputs, source
 from tour.render.data import tour_row
 from tour.render.places import source_address
 from tour.render.words import Words, words
 from tour.resources import folder
-from tour.views import CodeView, HopView, RecordingView, TourView
+from tour.views import RecordingView, TourView, TreeView
 
 EDITOR = "assets/editor.js"
 """Among the templates, where it was built; without it the page edits in a plain text area."""
@@ -70,24 +70,25 @@ def tour_page(view: TourView, root: str, told: Collection[str] = ()) -> str:
     ``told`` are the tours that have pages: others are named, and not linked.
     """
 
-    def link(at: At) -> str:
-        return f"{root}{quote(source_address(view.tree.version, at.file))}#L{at.line}"
+    def link(tree: TreeView, at: At) -> str:
+        return f"{root}{quote(source_address(tree.version, at.file))}#L{at.line}"
 
+    def first(at: At) -> str:
+        return link(view.tree, at)
+
+    said = words(view.lang)
+    each = editions.editions(view)
     steps = [
         {
             "view": step,
             "at": At(step.file, step.line) if step.file and step.line else None,
-            "code": _code(step.code) if step.code else None,
+            "in": editions.shown(step.id, each, said, link),
             "cell": [Markup(line) for line in source.lines(step.cell.code, Lang.PYTHON)] if step.cell else None,
-            "shown": [_shown(recording, step.number, link, root, words(view.lang)) for recording in step.recordings],
+            "shown": [_shown(recording, step.number, first, root, said) for recording in step.recordings],
             "figure": Markup(step.figure.svg) if step.figure else None,
-            "hop": _hop(step.hop, step.id, view) if step.hop else None,
         }
         for step in view.steps
     ]
-    said = words(view.lang)
-    picture = Markup(lanes.svg(view, said))
-    present = len({step.lane for step in view.steps})
     live = {
         "words": said.live(),
         "tree": view.tree.version,
@@ -98,10 +99,11 @@ def tour_page(view: TourView, root: str, told: Collection[str] = ()) -> str:
         "tour.html",
         view=view,
         steps=steps,
+        editions=each,
         said=said,
-        link=link,
-        picture=picture,
-        lanes=present,
+        link=first,
+        picture=Markup(lanes.svg(view, said)),
+        lanes=len({step.lane for step in view.steps}),
         told=told,
         live=live if any(step["cell"] for step in steps) else None,
     )
@@ -120,30 +122,6 @@ def _shown(recording: RecordingView, number: int, link: Callable[[At], str], roo
     )
     label = said.say("cell_label", device=device, torch=recording.torch.partition("+")[0])
     return {"view": recording, "label": label, "html": Markup(shown)}
-
-
-def _code(code: CodeView) -> list[dict[str, Any]]:
-    first, last = code.lit
-    html = source.lines("\n".join(code.lines), code.lang)
-    return [
-        {"number": number, "html": Markup(line), "lit": first <= number <= last}
-        for number, line in enumerate(html, start=code.first_line)
-    ]
-
-
-def _hop(hop: HopView, before: str, view: TourView) -> dict[str, Any]:
-    """What the line between two steps says; ``before`` is the step that it stands under."""
-    said = words(view.lang)
-    origin = next(step for step in view.steps if step.id == hop.origin)
-    way = " → ".join(link.target.partition(":")[2] for link in hop.links[:-1])
-    candidates = max((link.candidates for link in hop.links), default=1)
-    return {
-        "view": hop,
-        "back": said.say("hop_back", number=origin.number) if hop.origin != before else None,
-        "way": said.say("through", way=way) if way else None,
-        "candidates": said.say("candidates", count=candidates) if candidates > 1 else None,
-        "because": said.say("because", reason=hop.because) if hop.because else None,
-    }
 
 
 def tour_list(views: Sequence[TourView], lang: str, root: str) -> str:

@@ -30,11 +30,15 @@ def operator_address(version: str, name: str) -> str:
     return f"operators/{version}/{space}/{rest.partition('.')[0]}.html"
 
 
-def public_place(version: str, at: At, name: str = PYTORCH) -> str | None:
-    """A line in PyTorch's public repository; none for another project, an unreleased version or a generated file."""
+def public_place(version: str, at: At, name: str = PYTORCH, last: int | None = None) -> str | None:
+    """A line, or those up to ``last``, in PyTorch's public repository.
+
+    ``None`` for another project, an unreleased version or a generated file.
+    """
     if name != PYTORCH or tree_of(at.file) or not _RELEASE.fullmatch(version) or at.file.startswith(_WRITTEN):
         return None
-    return f"{PUBLIC.format(version=version)}{quote(at.file)}#L{at.line}"
+    until = f"-L{last}" if last and last > at.line else ""
+    return f"{PUBLIC.format(version=version)}{quote(at.file)}#L{at.line}{until}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -646,10 +646,10 @@ def _thread():
 
 def _device():
     """The accelerator's name where there is one."""
-    torch = sys.modules.get("torch")
+    cuda = getattr(sys.modules.get("torch"), "cuda", None)
     try:
-        if torch is not None and torch.cuda.is_available():
-            return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+        if cuda is not None and cuda.is_available():
+            return [cuda.get_device_name(index) for index in range(cuda.device_count())]
     except Exception as error:
         return ["unknown: %s" % error]
     return []
