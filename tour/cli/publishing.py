@@ -171,7 +171,8 @@ def _at_hand(specs: Sequence[str]) -> list[Tree]:
     from tour.tree import index_path, trees
 
     found = []
-    for spec in specs or [None]:
+    asked: list[str | None] = [*specs] or [None]
+    for spec in asked:
         try:
             found.append(tour.open_tree(spec))
         except TourError:
