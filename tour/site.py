@@ -63,7 +63,7 @@ def build(
             docs = {lang: Path(made) / "docs" / lang for lang in LANGS}
             for number, lang in enumerate(LANGS):
                 progress("Writing pages", number, len(LANGS))
-                _write_docs([views[lang] for views in tours], lang, docs[lang])
+                _write_docs([views[lang] for views in tours], stocks, lang, docs[lang])
             told = passing(tours)
             for stock in stocks:
                 _write_stock(stock, told, docs["en"], progress)
@@ -98,7 +98,7 @@ def _refuse_others(out: Path) -> None:
     )
 
 
-def _write_docs(views: Sequence[TourView], lang: str, docs: Path) -> None:
+def _write_docs(views: Sequence[TourView], stocks: Sequence[Stock], lang: str, docs: Path) -> None:
     """The Markdown pages and assets of one language."""
     said = words(lang)
     home = (folder("annotations") / f"index.{lang}.md").read_text(encoding="utf-8")
@@ -108,10 +108,15 @@ def _write_docs(views: Sequence[TourView], lang: str, docs: Path) -> None:
     heading = f"# {said.say('all_tours')}\n\n"
     _page(docs / "tours/index.md", {"title": said.say("tours"), "hide": ["navigation", "toc"]}, heading + listing)
     told = {view.name for view in views}
+    operators = {stock.tree.version: stock.named for stock in stocks}
     for view in views:
         versions = " ".join(tree.version for tree in (view.tree, *(other.tree for other in view.editions)))
         facts = {"title": view.title.replace("`", ""), "hide": ["navigation", "toc"], "versions": versions}
-        _page(docs / f"tours/{view.name}.md", facts, html.tour_page(view, f"../../{_UP[lang]}", told))
+        _page(
+            docs / f"tours/{view.name}.md",
+            facts,
+            html.tour_page(view, f"../../{_UP[lang]}", told, operators.get(view.tree.version, ())),
+        )
     shutil.copytree(folder("templates") / "assets", docs / "assets/tour")
 
 
