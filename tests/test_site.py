@@ -52,7 +52,12 @@ def hostile_tree(into: Path) -> Tree:
     stub = root / "torch/csrc/stub.c"
     stub.write_text(stub.read_text().replace("return initModule();", f'return initModule(); // {HOSTILE} "]]>'))
     nasty = root / "torch/<img src=x onerror=boom>&'.py"
-    nasty.write_text(f"# {HOSTILE}\ndef f():\n    '''{HOSTILE}'''\n")
+    nasty.write_text(
+        f"# {HOSTILE}\ndef f():\n    '''{HOSTILE}'''\n\n\ndef g(x={HOSTILE!r}):\n    return f()\n\n\ng()\n"
+    )
+    declared = root / "aten/src/ATen/native/native_functions.yaml"
+    evil = f'\n- func: mini_evil(Tensor self, str x="{HOSTILE}") -> Tensor  # {HOSTILE}\n  variants: function\n'
+    declared.write_text(declared.read_text() + evil)
     return Tree(root, "9.1.0", TreeKind.FOLDER)
 
 
