@@ -19,12 +19,13 @@ from typing import Any
 
 from tour.errors import TourError
 from tour.model import LANGS, Progress, silent
-from tour.render import html, source_page
-from tour.render.passing import ADDRESS, passing
-from tour.render.places import Addresses, source_address
+from tour.render import html, operator_page, palette, source_page
+from tour.render.passing import ADDRESS, Passing, passing
+from tour.render.places import Addresses, operator_address, source_address
 from tour.render.words import words
 from tour.resources import checkout, folder
-from tour.views import SourceView, TourView
+from tour.stock import Stock
+from tour.views import TourView
 
 CONFIGS = {"en": "mkdocs.yml", "zh": "mkdocs.zh.yml"}
 OURS = "assets/tour/tour.css"
@@ -35,13 +36,15 @@ _UP = {"en": "", "zh": "../"}
 
 def build(
     tours: Sequence[Mapping[str, TourView]],
-    sources: Sequence[SourceView],
+    stocks: Sequence[Stock],
     out: Path,
     *,
     work: Path | None = None,
     progress: Progress = silent,
 ) -> Path:
     """Build the site into ``out``; give its folder. Each of ``tours`` holds one tour's view by language.
+
+    ``stocks`` are the trees whose sources it holds, the one that pages open with first.
 
     The docs tree stays in ``work``; left out, that is a checkout's ``build/``, so that plain ``mkdocs build`` works
     there too, or nowhere. Raises ``TourError`` where ``out`` holds anything but a site of ours, or where MkDocs finds
@@ -60,8 +63,11 @@ def build(
             docs = {lang: Path(made) / "docs" / lang for lang in LANGS}
             for number, lang in enumerate(LANGS):
                 progress("Writing pages", number, len(LANGS))
-                _write_docs([views[lang] for views in tours], lang, docs[lang])
-            _write_sources(sources, tours, docs["en"])
+                _write_docs([views[lang] for views in tours], stocks, lang, docs[lang])
+            told = passing(tours)
+            for stock in stocks:
+                _write_stock(stock, told, docs["en"], progress)
+            _write(docs["en"] / palette.INDEX, palette.index([stock.tree.version for stock in stocks]))
             for number, lang in enumerate(LANGS):
                 progress("Building the site", number, len(LANGS))
                 _mkdocs(folder(CONFIGS[lang]), docs[lang], new / "zh" if lang == "zh" else new)
@@ -92,7 +98,7 @@ def _refuse_others(out: Path) -> None:
     )
 
 
-def _write_docs(views: Sequence[TourView], lang: str, docs: Path) -> None:
+def _write_docs(views: Sequence[TourView], stocks: Sequence[Stock], lang: str, docs: Path) -> None:
     """The Markdown pages and assets of one language."""
     said = words(lang)
     home = (folder("annotations") / f"index.{lang}.md").read_text(encoding="utf-8")
@@ -102,10 +108,15 @@ def _write_docs(views: Sequence[TourView], lang: str, docs: Path) -> None:
     heading = f"# {said.say('all_tours')}\n\n"
     _page(docs / "tours/index.md", {"title": said.say("tours"), "hide": ["navigation", "toc"]}, heading + listing)
     told = {view.name for view in views}
+    operators = {stock.tree.version: stock.named for stock in stocks}
     for view in views:
         versions = " ".join(tree.version for tree in (view.tree, *(other.tree for other in view.editions)))
         facts = {"title": view.title.replace("`", ""), "hide": ["navigation", "toc"], "versions": versions}
-        _page(docs / f"tours/{view.name}.md", facts, html.tour_page(view, f"../../{_UP[lang]}", told))
+        _page(
+            docs / f"tours/{view.name}.md",
+            facts,
+            html.tour_page(view, f"../../{_UP[lang]}", told, operators.get(view.tree.version, ())),
+        )
     shutil.copytree(folder("templates") / "assets", docs / "assets/tour")
 
 
@@ -115,22 +126,31 @@ def _page(file: Path, facts: Mapping[str, Any], body: str) -> None:
     file.write_text(f"---\n{front}---\n\n{body}\n", encoding="utf-8")
 
 
-def _write_sources(sources: Sequence[SourceView], tours: Sequence[Mapping[str, TourView]], docs: Path) -> None:
-    """The source pages of each tree, with the data beside them."""
-    told = passing(tours)
-    for version, name in {(view.tree.version, view.tree.name) for view in sources}:
-        views = [view for view in sources if (view.tree.version, view.tree.name) == (version, name)]
-        addresses = Addresses(version, frozenset(view.file for view in views), frozenset(), name)
-        for view in views:
-            file = docs / source_address(version, view.file)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(source_page.source_page(view, told.titles, addresses), encoding="utf-8")
-            data = docs / source_page.data_address(version, view.file)
-            data.write_text(source_page.source_data(view, addresses), encoding="utf-8")
-            far = docs / source_page.relations_address(version, view.file)
-            far.write_text(source_page.relations_data(view, addresses), encoding="utf-8")
-        marks = {view.file: view.marks for view in views if view.marks}
-        (docs / ADDRESS.format(version=version)).write_text(replace(told, marks=marks).kept(), encoding="utf-8")
+def _write_stock(stock: Stock, told: Passing, docs: Path, progress: Progress) -> None:
+    """The source pages of one tree with the data beside them, its operators' pages, and the palette's data."""
+    tree = stock.tree
+    addresses = Addresses(tree.version, stock.files, stock.named, tree.name)
+    marks = {}
+    for done, view in enumerate(stock.sources()):
+        progress(f"Writing sources of {tree.title}", done, len(stock.files))
+        _write(docs / source_address(tree.version, view.file), source_page.source_page(view, told.titles, addresses))
+        _write(docs / source_page.data_address(tree.version, view.file), source_page.source_data(view, addresses))
+        far = docs / source_page.relations_address(tree.version, view.file)
+        _write(far, source_page.relations_data(view, addresses))
+        if view.marks:
+            marks[view.file] = view.marks
+    told = replace(told, marks=marks)
+    _write(docs / ADDRESS.format(version=tree.version), told.kept())
+    for operator in stock.operators():
+        page = operator_page.operator_page(operator, told, addresses)
+        _write(docs / operator_address(tree.version, operator.name), page)
+    for address, text in palette.shards(stock.symbols(), addresses):
+        _write(docs / address, text)
+
+
+def _write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
 
 
 def _mkdocs(config: Path, docs: Path, site: Path) -> None:
