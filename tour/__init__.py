@@ -533,6 +533,16 @@ def publish(
         return site.build(*pages(told, opened, progress, sources, operators), out, progress=progress)
 
 
+def republish(name: str, trees: Sequence[Tree], out: Path) -> None:
+    """Write a tour's pages anew into the site in ``out``, which was built from the same trees, after it was edited."""
+    from tour import site, tours
+
+    told = tours.named(name)
+    with ExitStack() as stack:
+        opened = [(one, stack.enter_context(_opened(one))) for one in trees]
+        site.refresh(_editions(told, opened), out)
+
+
 def pages(
     told: Sequence[Tour],
     opened: Sequence[tuple[Tree, Index]],
