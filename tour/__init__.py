@@ -40,6 +40,7 @@ __all__ = [
     "check_prose",
     "check_recordings",
     "examine",
+    "export",
     "fetch",
     "follow",
     "generate",
@@ -508,6 +509,28 @@ def index_state(tree: Tree) -> str:
     with Index(index_path(tree)) as index:
         behind = index.behind((file.path, file.size, file.mtime_ns) for file in files)
     return f"{behind} files behind" if behind else "ready"
+
+
+def export(names: Sequence[str], tree: Tree, to: str, langs: Iterable[str] = LANGS) -> Mapping[str, str]:
+    """Tours as the files of another tool, ``codetour``, ``markdown`` or ``notebook``: each one's name and text.
+
+    Links between tours that are exported together lead on there; links to others become plain text. The tree must be
+    indexed. Raises ``TourError`` where a tour or the format is unknown.
+    """
+    from tour import tours, views
+    from tour.render.exports import FORMATS
+
+    if to not in FORMATS:
+        raise TourError(f"no export is called {to!r}", hint=f"There are {', '.join(FORMATS)}.")
+    told = [tours.named(name) for name in dict.fromkeys(names)]
+    with _opened(tree) as index:
+        made = [views.tour_views(one, tree, index, langs) for one in told]
+    files = {}
+    for lang in langs:
+        together = {page[lang].name: page[lang] for page in made}
+        for name, view in together.items():
+            files[FORMATS[to].file(name, lang)] = FORMATS[to].render(view, together)
+    return files
 
 
 def publish(
