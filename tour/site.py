@@ -22,12 +22,13 @@ from typing import Any
 from tour import policy
 from tour.errors import TourError
 from tour.model import LANGS, Progress, silent
-from tour.render import html, source_page
-from tour.render.passing import ADDRESS, passing
-from tour.render.places import Addresses, source_address
+from tour.render import html, operator_page, palette, source_page
+from tour.render.passing import ADDRESS, Passing, passing
+from tour.render.places import Addresses, operator_address, source_address
 from tour.render.words import words
 from tour.resources import checkout, folder
-from tour.views import SourceView, TourView
+from tour.stock import Stock
+from tour.views import TourView
 
 CONFIGS = {"en": "mkdocs.yml", "zh": "mkdocs.zh.yml"}
 OURS = "assets/tour/tour.css"
@@ -43,13 +44,15 @@ _PART, _HOLE = re.compile(r"<!--\[-->(.*?)<!--\]-->", re.DOTALL), re.compile(r"<
 
 def build(
     tours: Sequence[Mapping[str, TourView]],
-    sources: Sequence[SourceView],
+    stocks: Sequence[Stock],
     out: Path,
     *,
     work: Path | None = None,
     progress: Progress = silent,
 ) -> Path:
     """Build the site into ``out``; give its folder. Each of ``tours`` holds one tour's view by language.
+
+    ``stocks`` are the trees whose sources it holds, the one that pages open with first.
 
     The docs tree stays in ``work``; left out, that is a checkout's ``build/``, so that plain ``mkdocs build`` works
     there too, or nowhere. Raises ``TourError`` where ``out`` holds anything but a site of ours, or where MkDocs finds
@@ -70,8 +73,11 @@ def build(
             parts = {}
             for number, lang in enumerate(LANGS):
                 progress("Writing pages", number, len(LANGS))
-                parts[lang] = _write_docs([views[lang] for views in tours], lang, docs[lang], whole)
-            _write_sources(sources, tours, docs["en"])
+                parts[lang] = _write_docs([views[lang] for views in tours], stocks, lang, docs[lang], whole)
+            told = passing(tours)
+            for stock in stocks:
+                _write_stock(stock, told, docs["en"], progress)
+            _write(docs["en"] / palette.INDEX, palette.index([stock.tree.version for stock in stocks]))
             for number, lang in enumerate(LANGS):
                 progress("Building the site", number, len(LANGS))
                 site = new / "zh" if lang == "zh" else new
@@ -100,6 +106,8 @@ def refresh(views: Mapping[str, TourView], out: Path) -> None:
     where the site has no such pages.
     """
     told = {page.parent.name for page in (out / "tours").glob("*/index.html")}
+    pages = (out / "operators" / views[LANGS[0]].tree.version).glob("*/*.html")
+    operators = {f"{page.parent.name}::{page.stem}" for page in pages}
     try:
         for lang, view in views.items():
             page = out / _DOWN[lang] / "tours" / view.name / "index.html"
@@ -107,7 +115,7 @@ def refresh(views: Mapping[str, TourView], out: Path) -> None:
             _, end, after = rest.rpartition(_END)
             if not begin or not end:
                 raise TourError(f"{page} is no tour's page", hint="Build the site again: `tour serve --rebuild`.")
-            body = html.tour_page(view, f"../../{_UP[lang]}", told)
+            body = html.tour_page(view, f"../../{_UP[lang]}", told, operators)
             page.write_text(before + _PART.sub(r"\1", body.removesuffix("\n")) + after, encoding="utf-8")
         shutil.copytree(folder("templates") / "assets", out / "assets/tour", dirs_exist_ok=True)
         _stamp(out)
@@ -138,7 +146,9 @@ def _refuse_others(out: Path) -> None:
     )
 
 
-def _write_docs(views: Sequence[TourView], lang: str, docs: Path, whole: dict[Path, str]) -> dict[str, list[str]]:
+def _write_docs(
+    views: Sequence[TourView], stocks: Sequence[Stock], lang: str, docs: Path, whole: dict[Path, str]
+) -> dict[str, list[str]]:
     """The Markdown pages and assets of one language; by tour what its page lacks.
 
     ``whole`` gets the pages that lack nothing, for who builds them without us.
@@ -151,16 +161,26 @@ def _write_docs(views: Sequence[TourView], lang: str, docs: Path, whole: dict[Pa
     heading = f"# {said.say('all_tours')}\n\n"
     _page(docs / "tours/index.md", {"title": said.say("tours"), "hide": ["navigation", "toc"]}, heading + listing)
     told = {view.name for view in views}
-    parts = {view.name: _write_tour(view, lang, docs, told, whole) for view in views}
+    operators = {stock.tree.version: stock.named for stock in stocks}
+    parts = {
+        view.name: _write_tour(view, lang, docs, told, operators.get(view.tree.version, ()), whole) for view in views
+    }
     shutil.copytree(folder("templates") / "assets", docs / "assets/tour")
     return parts
 
 
-def _write_tour(view: TourView, lang: str, docs: Path, told: Collection[str], whole: dict[Path, str]) -> list[str]:
+def _write_tour(
+    view: TourView,
+    lang: str,
+    docs: Path,
+    told: Collection[str],
+    operators: Collection[str],
+    whole: dict[Path, str],
+) -> list[str]:
     """The Markdown page of one tour, and what it lacks."""
     versions = " ".join(tree.version for tree in (view.tree, *(other.tree for other in view.editions)))
     facts = {"title": view.title.replace("`", ""), "hide": ["navigation", "toc"], "versions": versions}
-    body = html.tour_page(view, f"../../{_UP[lang]}", told)
+    body = html.tour_page(view, f"../../{_UP[lang]}", told, operators)
     file = docs / f"tours/{view.name}.md"
     _page(file, facts, body)
     whole[file] = file.read_text(encoding="utf-8")
@@ -175,22 +195,31 @@ def _page(file: Path, facts: Mapping[str, Any], body: str) -> None:
     file.write_text(f"---\n{front}---\n\n{body}\n", encoding="utf-8")
 
 
-def _write_sources(sources: Sequence[SourceView], tours: Sequence[Mapping[str, TourView]], docs: Path) -> None:
-    """The source pages of each tree, with the data beside them."""
-    told = passing(tours)
-    for version, name in {(view.tree.version, view.tree.name) for view in sources}:
-        views = [view for view in sources if (view.tree.version, view.tree.name) == (version, name)]
-        addresses = Addresses(version, frozenset(view.file for view in views), frozenset(), name)
-        for view in views:
-            file = docs / source_address(version, view.file)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(source_page.source_page(view, told.titles, addresses), encoding="utf-8")
-            data = docs / source_page.data_address(version, view.file)
-            data.write_text(source_page.source_data(view, addresses), encoding="utf-8")
-            far = docs / source_page.relations_address(version, view.file)
-            far.write_text(source_page.relations_data(view, addresses), encoding="utf-8")
-        marks = {view.file: view.marks for view in views if view.marks}
-        (docs / ADDRESS.format(version=version)).write_text(replace(told, marks=marks).kept(), encoding="utf-8")
+def _write_stock(stock: Stock, told: Passing, docs: Path, progress: Progress) -> None:
+    """The source pages of one tree with the data beside them, its operators' pages, and the palette's data."""
+    tree = stock.tree
+    addresses = Addresses(tree.version, stock.files, stock.named, tree.name)
+    marks = {}
+    for done, view in enumerate(stock.sources()):
+        progress(f"Writing sources of {tree.title}", done, len(stock.files))
+        _write(docs / source_address(tree.version, view.file), source_page.source_page(view, told.titles, addresses))
+        _write(docs / source_page.data_address(tree.version, view.file), source_page.source_data(view, addresses))
+        far = docs / source_page.relations_address(tree.version, view.file)
+        _write(far, source_page.relations_data(view, addresses))
+        if view.marks:
+            marks[view.file] = view.marks
+    told = replace(told, marks=marks)
+    _write(docs / ADDRESS.format(version=tree.version), told.kept())
+    for operator in stock.operators():
+        page = operator_page.operator_page(operator, told, addresses)
+        _write(docs / operator_address(tree.version, operator.name), page)
+    for address, text in palette.shards(stock.symbols(), addresses):
+        _write(docs / address, text)
+
+
+def _write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
 
 
 def _mkdocs(config: Path, docs: Path, site: Path) -> None:

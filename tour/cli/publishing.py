@@ -36,6 +36,25 @@ def _out_option(command: Any) -> Any:
     return option(command)
 
 
+def _stock_options(command: Any) -> Any:
+    sources = click.option(
+        "--sources",
+        type=click.Choice(["tours", "neighbours", "all"]),
+        default="tours",
+        show_default=True,
+        help="Which files get a page: those that tours touch; also those that define what these mention (some hundred,"
+        " half an hour the first time); or every file of the tree (hours). `tour serve` shows any file without.",
+    )
+    operators = click.option(
+        "--operators",
+        type=click.Choice(["tours", "all"]),
+        default="tours",
+        show_default=True,
+        help="Which operators get a page: those that tours touch, or all (a minute more).",
+    )
+    return sources(operators(command))
+
+
 @click.command(
     name="build",
     epilog="""\b
@@ -46,23 +65,28 @@ Examples:
 )
 @tree_option(multiple=True)
 @_out_option
-def build_command(trees: tuple[str, ...], out: Path) -> None:
+@_stock_options
+def build_command(trees: tuple[str, ...], out: Path, sources: str, operators: str) -> None:
     """Build the static site: every tour in both languages, and the sources they touch.
 
     Of several trees the first is the one that pages open with; each step is shown in the others as well, with what
     changed. Without --tree that is the newest tree at hand, or the one you stand in, and the newest other version of
     PyTorch that is indexed.
+
+    Names in a source page lead to their definitions: on pages of this site, or in PyTorch's public repository. What
+    each name means is worked out once for a file and kept in the index: for the tours' own files that takes two to
+    three minutes the first time.
     """
-    home = _build(trees, out)
+    home = _build(trees, out, sources, operators)
     click.echo(f"The site is at {home}. `tour serve` shows it.")
 
 
-def _build(specs: Sequence[str], out: Path) -> Path:
+def _build(specs: Sequence[str], out: Path, sources: str = "tours", operators: str = "tours") -> Path:
     from tour.render import terminal
 
     first, *others = _editions(specs)
     with terminal.progress() as progress:
-        return tour.publish(first, out, progress=progress, others=others)
+        return tour.publish(first, out, progress=progress, others=others, sources=sources, operators=operators)
 
 
 def _editions(specs: Sequence[str]) -> list[Tree]:

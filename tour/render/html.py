@@ -20,7 +20,7 @@ from tour.model import At, Lang
 from tour.policy import policy, secured
 from tour.render import editions, family, home_map, lanes, outputs, source
 from tour.render.data import tour_row
-from tour.render.places import source_address
+from tour.render.places import Addresses, source_address
 from tour.render.words import Words, words
 from tour.resources import folder
 from tour.views import RecordingView, TourView, TreeView
@@ -71,11 +71,12 @@ def first_sentence(text: str) -> str:
     return found[0] if found else text
 
 
-def tour_page(view: TourView, root: str, told: Collection[str] = ()) -> str:
+def tour_page(view: TourView, root: str, told: Collection[str] = (), operators: Collection[str] = ()) -> str:
     """The body of a tour's page; ``root`` leads from the page to the site's root, ``../../``.
 
-    ``told`` are the tours that have pages: others are named, and not linked.
+    ``told`` are the tours that have pages, and ``operators`` the operators: others are named, and not linked.
     """
+    addresses = Addresses(view.tree.version, (), operators)
 
     def link(tree: TreeView, at: At) -> str:
         return f"{root}{quote(source_address(tree.version, at.file))}#L{at.line}"
@@ -113,6 +114,7 @@ def tour_page(view: TourView, root: str, told: Collection[str] = ()) -> str:
         family=Markup(family.svg(view, said)) if view.family else None,
         lanes=len({step.lane for step in view.steps}),
         told=told,
+        operator=lambda symbol: addresses.operator(symbol.partition("(")[0], root),
         live=live if any(step["cell"] for step in steps) else None,
     )
 
