@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -57,10 +58,9 @@ def test_every_reading_order_names_tours_that_there_are(lang: str) -> None:
     there = tours.names(folder("annotations"))
     readers = home.paths(folder("annotations") / "start.toml", lang, there)
     assert len(readers) == 3
-    everything = {
-        name for reader in home.paths(folder("annotations") / "start.toml", lang, there) for name in reader.tours
-    }
-    assert everything <= set(there)
+    with (folder("annotations") / "start.toml").open("rb") as file:
+        named = [name for reader in tomllib.load(file)["reader"] for name in reader["tours"]]
+    assert [name for reader in readers for name in reader.tours] == named
     assert "module-call" in html.home([replace(A, name="module-call")], lang, "")
 
 
