@@ -134,9 +134,7 @@ def test_two_languages_have_the_same_steps(tree: Tree, tmp_path: Path) -> None:
     assert (made.prose["zh"].title, made.prose["zh"].sections["first"].text) == ("一程", "这里。")
 
 
-def test_the_command_says_what_it_could_not_anchor(
-    tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_command_says_what_it_could_not_anchor(tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tour.cli.exports.ready", lambda spec: tree)
     place = step("Here.", file="torch/walk.py", line=4)
     file = file_of(tmp_path, place, step("Gone.", file="torch/no.py", line=1), ref="v1.2.3")
@@ -171,7 +169,7 @@ def test_a_round_trip_keeps_steps_text_and_places(version: str, name: str, tmp_p
     for lang in ("en", "zh"):
         for id in there:
             # what the version lacks is told with the step before
-                assert again.prose[lang].sections[id].text.startswith(unlinked(ours.prose[lang].sections[id].text))
+            assert again.prose[lang].sections[id].text.startswith(unlinked(ours.prose[lang].sections[id].text))
             assert again.prose[lang].sections[id].title == ours.prose[lang].sections[id].title.replace("`", "")
     traced = tour.trace(str(tmp_path / "tours/again"), tree)
     assert [(one.file, one.line) for one in traced.steps] == [(one.file, one.line) for one in there.values()]
