@@ -67,6 +67,12 @@ def test_native_steps_are_seen_with_their_stacks(machine: Callable[..., Machine]
     assert seen["inlined"].detail == "at::native::leaf"
 
 
+def test_each_run_begins_in_an_empty_folder(machine: Callable[..., Machine], debugger: None) -> None:
+    cell = 'import os, torch\nif not os.path.exists("made"):\n    torch.relu(3)\nopen("made", "w").close()\n'
+    seen = machine(native=True).watch(cell, debugger=True).record.steps
+    assert (seen["relu"].state, seen["native"].state) == ("seen", "seen")
+
+
 def test_in_a_stripped_library_what_is_hidden_is_not_visible(machine: Callable[..., Machine], debugger: None) -> None:
     observed = machine(native=True, strip=True).watch(CELL, debugger=True)
     told = states(observed)

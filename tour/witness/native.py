@@ -390,12 +390,14 @@ def watch(
     written = folder / "native.json"
     written.write_text(json.dumps(spec))
     (folder / "traceback").write_text("")
+    bare = folder / ("native-empty-workers" if workers else "native-empty")  # without the files that other runs left
+    bare.mkdir()
     gdb = ["gdb", "-nx", "-batch", "-iex", "set auto-load no", "-iex", "set demangle-style none", "-x", str(SCRIPT)]
     ended = run(
         [*gdb, "--args", *command],
         seconds=seconds,
         environment={**environment, "TOUR_WITNESS_NATIVE": str(written)},
-        folder=folder / "empty",
+        folder=bare,
     )
     return read(out, ended)
 
