@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from tour.index import Index
     from tour.library import Library
     from tour.model import Link
+    from tour.stock import Stock
     from tour.tours import Anchor, Tour
     from tour.tree import Tree
-    from tour.views import AnchorView, Finding, SourceView, TourView
+    from tour.views import AnchorView, Finding, TourView
     from tour.witness.programs import Passage, Program
     from tour.witness.records import Record
     from tour.witness.routes import Taken
@@ -39,6 +40,7 @@ __all__ = [
     "check_prose",
     "check_recordings",
     "examine",
+    "export",
     "fetch",
     "follow",
     "generate",
@@ -509,6 +511,28 @@ def index_state(tree: Tree) -> str:
     return f"{behind} files behind" if behind else "ready"
 
 
+def export(names: Sequence[str], tree: Tree, to: str, langs: Iterable[str] = LANGS) -> Mapping[str, str]:
+    """Tours as the files of another tool, ``codetour``, ``markdown`` or ``notebook``: each one's name and text.
+
+    Links between tours that are exported together lead on there; links to others become plain text. The tree must be
+    indexed. Raises ``TourError`` where a tour or the format is unknown.
+    """
+    from tour import tours, views
+    from tour.render.exports import FORMATS
+
+    if to not in FORMATS:
+        raise TourError(f"no export is called {to!r}", hint=f"There are {', '.join(FORMATS)}.")
+    told = [tours.named(name) for name in dict.fromkeys(names)]
+    with _opened(tree) as index:
+        made = [views.tour_views(one, tree, index, langs) for one in told]
+    files = {}
+    for lang in langs:
+        together = {page[lang].name: page[lang] for page in made}
+        for name, view in together.items():
+            files[FORMATS[to].file(name, lang)] = FORMATS[to].render(view, together)
+    return files
+
+
 def publish(
     tree: Tree,
     out: Path,
@@ -516,37 +540,54 @@ def publish(
     progress: Progress = silent,
     *,
     others: Sequence[Tree] = (),
+    sources: str = "tours",
+    operators: str = "tours",
 ) -> Path:
     """Build the static site of all tours, or of ``only`` some, in both languages, with the sources that they touch.
 
     ``others`` are versions that each step is shown in besides ``tree``, with what changed; all must be indexed.
+    ``sources`` and ``operators`` say how many pages of those there are (``stock.SOURCES``, ``stock.OPERATORS``).
     """
     from tour import site, tours
 
     told = [tours.named(name) for name in only or names()]
     with ExitStack() as stack:
         opened = [(one, stack.enter_context(_opened(one))) for one in (tree, *others)]
-        return site.build(*pages(told, opened, progress), out, progress=progress)
+        return site.build(*pages(told, opened, progress, sources, operators), out, progress=progress)
+
+
+def republish(name: str, trees: Sequence[Tree], out: Path) -> None:
+    """Write a tour's pages anew into the site in ``out``, which was built from the same trees, after it was edited."""
+    from tour import site, tours
+
+    told = tours.named(name)
+    with ExitStack() as stack:
+        opened = [(one, stack.enter_context(_opened(one))) for one in trees]
+        site.refresh(_editions(told, opened), out)
 
 
 def pages(
-    told: Sequence[Tour], opened: Sequence[tuple[Tree, Index]], progress: Progress = silent
-) -> tuple[list[Mapping[str, TourView]], list[SourceView]]:
-    """What a site shows: each tour by language, in all of several trees, and the files that it touches in each."""
-    from tour import views
+    told: Sequence[Tour],
+    opened: Sequence[tuple[Tree, Index]],
+    progress: Progress = silent,
+    sources: str = "tours",
+    operators: str = "tours",
+) -> tuple[list[Mapping[str, TourView]], list[Stock]]:
+    """What a site shows: each tour by language, in all of several trees, and each tree's own sources and operators.
+
+    The views of those are made as the site is written: until then the indexes stay open.
+    """
+    from tour import stock
 
     made = []
     for done, tour in enumerate(told):
         progress("Locating tours", done, len(told))
         made.append(_editions(tour, opened))
-    sources = []
+    stocks = []
     for number, (one, index) in enumerate(opened):
         passing = [page["en"] if number == 0 else _edition(page["en"], number - 1) for page in made]
-        files = sorted({path for view in passing for path in views.files_of(view)})
-        for done, path in enumerate(files):
-            progress(f"Reading sources of {one.version}", done, len(files))
-            sources.append(views.source_view(path, one, index, passing))
-    return made, sources
+        stocks.append(stock.stock(one, index, passing, sources, operators))
+    return made, stocks
 
 
 def _editions(told: Tour, opened: Sequence[tuple[Tree, Index]]) -> Mapping[str, TourView]:

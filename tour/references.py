@@ -56,6 +56,7 @@ _UNSEEN = re.compile(
 """What binds a name in a Python function and is not known to the index."""
 _DECLARED = re.compile(r"(?<!return)(?<!else)(?<!throw)(?<!case)(?<=[\w>&*\]])\s+[&*]*([A-Za-z_]\w*)\s*(?=[=;,)\[{:(])")
 """A local variable or parameter of C++, as far as its looks tell."""
+_ASSIGNED = re.compile(r"\bself\.(\w+)\s*(?::[^=]+)?=(?!=)")
 _FUNCTIONS = frozenset({Kind.FUNCTION, Kind.METHOD, Kind.KERNEL})
 _TYPES = frozenset({Kind.CLASS, Kind.ENUM, Kind.ALIAS, Kind.MACRO})
 _SPECIAL = frozenset({"__init__", "__new__", "__call__", "forward"})
@@ -194,6 +195,7 @@ class _File:
         self._hidden: dict[int, frozenset[str]] = {}
         self._bindings: dict[str, Target] = {}
         self._types: dict[tuple[int, str], str] = {}
+        self._given: dict[int, dict[str, int]] = {}
 
     def references(self, deep: bool) -> References:
         defined = {(place.line, place.column): place for place in self._definitions(deep)}
@@ -386,7 +388,7 @@ class _File:
                     values = scopes.values(".".join(parts[: number + 1]), scope)
                     ends = [self._of_value(value) for value in values if not value.is_foreign]
                     known = [end for end in ends if end is not None]
-                    if not values and number == 1 and parts[0] in {"self", "cls"}:
+                    if not known and number == 1 and parts[0] in {"self", "cls"}:
                         known = self._of_attribute(scope, part, scopes)
                     sure = len(known) == 1 and all(value.is_sure for value in values)
                     grade = Grade.EXACT if sure else Grade.NAME
@@ -405,7 +407,19 @@ class _File:
         for at in scopes.ancestry(owner) if owner else ():
             if ties := scopes.names(at.file).ties.get((at.row, f"self.{name}")):
                 return [Target(f"{at.id}.{name}", "variable", "", ties[0].at)]
+            if at.file == self._path and (line := self._assigned(at).get(name)):
+                return [Target(f"{at.id}.{name}", "variable", "", At(self._path, line))]
         return []
+
+    def _assigned(self, owner: StoredSymbol) -> dict[str, int]:
+        """The lines in which a class of this file first gives its objects an attribute."""
+        if owner.row not in self._given:
+            given: dict[str, int] = {}
+            for line in range(owner.start_line, min(owner.end_line, len(self._lines)) + 1):
+                for found in _ASSIGNED.finditer(self._lines[line - 1]):
+                    given.setdefault(found[1], line)
+            self._given[owner.row] = given
+        return self._given[owner.row]
 
     def _hides(self, scope: StoredSymbol, name: str) -> bool:
         """Whether a function binds a name to something that the index does not see."""

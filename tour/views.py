@@ -68,6 +68,10 @@ class CodeView:
     lines: tuple[str, ...]
     lit: tuple[int, int]
     """First and last lit line, both included."""
+    line: str = ""
+    """The line that the step is at."""
+    is_first: bool = False
+    """Whether no line before it reads the same, so that its text alone leads there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,7 +335,7 @@ def tour_views(
     recorded = {step.id: _recorded(tour, step.id, recordings, tree.version, read, index) for step in tour.steps}
     runs = [run] if run else records.nearest(records.read(tour.file.parent), tree.version)
     in_trees = {passage.place.tree for passage in passages}
-    beside = tuple(_tree_view(other) for other in tree.beside if other.name in in_trees)
+    beside = tuple(tree_view(other) for other in tree.beside if other.name in in_trees)
     views = {}
     for lang in langs:
         prose = tour.prose[lang]
@@ -353,7 +357,7 @@ def tour_views(
             questions=prose.questions,
             onward_title=onward.title,
             onward=onward.text,
-            tree=_tree_view(tree),
+            tree=tree_view(tree),
             beside=beside,
         )
     return views
@@ -392,7 +396,8 @@ def is_newer(version: str, than: str) -> bool:
     return order(version) > order(than)
 
 
-def _tree_view(tree: Tree) -> TreeView:
+def tree_view(tree: Tree) -> TreeView:
+    """What a view says of its tree."""
     return TreeView(tree.version, str(tree.root), tree.kind.value, tree.name)
 
 
@@ -505,7 +510,9 @@ def _code(place: Place, read: Reader, index: Index, context: Context) -> CodeVie
     first = max(1, start - context.before)
     until = place.end_line + (context.after_statement if place.statement else context.after_definition)
     last = min(len(text), until, first + context.most - 1)
-    return CodeView(place.symbol.file, stored.lang, first, tuple(text[first - 1 : last]), lit)
+    line = text[place.line - 1]
+    is_first = text.index(line) == place.line - 1
+    return CodeView(place.symbol.file, stored.lang, first, tuple(text[first - 1 : last]), lit, line, is_first)
 
 
 def source_view(
@@ -537,7 +544,7 @@ def source_view(
         lang,
         text,
         tuple(sorted(marks, key=lambda mark: (mark.line, mark.number))),
-        _tree_view(next((other for other in tree.beside if other.name == tree_of(path)), tree)),
+        tree_view(next((other for other in tree.beside if other.name == tree_of(path)), tree)),
         references(path, lang, text, index, links, deep=deep) if links and stored else NOTHING,
     )
 

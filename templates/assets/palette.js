@@ -6,7 +6,7 @@ const up = script.pathname.endsWith("/zh/assets/tour/palette.js") ? "../../../" 
 const root = new URL(up, script);
 const html = document.documentElement;
 const lang = (html.dataset.reads ?? html.lang ?? "en").startsWith("zh") ? "zh" : "en";
-const MOST = 40;
+const MOST = 24;
 const KINDS = { c: "class", f: "function", m: "method", k: "kernel", v: "variable", e: "enum", a: "alias", d: "macro", o: "operator", p: "module", F: "file" };
 const WEIGHT = { c: 6, o: 5, f: 4, k: 4, p: 3, m: 2, F: 2, e: 1, a: 1, d: 0, v: 0 };
 
@@ -55,18 +55,15 @@ export class Shard {
     let row = 0;
     data.file.forEach((count, file) => { for (; count; count--) this.file[row++] = file; });
   }
-  rowAt(place) {
-    let low = 0, high = this.names.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (this.starts[middle] <= place) low = middle; else high = middle - 1;
-    }
-    return low;
-  }
 }
 
-const isWordStart = (name, at) => at === 0 || name[at - 1] === "_" || name[at - 1] === "."
-  || (name[at] >= "A" && name[at] <= "Z" && !(name[at - 1] >= "A" && name[at - 1] <= "Z")) || /[^a-z0-9]/i.test(name[at - 1]);
+const isLetter = (code) => (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57) || code > 127;
+const isCapital = (code) => code >= 65 && code <= 90;
+function isWordStart(name, at) {
+  if (at === 0) return true;
+  const before = name.charCodeAt(at - 1);
+  return !isLetter(before) || (isCapital(name.charCodeAt(at)) && !isCapital(before));
+}
 
 // How well letters in their order fit a name: runs and the beginnings of words count; -1 where they do not fit.
 function scattered(name, plain, asked) {
@@ -87,9 +84,15 @@ function scattered(name, plain, asked) {
   return first > 24 ? -1 : score;
 }
 
+// What was typed, as the end of a name and what must stand before it; a dot may belong to the name of a file or operator.
 export function parse(text) {
-  const parts = text.trim().toLowerCase().split(/::|[\s/]+|\.(?!\w+$)|\.(?=[a-z_]\w*$)/).filter(Boolean);
-  return { last: parts.at(-1) ?? "", before: parts.slice(0, -1) };
+  const parts = text.trim().toLowerCase().split(text.includes("/") ? "/" : /::|\s+/).filter(Boolean);
+  const ways = [{ last: parts.at(-1) ?? "", before: parts.slice(0, -1) }];
+  if (ways[0].last.includes(".")) {
+    const inner = ways[0].last.split(".").filter(Boolean);
+    if (inner.length) ways.push({ last: inner.at(-1), before: [...ways[0].before, ...inner.slice(0, -1)] });
+  }
+  return ways;
 }
 
 function within(scope, before) {
@@ -104,51 +107,79 @@ function within(scope, before) {
 
 // The best of all shards for what was typed.
 export function search(shards, text) {
-  const { last, before } = parse(text);
-  if (!last) return [];
-  let best = [], floor = -Infinity;
-  const keep = (shard, row, score) => {
-    score += WEIGHT[shard.kinds[row]] - shard.names[row].length / 8 - Math.min(shard.number, 8) - shard.scopes[shard.scope[row]].length / 40;
-    if (score <= floor) return;
-    best.push({ shard, row, score });
-    if (best.length > MOST * 4) {
-      best.sort((one, other) => other.score - one.score);
-      best.length = MOST;
-      floor = best.at(-1).score;
-    }
-  };
-  const fits = (shard, row) => !before.length || within(shard.low[shard.scope[row]], before);
+  const best = new Best();
+  const ways = parse(text).filter((way) => way.last);
+  ways.forEach((way, number) => look(shards, way, best, number === ways.length - 1));
+  return best.all();
+}
+
+class Best {
+  rows = [];
+  floor = -Infinity;
+  taken = new Set();
+  keep(shard, row, fit) {
+    const score = fit + WEIGHT[shard.kinds[row]] - shard.names[row].length / 8 - Math.min(shard.number, 8) - shard.scopes[shard.scope[row]].length / 40;
+    if (score <= this.floor) return;
+    const id = shard.number * 1e6 + row;
+    if (this.taken.has(id)) return;
+    this.taken.add(id);
+    this.rows.push({ shard, row, score });
+    if (this.rows.length >= MOST * 4) this.cut();
+  }
+  cut() {
+    this.rows.sort((one, other) => other.score - one.score);
+    this.rows.length = Math.min(MOST, this.rows.length);
+    this.floor = this.rows.length === MOST ? this.rows.at(-1).score : -Infinity;
+  }
+  all() {
+    this.cut();
+    return this.rows;
+  }
+}
+
+function look(shards, { last, before }, best, scatter) {
   const needle = last.length < 2 ? `\n${last}` : last;
+  const skip = needle === last ? 0 : 1;
+  let hits = 0;
   for (const shard of shards) {
-    let place = shard.plain.indexOf(needle);
-    let previous = -1;
-    while (place >= 0) {
-      const at = needle === last ? place : place + 1;
-      const row = shard.rowAt(at);
-      if (row !== previous && fits(shard, row)) {
-        const name = shard.names[row];
-        const offset = at - shard.starts[row];
-        const whole = name.length === last.length;
-        keep(shard, row, whole ? 100 : offset === 0 ? 70 : isWordStart(name, offset) ? 52 : 38);
+    const fits = scopes(shard, before);
+    const { plain, starts, names, kinds } = shard;
+    let row = 0;
+    for (let place = plain.indexOf(needle); place >= 0;) {
+      const at = place + skip;
+      while (starts[row + 1] <= at) row++;
+      if (fits(row)) {
+        hits++;
+        const name = names[row];
+        const offset = at - starts[row];
+        const whole = name.length === last.length || (kinds[row] === "o" && offset === 0 && name[last.length] === ".");
+        best.keep(shard, row, whole ? 100 : offset === 0 ? 70 : isWordStart(name, offset) ? 52 : 38);
       }
-      previous = row;
-      place = shard.plain.indexOf(needle, Math.max(place + 1, shard.starts[row + 1] - 1));
+      place = plain.indexOf(needle, Math.max(place + 1, starts[row + 1] - 1));
     }
   }
-  if (best.length < MOST && last.length > 1) {
-    const wanted = mask(last), asked = [...last];
-    const taken = new Set(best.map(({ shard, row }) => shard.number * 1e6 + row));
-    for (const shard of shards) {
-      for (let row = 0; row < shard.names.length; row++) {
-        if ((shard.masks[row] & wanted) !== wanted || !fits(shard, row) || taken.has(shard.number * 1e6 + row)) continue;
-        const name = shard.names[row];
-        const score = scattered(name, name.toLowerCase(), asked);
-        if (score >= 0) keep(shard, row, Math.min(30, score));
-      }
+  if (!scatter || hits >= MOST || last.length < 2) return;
+  const wanted = mask(last), asked = [...last];
+  for (const shard of shards) {
+    const fits = scopes(shard, before);
+    const { masks, names, plain, starts } = shard;
+    for (let row = 0; row < names.length; row++) {
+      if ((masks[row] & wanted) !== wanted || !fits(row)) continue;
+      const score = scattered(names[row], plain.slice(starts[row], starts[row + 1] - 1), asked);
+      if (score >= 0) best.keep(shard, row, Math.min(30, score));
     }
   }
-  best.sort((one, other) => other.score - one.score);
-  return best.slice(0, MOST);
+}
+
+// Whether a row's scope holds what must stand before the name; each scope is looked at once.
+function scopes(shard, before) {
+  if (!before.length) return () => true;
+  const known = new Int8Array(shard.low.length);
+  return (row) => {
+    const scope = shard.scope[row];
+    known[scope] ||= within(shard.low[scope], before) ? 1 : -1;
+    return known[scope] > 0;
+  };
 }
 
 // What is at hand
@@ -232,8 +263,10 @@ function build() {
 }
 
 function marked(name, text) {
-  const { last } = parse(text);
-  const at = name.toLowerCase().indexOf(last);
+  const low = name.toLowerCase();
+  const ways = parse(text);
+  const { last } = ways.find((way) => low.includes(way.last)) ?? ways.at(-1);
+  const at = low.indexOf(last);
   const parts = document.createDocumentFragment();
   if (at >= 0) {
     parts.append(name.slice(0, at), make("mark", {}, name.slice(at, at + last.length)), name.slice(at + last.length));
@@ -266,7 +299,7 @@ function ask() {
   }));
   list.scrollTop = 0;
   input.setAttribute("aria-expanded", String(found.length > 0));
-  select(0);
+  if (found.length) input.setAttribute("aria-activedescendant", "palette-0"); else input.removeAttribute("aria-activedescendant");
   const asked = input.value.trim();
   const loading = shards.length < state.about.shards;
   status.textContent = !asked ? say(loading ? "loading" : "hint", { count: state.about.symbols.toLocaleString(lang), version: state.version })

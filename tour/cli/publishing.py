@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -18,6 +21,10 @@ if TYPE_CHECKING:
     from tour.tree import Tree
 
 
+EVERY = 0.5
+"""Seconds from one look at the tours' files to the next, while they are served."""
+
+
 def _out_option(command: Any) -> Any:
     option = click.option(
         "--out",
@@ -27,6 +34,25 @@ def _out_option(command: Any) -> Any:
         help="Where the site goes.",
     )
     return option(command)
+
+
+def _stock_options(command: Any) -> Any:
+    sources = click.option(
+        "--sources",
+        type=click.Choice(["tours", "neighbours", "all"]),
+        default="tours",
+        show_default=True,
+        help="Which files get a page: those that tours touch; also those that define what these mention (some hundred,"
+        " half an hour the first time); or every file of the tree (hours). `tour serve` shows any file without.",
+    )
+    operators = click.option(
+        "--operators",
+        type=click.Choice(["tours", "all"]),
+        default="tours",
+        show_default=True,
+        help="Which operators get a page: those that tours touch, or all (a minute more).",
+    )
+    return sources(operators(command))
 
 
 @click.command(
@@ -39,23 +65,28 @@ Examples:
 )
 @tree_option(multiple=True)
 @_out_option
-def build_command(trees: tuple[str, ...], out: Path) -> None:
+@_stock_options
+def build_command(trees: tuple[str, ...], out: Path, sources: str, operators: str) -> None:
     """Build the static site: every tour in both languages, and the sources they touch.
 
     Of several trees the first is the one that pages open with; each step is shown in the others as well, with what
     changed. Without --tree that is the newest tree at hand, or the one you stand in, and the newest other version of
     PyTorch that is indexed.
+
+    Names in a source page lead to their definitions: on pages of this site, or in PyTorch's public repository. What
+    each name means is worked out once for a file and kept in the index: for the tours' own files that takes two to
+    three minutes the first time.
     """
-    home = _build(trees, out)
+    home = _build(trees, out, sources, operators)
     click.echo(f"The site is at {home}. `tour serve` shows it.")
 
 
-def _build(specs: Sequence[str], out: Path) -> Path:
+def _build(specs: Sequence[str], out: Path, sources: str = "tours", operators: str = "tours") -> Path:
     from tour.render import terminal
 
     first, *others = _editions(specs)
     with terminal.progress() as progress:
-        return tour.publish(first, out, progress=progress, others=others)
+        return tour.publish(first, out, progress=progress, others=others, sources=sources, operators=operators)
 
 
 def _editions(specs: Sequence[str]) -> list[Tree]:
@@ -116,7 +147,10 @@ def serve(
     cull: int | None,
     static: bool,
 ) -> None:
-    """Serve the site on this machine, loopback only, with kernels that run its cells."""
+    """Serve the site on this machine, loopback only, with kernels that run its cells.
+
+    A tour that is edited meanwhile is shown anew, and a page of it that is open follows.
+    """
     from tour import server
 
     if (static and (python or gateway)) or (python and gateway):
@@ -128,6 +162,7 @@ def serve(
         _build(trees, out)
     if why:
         click.echo(f"Cells show what was recorded: {why}", err=True)
+    _follow(trees, out)
     with tour.library(_at_hand(trees), out) as pages:
         server.serve(
             out,
@@ -139,6 +174,41 @@ def serve(
             pages=pages,
             watch=partial(_watched, next(iter(trees), None), runs) if runs else None,
         )
+
+
+def _follow(specs: Sequence[str], out: Path) -> None:
+    """While the site is served, write a tour's pages anew as soon as it is edited; the page that shows it follows.
+
+    What cannot be shown as it was left, or has no tree here, is told and stays as it was.
+    """
+    from tour.resources import folder
+
+    annotations = folder("annotations")
+
+    def watch() -> None:
+        known = _edited(annotations)
+        while True:
+            time.sleep(EVERY)
+            now = _edited(annotations)
+            for name in (name for name, when in now.items() if known.get(name) != when):
+                start = time.monotonic()
+                try:
+                    tour.republish(name, _editions(specs), out)
+                    click.echo(f"{name} was edited: its pages are new ({time.monotonic() - start:.1f} s).", err=True)
+                except (TourError, OSError) as error:
+                    click.echo(f"{name} was edited, and its pages stay as they were: {error}", err=True)
+            known = now
+
+    threading.Thread(target=watch, daemon=True, name="edits").start()
+
+
+def _edited(annotations: Path) -> dict[str, int]:
+    """When each tour was edited last."""
+    edited: dict[str, int] = {}
+    for file in annotations.glob("*/*"):
+        with contextlib.suppress(OSError):  # an editor was quicker
+            edited[file.parent.name] = max(edited.get(file.parent.name, 0), file.stat().st_mtime_ns)
+    return edited
 
 
 def _at_hand(specs: Sequence[str]) -> list[Tree]:

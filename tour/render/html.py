@@ -15,10 +15,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown import Markdown
 from markupsafe import Markup, escape
 
+from tour.home import crossings, paths
 from tour.model import At, Lang
-from tour.render import editions, lanes, outputs, source
+from tour.policy import policy, secured
+from tour.render import editions, home_map, lanes, outputs, source
 from tour.render.data import tour_row
-from tour.render.places import source_address
+from tour.render.places import Addresses, source_address
 from tour.render.words import Words, words
 from tour.resources import folder
 from tour.views import RecordingView, TourView, TreeView
@@ -43,9 +45,14 @@ def _environment() -> Environment:
     return environment
 
 
+@cache
+def _markdown() -> Markdown:
+    return Markdown(extensions=["fenced_code", "tables", "sane_lists"])
+
+
 def prose(text: str) -> Markup:
     """A tour's Markdown as HTML."""
-    return Markup(Markdown(extensions=["fenced_code", "tables", "sane_lists"]).convert(text))
+    return Markup(_markdown().reset().convert(text))
 
 
 def inline(text: str) -> Markup:
@@ -64,11 +71,12 @@ def first_sentence(text: str) -> str:
     return found[0] if found else text
 
 
-def tour_page(view: TourView, root: str, told: Collection[str] = ()) -> str:
+def tour_page(view: TourView, root: str, told: Collection[str] = (), operators: Collection[str] = ()) -> str:
     """The body of a tour's page; ``root`` leads from the page to the site's root, ``../../``.
 
-    ``told`` are the tours that have pages: others are named, and not linked.
+    ``told`` are the tours that have pages, and ``operators`` the operators: others are named, and not linked.
     """
+    addresses = Addresses(view.tree.version, (), operators)
 
     def link(tree: TreeView, at: At) -> str:
         return f"{root}{quote(source_address(tree.version, at.file))}#L{at.line}"
@@ -105,6 +113,7 @@ def tour_page(view: TourView, root: str, told: Collection[str] = ()) -> str:
         picture=Markup(lanes.svg(view, said)),
         lanes=len({step.lane for step in view.steps}),
         told=told,
+        operator=lambda symbol: addresses.operator(symbol.partition("(")[0], root),
         live=live if any(step["cell"] for step in steps) else None,
     )
 
@@ -138,9 +147,23 @@ def tour_list(views: Sequence[TourView], lang: str, root: str) -> str:
     return _render("tours.html", cards=cards, said=words(lang))
 
 
+def home(views: Sequence[TourView], lang: str, root: str) -> str:
+    """What stands below the first page's own words: where to start, and the map of the tours."""
+    said = words(lang)
+    found = crossings(views)
+    return _render(
+        "home.html",
+        said=said,
+        root=root,
+        paths=paths(folder("annotations") / "start.toml", lang, [view.name for view in views]),
+        map=Markup(home_map.svg(views, found, said, root)) if found else None,
+        titles={view.name: view.title for view in views},
+    )
+
+
 def filled(template: str, **values: Any) -> str:
     """A whole page of its own from a template of ours; what it is given is escaped unless it is ``Markup``."""
-    return _render(template, **values)
+    return secured(_render(template, **values), policy())
 
 
 def _render(template: str, **values: Any) -> str:
