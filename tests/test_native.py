@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -194,6 +195,26 @@ def test_names_that_cannot_be_demangled_stay() -> None:
     assert demangled("PyInit__C") == "PyInit__C"
     assert demangled("_Znonsense") == "_Znonsense"
     assert normal("at::native::CPU_CAPABILITY::copy_kernel") == "at::native::copy_kernel"
+
+
+@pytest.mark.parametrize(
+    ("declared", "name"),
+    [
+        ("struct S { S(int); }; S::S(int) {}", "a::S::S"),
+        ("struct S { ~S(); }; S::~S() {}", "a::S::~S"),
+        ("struct S {}; S& operator>>(S& s, long) { return s; }", "a::operator>>"),
+        ("struct S { bool operator==(const S&) const; }; bool S::operator==(const S&) const { return true; }",
+         "a::S::operator=="),
+        ("void f(long, short) {}", "a::f"),
+    ],
+)  # fmt: skip
+def test_what_has_no_name_of_its_own_is_found(tmp_path: Path, debugger: None, declared: str, name: str) -> None:
+    """Constructors, destructors and operators, which a mangled name has as codes."""
+    source = tmp_path / "a.cpp"
+    source.write_text(f"namespace a {{ {declared} }}\n")
+    subprocess.run(["g++", "-shared", "-fPIC", "-o", tmp_path / "a.so", source], check=True)
+    found = Library(str(tmp_path / "a.so")).find([name])[name].own
+    assert {symbol.plain for symbol in found} == {name}
 
 
 def test_symbols_of_a_library(tmp_path: Path, debugger: None) -> None:

@@ -174,9 +174,9 @@ def test_hostile_text_is_inert(built: Path) -> None:
 
 
 def test_the_search_of_each_language_finds_its_steps(built: Path) -> None:
-    for lang, title in (("", "Step pyinit"), ("zh/", "Step pyinit")):
+    for lang in ("", "zh/"):
         index = (built / f"{lang}search/search_index.json").read_text()
-        assert title in index
+        assert "Step <code>pyinit</code>" in index
         assert "tours/mini/#pyinit" in index
         assert "source/9.1.0" not in index
 

@@ -23,6 +23,8 @@ from .test_site import pages_of
 
 __all__ = ["browser"]
 
+expect.set_options(timeout=60_000)
+
 SERVER = """
 import sys, time
 from pathlib import Path
@@ -113,6 +115,7 @@ def page(browser: Browser, served: Served) -> Iterator[Callable[..., Page]]:
 
     def visit(lang: str = "", size: tuple[int, int] = WIDE, theme: str = "light") -> Page:
         context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=theme)
+        context.set_default_timeout(90_000)
         contexts.append(context)
         opened: Page = context.new_page()
         opened.on("console", lambda m: trouble.append(m.text) if m.type == "error" and "422" not in m.text else None)

@@ -40,6 +40,7 @@ __all__ = [
     "check_prose",
     "check_recordings",
     "examine",
+    "export",
     "fetch",
     "follow",
     "generate",
@@ -510,6 +511,28 @@ def index_state(tree: Tree) -> str:
     return f"{behind} files behind" if behind else "ready"
 
 
+def export(names: Sequence[str], tree: Tree, to: str, langs: Iterable[str] = LANGS) -> Mapping[str, str]:
+    """Tours as the files of another tool, ``codetour``, ``markdown`` or ``notebook``: each one's name and text.
+
+    Links between tours that are exported together lead on there; links to others become plain text. The tree must be
+    indexed. Raises ``TourError`` where a tour or the format is unknown.
+    """
+    from tour import tours, views
+    from tour.render.exports import FORMATS
+
+    if to not in FORMATS:
+        raise TourError(f"no export is called {to!r}", hint=f"There are {', '.join(FORMATS)}.")
+    told = [tours.named(name) for name in dict.fromkeys(names)]
+    with _opened(tree) as index:
+        made = [views.tour_views(one, tree, index, langs) for one in told]
+    files = {}
+    for lang in langs:
+        together = {page[lang].name: page[lang] for page in made}
+        for name, view in together.items():
+            files[FORMATS[to].file(name, lang)] = FORMATS[to].render(view, together)
+    return files
+
+
 def publish(
     tree: Tree,
     out: Path,
@@ -531,6 +554,16 @@ def publish(
     with ExitStack() as stack:
         opened = [(one, stack.enter_context(_opened(one))) for one in (tree, *others)]
         return site.build(*pages(told, opened, progress, sources, operators), out, progress=progress)
+
+
+def republish(name: str, trees: Sequence[Tree], out: Path) -> None:
+    """Write a tour's pages anew into the site in ``out``, which was built from the same trees, after it was edited."""
+    from tour import site, tours
+
+    told = tours.named(name)
+    with ExitStack() as stack:
+        opened = [(one, stack.enter_context(_opened(one))) for one in trees]
+        site.refresh(_editions(told, opened), out)
 
 
 def pages(

@@ -10,13 +10,16 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tour import policy
 from tour.errors import TourError
 from tour.model import LANGS, Progress, silent
 from tour.render import html, operator_page, palette, source_page
@@ -30,8 +33,11 @@ from tour.views import TourView
 CONFIGS = {"en": "mkdocs.yml", "zh": "mkdocs.zh.yml"}
 OURS = "assets/tour/tour.css"
 """A file that every site of ours holds: by it an older one is known."""
-_UP = {"en": "", "zh": "../"}
-"""From the root of a language's site to the root of the whole."""
+_UP, _DOWN = {"en": "", "zh": "../"}, {"en": "", "zh": "zh"}
+"""From the root of a language's site to the root of the whole, and back."""
+SEARCH, BUILT = "search/search_index.json", "assets/tour/built.json"
+_PART, _HOLE = re.compile(r"<!--\[-->(.*?)<!--\]-->", re.DOTALL), re.compile(r"<!--\[(\d+)\]-->")
+"""Code, marks and pictures: MkDocs would read each of them three times to find that they hold nothing to search."""
 
 
 def build(
@@ -61,18 +67,25 @@ def build(
             work.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="tour-", dir=work) as made:
             docs = {lang: Path(made) / "docs" / lang for lang in LANGS}
+            whole: dict[Path, str] = {}
+            parts = {}
             for number, lang in enumerate(LANGS):
                 progress("Writing pages", number, len(LANGS))
-                _write_docs([views[lang] for views in tours], stocks, lang, docs[lang])
+                parts[lang] = _write_docs([views[lang] for views in tours], stocks, lang, docs[lang], whole)
             told = passing(tours)
             for stock in stocks:
                 _write_stock(stock, told, docs["en"], progress)
             _write(docs["en"] / palette.INDEX, palette.index([stock.tree.version for stock in stocks]))
             for number, lang in enumerate(LANGS):
                 progress("Building the site", number, len(LANGS))
-                _mkdocs(folder(CONFIGS[lang]), docs[lang], new / "zh" if lang == "zh" else new)
+                site = new / "zh" if lang == "zh" else new
+                _mkdocs(folder(CONFIGS[lang]), docs[lang], site)
+                _finish(site, parts[lang])
             if work is not None:
+                for page, text in whole.items():
+                    page.write_text(text, encoding="utf-8")
                 _swap(Path(made) / "docs", work / "docs")
+        _stamp(new)
         kept = target / ".gitignore"
         if kept.is_file():
             shutil.copy2(kept, new / ".gitignore")
@@ -82,6 +95,49 @@ def build(
     finally:
         shutil.rmtree(new, ignore_errors=True)
     return out
+
+
+def refresh(views: Mapping[str, TourView], out: Path) -> None:
+    """Write one tour's pages anew into a site that is there, and what its search knows of it.
+
+    What the first page and the list of tours say of it stays until the next build. Raises ``TourError`` like ``build``.
+    """
+    name = views[LANGS[0]].name
+    told = {page.parent.name for page in (out / "tours").glob("*/index.html")} | {name}
+    pages = (out / "operators" / views[LANGS[0]].tree.version).glob("*/*.html")
+    operators = {f"{page.parent.name}::{page.stem}" for page in pages}
+    try:
+        with tempfile.TemporaryDirectory(prefix="tour-") as made:
+            for lang in LANGS:
+                docs, new, old = Path(made) / "docs" / lang, Path(made) / lang, out / _DOWN[lang]
+                for stub in ("index.md", "tours/index.md"):
+                    _page(docs / stub, {}, "")
+                parts = {name: _write_tour(views[lang], lang, docs, told, operators, {})}
+                _mkdocs(folder(CONFIGS[lang]), docs, new)
+                _finish(new, parts)
+                page = old / "tours" / name / "index.html"
+                page.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(new / "tours" / name / "index.html", page)
+                _found_anew(old / SEARCH, new / SEARCH, f"tours/{name}/")
+        shutil.copytree(folder("templates") / "assets", out / "assets/tour", dirs_exist_ok=True)
+        _stamp(out)
+    except OSError as error:
+        raise TourError(f"cannot write the site: {error}") from error
+
+
+def _found_anew(file: Path, newer: Path, page: str) -> None:
+    """Take from a newer search index what it has of one page, and leave the rest as it was."""
+    index, other = (json.loads(one.read_text(encoding="utf-8")) for one in (file, newer))
+    rest = [entry for entry in index["docs"] if not entry["location"].startswith(page)]
+    index["docs"] = rest + [entry for entry in other["docs"] if entry["location"].startswith(page)]
+    file.write_text(json.dumps(index, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
+
+
+def _stamp(site: Path) -> None:
+    """Say when the site was built: a page that is being read on this machine asks, and shows itself anew."""
+    for lang in LANGS:
+        file = site / _DOWN[lang] / BUILT
+        file.write_text(json.dumps({"built": time.time_ns()}), encoding="utf-8")
 
 
 def _refuse_others(out: Path) -> None:
@@ -98,26 +154,47 @@ def _refuse_others(out: Path) -> None:
     )
 
 
-def _write_docs(views: Sequence[TourView], stocks: Sequence[Stock], lang: str, docs: Path) -> None:
-    """The Markdown pages and assets of one language."""
+def _write_docs(
+    views: Sequence[TourView], stocks: Sequence[Stock], lang: str, docs: Path, whole: dict[Path, str]
+) -> dict[str, list[str]]:
+    """The Markdown pages and assets of one language; by tour what its page lacks.
+
+    ``whole`` gets the pages that lack nothing, for who builds them without us.
+    """
     said = words(lang)
-    home = (folder("annotations") / f"index.{lang}.md").read_text(encoding="utf-8")
-    cards = html.tour_list(views, lang, "")
-    _page(docs / "index.md", {"title": said.say("home"), "hide": ["navigation", "toc"]}, f"{home}\n\n{cards}")
+    first = (folder("annotations") / f"index.{lang}.md").read_text(encoding="utf-8")
+    below = html.home(views, lang, "")
+    _page(docs / "index.md", {"title": said.say("home"), "hide": ["navigation", "toc"]}, f"{first}\n\n{below}")
     listing = html.tour_list(views, lang, "../")
     heading = f"# {said.say('all_tours')}\n\n"
     _page(docs / "tours/index.md", {"title": said.say("tours"), "hide": ["navigation", "toc"]}, heading + listing)
     told = {view.name for view in views}
     operators = {stock.tree.version: stock.named for stock in stocks}
-    for view in views:
-        versions = " ".join(tree.version for tree in (view.tree, *(other.tree for other in view.editions)))
-        facts = {"title": view.title.replace("`", ""), "hide": ["navigation", "toc"], "versions": versions}
-        _page(
-            docs / f"tours/{view.name}.md",
-            facts,
-            html.tour_page(view, f"../../{_UP[lang]}", told, operators.get(view.tree.version, ())),
-        )
+    parts = {
+        view.name: _write_tour(view, lang, docs, told, operators.get(view.tree.version, ()), whole) for view in views
+    }
     shutil.copytree(folder("templates") / "assets", docs / "assets/tour")
+    return parts
+
+
+def _write_tour(
+    view: TourView,
+    lang: str,
+    docs: Path,
+    told: Collection[str],
+    operators: Collection[str],
+    whole: dict[Path, str],
+) -> list[str]:
+    """The Markdown page of one tour, and what it lacks."""
+    versions = " ".join(tree.version for tree in (view.tree, *(other.tree for other in view.editions)))
+    facts = {"title": view.title.replace("`", ""), "hide": ["navigation", "toc"], "versions": versions}
+    body = html.tour_page(view, f"../../{_UP[lang]}", told, operators)
+    file = docs / f"tours/{view.name}.md"
+    _page(file, facts, body)
+    whole[file] = file.read_text(encoding="utf-8")
+    thin, parts = _thinned(body)
+    _page(file, facts, thin)
+    return parts
 
 
 def _page(file: Path, facts: Mapping[str, Any], body: str) -> None:
@@ -179,6 +256,26 @@ def _mkdocs(config: Path, docs: Path, site: Path) -> None:
     finally:
         logger.removeHandler(complaints)
         logger.propagate = propagated
+
+
+def _finish(site: Path, parts: Mapping[str, Sequence[str]]) -> None:
+    """Put into the pages that MkDocs made what it need not see, and give each the policy."""
+    rule = policy.policy((site / "404.html").read_text(encoding="utf-8"))
+    for page in [site / "404.html", site / "index.html", *(site / "tours").rglob("index.html")]:
+        text = policy.secured(page.read_text(encoding="utf-8"), rule)
+        own = parts.get(page.parent.name, ())
+        page.write_text(_HOLE.sub(lambda hole, own=own: own[int(hole[1])], text), encoding="utf-8")  # type: ignore[misc]
+
+
+def _thinned(body: str) -> tuple[str, list[str]]:
+    """A page's body with holes where its template marks what MkDocs need not see, and what belongs there."""
+    parts: list[str] = []
+
+    def cut(found: re.Match[str]) -> str:
+        parts.append(found[1])
+        return f"<!--[{len(parts) - 1}]-->"
+
+    return _PART.sub(cut, body), parts
 
 
 class _Complaints(logging.Handler):

@@ -68,6 +68,10 @@ class CodeView:
     lines: tuple[str, ...]
     lit: tuple[int, int]
     """First and last lit line, both included."""
+    line: str = ""
+    """The line that the step is at."""
+    is_first: bool = False
+    """Whether no line before it reads the same, so that its text alone leads there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -506,7 +510,9 @@ def _code(place: Place, read: Reader, index: Index, context: Context) -> CodeVie
     first = max(1, start - context.before)
     until = place.end_line + (context.after_statement if place.statement else context.after_definition)
     last = min(len(text), until, first + context.most - 1)
-    return CodeView(place.symbol.file, stored.lang, first, tuple(text[first - 1 : last]), lit)
+    line = text[place.line - 1]
+    is_first = text.index(line) == place.line - 1
+    return CodeView(place.symbol.file, stored.lang, first, tuple(text[first - 1 : last]), lit, line, is_first)
 
 
 def source_view(

@@ -120,9 +120,8 @@ if (tour) {
     if (!opened) return;
     clearTimeout(saving);
     saving = setTimeout(() => {
-      const title = now.querySelector("h2").textContent.trim();
-      const known = kept(PROGRESS) ?? {};
-      keep(PROGRESS, { ...known, [tour.dataset.tour]: { step: now.dataset.step, number: steps.indexOf(now) + 1, of: steps.length, title, lang: root.lang } });
+      const where = { step: now.dataset.step, number: steps.indexOf(now) + 1, of: steps.length, when: Date.now() };
+      keep(PROGRESS, { ...kept(PROGRESS), [tour.dataset.tour]: where });
     }, 300);
   };
 
@@ -195,13 +194,42 @@ for (const link of document.querySelectorAll("[data-tour-language]")) {
   });
 }
 
-// Where the reader was in each tour, on the cards of the tours.
-const progress = kept(PROGRESS);
+// Where the reader was in each tour: on the cards of the tours, and on the first page.
+const progress = kept(PROGRESS) ?? {};
 for (const card of document.querySelectorAll(".tour-card[data-tour]")) {
-  const where = progress?.[card.dataset.tour];
+  const where = progress[card.dataset.tour];
   if (!where) continue;
   const bar = card.querySelector("progress");
   bar.max = where.of;
   bar.value = where.number;
   bar.hidden = false;
+}
+const names = [...document.querySelectorAll(".home-reader a[data-tour], .map-name[data-tour]")];
+for (const name of names) {
+  const where = progress[name.dataset.tour];
+  if (where && name.classList.length === 0) Object.assign(name.dataset, { read: `${where.number}/${where.of}` }), name.classList.add("read");
+}
+const home = document.querySelector(".home-continue a");
+const latest = Object.entries(progress).filter(([name]) => names.some((link) => link.dataset.tour === name)).sort(([, a], [, b]) => b.when - a.when)[0];
+if (home && latest) {
+  const [tourName, { step, number, of }] = latest;
+  const link = names.find((one) => one.dataset.tour === tourName);
+  home.href = `${link.getAttribute("href")}#${step}`;
+  home.textContent = home.dataset.words.replace("{title}", link.ariaLabel ?? link.textContent).replace("{number}", number).replace("{of}", of);
+  home.hidden = false;
+}
+
+// A site on this machine is perhaps being written: its pages show themselves anew when they were built anew.
+if (["127.0.0.1", "localhost", "[::1]"].includes(location.hostname)) {
+  const address = new URL("built.json", import.meta.url);
+  let built = null;
+  setInterval(async () => {
+    if (document.hidden) return;
+    const found = await fetch(address, { cache: "no-store" }).then((answer) => answer.json(), () => null);
+    if (built && found && found.built !== built) {
+      if (now && scrollY > 10) history.replaceState(null, "", `#${now.dataset.step}`);
+      location.reload();
+    }
+    built = found?.built ?? built;
+  }, 1000);
 }

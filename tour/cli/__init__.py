@@ -28,6 +28,7 @@ COMMANDS = {
     "diff": "walks",
     "new": "authors",
     "anchor": "authors",
+    "export": "exports",
     "build": "publishing",
     "serve": "publishing",
     "doctor": "health",

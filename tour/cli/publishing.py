@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -16,6 +19,10 @@ from tour.errors import TourError
 
 if TYPE_CHECKING:
     from tour.tree import Tree
+
+
+EVERY = 0.5
+"""Seconds from one look at the tours' files to the next, while they are served."""
 
 
 def _out_option(command: Any) -> Any:
@@ -140,7 +147,10 @@ def serve(
     cull: int | None,
     static: bool,
 ) -> None:
-    """Serve the site on this machine, loopback only, with kernels that run its cells."""
+    """Serve the site on this machine, loopback only, with kernels that run its cells.
+
+    A tour that is edited meanwhile is shown anew, and a page of it that is open follows.
+    """
     from tour import server
 
     if (static and (python or gateway)) or (python and gateway):
@@ -152,6 +162,7 @@ def serve(
         _build(trees, out)
     if why:
         click.echo(f"Cells show what was recorded: {why}", err=True)
+    _follow(trees, out)
     with tour.library(_at_hand(trees), out) as pages:
         server.serve(
             out,
@@ -165,13 +176,48 @@ def serve(
         )
 
 
+def _follow(specs: Sequence[str], out: Path) -> None:
+    """While the site is served, write a tour's pages anew as soon as it is edited; the page that shows it follows.
+
+    What cannot be shown as it was left, or has no tree here, is told and stays as it was.
+    """
+    from tour.resources import folder
+
+    annotations = folder("annotations")
+
+    def watch() -> None:
+        known = _edited(annotations)
+        while True:
+            time.sleep(EVERY)
+            now = _edited(annotations)
+            for name in (name for name, when in now.items() if known.get(name) != when):
+                start = time.monotonic()
+                try:
+                    tour.republish(name, _editions(specs), out)
+                    click.echo(f"{name} was edited: its pages are new ({time.monotonic() - start:.1f} s).", err=True)
+                except (TourError, OSError) as error:
+                    click.echo(f"{name} was edited, and its pages stay as they were: {error}", err=True)
+            known = now
+
+    threading.Thread(target=watch, daemon=True, name="edits").start()
+
+
+def _edited(annotations: Path) -> dict[str, int]:
+    """When each tour was edited last."""
+    edited: dict[str, int] = {}
+    for file in annotations.glob("*/*"):
+        with contextlib.suppress(OSError):  # an editor was quicker
+            edited[file.parent.name] = max(edited.get(file.parent.name, 0), file.stat().st_mtime_ns)
+    return edited
+
+
 def _at_hand(specs: Sequence[str]) -> list[Tree]:
     """The trees whose files can be read on demand: those that are asked for, and every release that is indexed."""
     from tour.index import state_of
     from tour.tree import index_path, trees
 
-    found = []
     asked: list[str | None] = [*specs] or [None]
+    found = []
     for spec in asked:
         try:
             found.append(tour.open_tree(spec))

@@ -8,8 +8,8 @@ import click
 
 import tour
 from tour.cli.arguments import json_option, lang_option, tree_option
+from tour.cli.files import write_whole
 from tour.cli.trees import ready, say_unread
-from tour.errors import TourError
 
 
 @click.command(
@@ -121,7 +121,7 @@ def path(
     if svg is not None and routes:
         from tour.render import lanes
 
-        _write(svg, lanes.route(routes[0], lang))
+        write_whole(svg, lanes.route(routes[0], lang))
     if as_json:
         click.echo(data.dumps(data.path(origin, goal, routes, found, ran)))
     else:
@@ -132,14 +132,3 @@ def path(
         say_unread(found)
     if not routes or (ran is not None and ran.observation.findings):
         raise click.exceptions.Exit(1)
-
-
-def _write(file: Path, text: str) -> None:
-    """Write a whole file or none."""
-    working = file.with_name(f".{file.name}.new")
-    try:
-        working.write_text(text)
-        working.replace(file)
-    except OSError as error:
-        working.unlink(missing_ok=True)
-        raise TourError(f"cannot write {file}: {error.strerror}", hint="Name a file in a folder of yours.") from error

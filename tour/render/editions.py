@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from markupsafe import Markup
 
 from tour.changes import Change, Line
-from tour.model import At, Link
+from tour.model import At, Lang, Link
 from tour.render import source
 from tour.render.places import public_place
 from tour.render.words import Words
@@ -102,11 +103,16 @@ def _code(step: StepView, edition: Edition, unchanged: set[int], said: Words, li
 
 def _lines(code: CodeView) -> list[dict[str, Any]]:
     first, last = code.lit
-    html = source.lines("\n".join(code.lines), code.lang)
     return [
-        {"number": number, "html": Markup(line), "lit": first <= number <= last}
-        for number, line in enumerate(html, start=code.first_line)
+        {"number": number, "html": line, "lit": first <= number <= last}
+        for number, line in enumerate(_coloured(code.lines, code.lang), start=code.first_line)
     ]
+
+
+@lru_cache(4096)
+def _coloured(lines: tuple[str, ...], lang: Lang) -> tuple[Markup, ...]:
+    """The same in both languages of the site, and in a version that did not change: coloured once."""
+    return tuple(Markup(line) for line in source.lines("\n".join(lines), lang))
 
 
 def _changed(change: Change, edition: Edition, first: Edition, said: Words) -> dict[str, Any]:

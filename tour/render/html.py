@@ -15,8 +15,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown import Markdown
 from markupsafe import Markup, escape
 
+from tour.home import crossings, paths
 from tour.model import At, Lang
-from tour.render import editions, lanes, outputs, source
+from tour.policy import policy, secured
+from tour.render import editions, home_map, lanes, outputs, source
 from tour.render.data import tour_row
 from tour.render.places import Addresses, source_address
 from tour.render.words import Words, words
@@ -43,9 +45,14 @@ def _environment() -> Environment:
     return environment
 
 
+@cache
+def _markdown() -> Markdown:
+    return Markdown(extensions=["fenced_code", "tables", "sane_lists"])
+
+
 def prose(text: str) -> Markup:
     """A tour's Markdown as HTML."""
-    return Markup(Markdown(extensions=["fenced_code", "tables", "sane_lists"]).convert(text))
+    return Markup(_markdown().reset().convert(text))
 
 
 def inline(text: str) -> Markup:
@@ -140,9 +147,23 @@ def tour_list(views: Sequence[TourView], lang: str, root: str) -> str:
     return _render("tours.html", cards=cards, said=words(lang))
 
 
+def home(views: Sequence[TourView], lang: str, root: str) -> str:
+    """What stands below the first page's own words: where to start, and the map of the tours."""
+    said = words(lang)
+    found = crossings(views)
+    return _render(
+        "home.html",
+        said=said,
+        root=root,
+        paths=paths(folder("annotations") / "start.toml", lang, [view.name for view in views]),
+        map=Markup(home_map.svg(views, found, said, root)) if found else None,
+        titles={view.name: view.title for view in views},
+    )
+
+
 def filled(template: str, **values: Any) -> str:
     """A whole page of its own from a template of ours; what it is given is escaped unless it is ``Markup``."""
-    return _render(template, **values)
+    return secured(_render(template, **values), policy())
 
 
 def _render(template: str, **values: Any) -> str:

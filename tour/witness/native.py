@@ -233,11 +233,18 @@ def _fill(target: Target, found: Mapping[str, Named]) -> bool:
         chosen = _chosen(way, [symbol for symbol in symbols if symbol.is_entry])
         if way.how is How.LAMBDA:  # what runs it may be all that is left of it
             chosen += [
-                symbol for symbol in named.mentioning if symbol.is_entry and "{lambda" in demangled(symbol.mangled)
+                symbol
+                for symbol in named.mentioning
+                if symbol.is_entry and "{lambda" in demangled(symbol.mangled) and not _only_binds(symbol)
             ]
     target.points = [(symbol.library, symbol.address) for symbol in chosen[:POINTS]]
     target.library = target.library or (chosen[0].library if chosen else "")
     return bool(target.points)
+
+
+def _only_binds(symbol: Symbol) -> bool:
+    """Whether it is pybind11's own code that hands a lambda over to Python, which runs where the binding is made."""
+    return symbol.plain.startswith("pybind11::") and not symbol.plain.endswith("::_FUN")
 
 
 def _called(way: Way, found: Mapping[str, Named], libraries: Sequence[Library]) -> bool:

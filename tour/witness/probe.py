@@ -534,7 +534,16 @@ class Operators:
         self._hold(True)
         try:
             self.ours = torch.profiler.profile(activities=activities, record_shapes=self.calls is None)
-            self.ours.start()
+            # torch 2.13 imports its whole compiler here, for one setting that says nothing of a program without it
+            lazy = getattr(torch, "_lazy_modules", None)
+            hidden = isinstance(lazy, set) and "_inductor" in lazy
+            if hidden:
+                lazy.discard("_inductor")
+            try:
+                self.ours.start()
+            finally:
+                if hidden:
+                    lazy.add("_inductor")
             if self.calls is not None:
                 self.marked = time.perf_counter_ns()
                 with torch.autograd.profiler.record_function(self.MARK):

@@ -130,8 +130,7 @@ class Ways:
                 inlined = () if wrapper else self._around(symbol, callee)
                 around = (*within, *inlined)
                 yield replace(callee, within=around, wrapped=wrapper, overload=overload, rivals=rivals)
-        text = self.read(symbol.file).decode("utf-8", "replace").splitlines()[lines[0] - 1 : lines[1]]
-        if any(_LAMBDA.search(line) for line in text):
+        if self._has_the_lambda(symbol, lines):
             yield Way(How.LAMBDA, symbol.qualname)
         for link in self._calls(here, lines):
             if split_id(link.target)[0] in {"c", "cpp"}:
@@ -143,6 +142,16 @@ class Ways:
                             callee, within=within, wrapped=wrapper, through=through, overload=overload, rivals=rivals
                         )
         yield Way(How.ENTRY, symbol.qualname, symbol.signature, rivals=rivals, is_around=True)
+
+    def _has_the_lambda(self, symbol: StoredSymbol, lines: tuple[int, int]) -> bool:
+        """Whether a function has lambdas, and on these lines alone: a binary does not tell those of other lines."""
+        text = self.read(symbol.file).decode("utf-8", "replace").splitlines()
+        having = [
+            number
+            for number in range(symbol.start_line, symbol.end_line + 1)
+            if _LAMBDA.search(text[number - 1]) and not text[number - 1].lstrip().startswith("//")
+        ]
+        return bool(having) and all(lines[0] <= number <= lines[1] for number in having)
 
     def _following(self, places: Sequence[Place]) -> Iterator[Way]:
         """Where to stop to see the next step called: itself, or what it calls where it was inlined."""
