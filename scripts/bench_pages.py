@@ -64,9 +64,7 @@ def shares(times: list[float]) -> str:
 
 def weights(site: Path, page: Page, home: str) -> None:
     """One row for each file: lines, weights, first paint, frames while it scrolls."""
-    print(
-        "| source page | lines | page, kB | compressed | hover data | panel data | first paint, ms | frame, ms: median | 95 % |"
-    )
+    print("| source page | lines | page, kB | compressed | hover data | panel data | paint, ms | frame, ms | 95 % |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for file in FILES:
         here = site / "source/2.6.0" / f"{file}.html"
@@ -79,10 +77,8 @@ def weights(site: Path, page: Page, home: str) -> None:
         lines = page.locator(".source .line").count()
         paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? NaN")
         frames = sorted(page.evaluate(SCROLL, max(40, lines // 25)))
-        told = f"{statistics.median(frames):.0f} | {frames[int(len(frames) * 0.95)]:.0f}"
-        print(
-            f"| `{file}` | {lines:,} | {own:,.0f} | {packed:,.0f} | {hover:,.0f} | {panel:,.0f} | {paint:,.0f} | {told} |"
-        )
+        numbers = (lines, own, packed, hover, panel, paint, statistics.median(frames), frames[int(len(frames) * 0.95)])
+        print(f"| `{file}` | {' | '.join(f'{number:,.0f}' for number in numbers)} |")
 
 
 def palette(site: Path, page: Page, home: str) -> None:
@@ -110,12 +106,11 @@ def palette(site: Path, page: Page, home: str) -> None:
                 took.append(float(page.evaluate("document.querySelector('dialog.palette').dataset.took")))
     size = sum(kilobytes(shard)[1] for shard in shards)
     print(
-        f"\nThe palette: {size:,.0f} kB compressed in {len(shards) - 1} shards, all there {loaded:,.0f} ms after the key.\n"
+        f"\nThe palette: {size:,.0f} kB compressed in {len(shards) - 1} shards, there {loaded:,.0f} ms after the key.\n"
     )
     print("| from a key, ms | median | 95 % | most |\n| --- | ---: | ---: | ---: |")
-    print(
-        f"| to the list in the page | {shares(took)} |\n| to the next frame, with the driver's own time | {shares(painted)} |"
-    )
+    print(f"| to the list in the page | {shares(took)} |")
+    print(f"| to the next frame, with the driver's own time | {shares(painted)} |")
 
 
 def main() -> None:
