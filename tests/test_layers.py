@@ -57,6 +57,7 @@ LAYERS: dict[str, set[str]] = {
     "operators": {"model", "index", "links", "references"},
     "revisions": {"errors", "model", "tree"},
     "drafts": {"errors", "model", "index", "tours", "anchors", "proof", "layers"},
+    "codetours": {"errors", "model", "index", "anchors", "drafts"},
     "changes": {"model", "index", "tours", "anchors"},
     "prose": {"errors", "model", "tree", "index", "tours"},
     "precise": {"errors", "model", "tree", "index", "codegen", "parsers.clang"},

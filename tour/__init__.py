@@ -449,8 +449,26 @@ def draft(
         stops += drafts.at_places(at, index, read)
         if not stops:
             raise TourError("a tour has at least one step", hint="Name a route, or places with `--at FILE:LINE`.")
-        heading = title or name.replace("-", " ").capitalize()
-        return drafts.write(name, heading, drafts.told_apart(stops), folder, index, read, tree.version)
+        told = drafts.Told(title or name.replace("-", " ").capitalize())
+        prose = dict.fromkeys(LANGS, told)
+        return drafts.write(name, prose, drafts.told_apart(stops), folder, index, read, tree.version)
+
+
+def bring(files: Mapping[str, Path], name: str, tree: Tree, folder: Path) -> tuple[Path, list[str]]:
+    """Make a tour in ``folder`` of a CodeTour in one language, or of one in each; the tree must be indexed.
+
+    Gives its ``tour.yaml``, and a sentence for each step without an anchor, whose text then stands with the step
+    before. Raises ``TourError`` where a file is no CodeTour, where no step can be anchored, or the name is taken.
+    """
+    from functools import partial
+
+    from tour import codetours, revisions, views
+
+    read_in = {lang: codetours.load(file) for lang, file in files.items()}
+    with _opened(tree) as index:
+        read = views.reader(tree, index)
+        within = partial(revisions.within, tree=tree)
+        return codetours.bring(read_in, name, folder, index, read, within, tree.version)
 
 
 def _anchor_alone(file: str, first: int, last: int, text: bytes) -> tuple[Anchor, Place]:
