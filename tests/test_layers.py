@@ -78,6 +78,7 @@ LAYERS: dict[str, set[str]] = {
         "witness",
     },
     "home": {"errors", "model", "views"},
+    "families": {"model", "index", "links", "views"},
     "notebooks": set(),
     "cells": {"errors", "model", "tours", "recordings", "resources", "notebooks"},
     "doctor": {"errors", "doctor"},

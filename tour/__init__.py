@@ -611,7 +611,9 @@ def pages(
 
 def _editions(told: Tour, opened: Sequence[tuple[Tree, Index]]) -> Mapping[str, TourView]:
     """A tour's views by language in the first of several trees, with those of the others."""
-    from tour import changes, views
+    from dataclasses import replace
+
+    from tour import changes, families, views
 
     each = [views.tour_views(told, tree, index, LANGS, context=views.WIDE) for tree, index in opened]
     sides = [changes.Side(tree.version, index, views.reader(tree, index)) for tree, index in opened]
@@ -619,7 +621,9 @@ def _editions(told: Tour, opened: Sequence[tuple[Tree, Index]]) -> Mapping[str, 
     for page, side in zip(each[1:], sides[1:], strict=True):
         old, new = (sides[0], side) if views.is_newer(side.version, sides[0].version) else (side, sides[0])
         others.append((page, changes.changes(told, old, new, LANGS[0])))
-    return views.together(each[0], others)
+    related = families.family(each[0][LANGS[0]].steps, opened[0][1])
+    first = {lang: replace(view, family=related) for lang, view in each[0].items()}
+    return views.together(first, others)
 
 
 def _edition(view: TourView, number: int) -> TourView:

@@ -523,7 +523,7 @@ _ARRIVING = {
     LinkKind.INHERITS: "subclasses",
     LinkKind.IMPORTS: "references",
 }
-HEADINGS = ("bindings", "dispatch", "gradient", "callers", "subclasses", "bases", "callees", "references")
+HEADINGS = ("definition", "bindings", "dispatch", "gradient", "callers", "subclasses", "bases", "callees", "references")
 """Of a definition's relations, in the order in which they are shown."""
 
 
@@ -533,6 +533,10 @@ def _relations(symbol: StoredSymbol, index: Index, links: Links) -> tuple[tuple[
         return (), False
     here = node(symbol)
     found: dict[tuple[str, str, At], Relation] = {}
+    for other in index.symbols(symbol.qualname, symbol.scheme) if not symbol.is_definition else ():
+        if other.is_definition:
+            made = Relation("definition", other.id, other.at, other.at, Grade.EXACT, 1, None)
+            found["definition", other.id, other.at] = made
     for link in links.leaving(here, None, WRITTEN):
         heading = _LEAVING.get(link.kind)
         if heading and (link.grade is Grade.EXACT or link.candidates <= MOST_GUESSES):

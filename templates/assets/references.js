@@ -142,7 +142,7 @@ code.addEventListener("focusin", (event) => {
   if (link?.matches(":focus-visible")) show(link);
 });
 code.addEventListener("focusout", hide);
-addEventListener("scroll", hide, { passive: true, capture: true });
+addEventListener("scroll", () => { if (!card.hidden) hide(); }, { passive: true, capture: true });
 
 // The panel.
 const list = make("div", { class: "panel-body" });
