@@ -114,7 +114,10 @@ class Library:
             return Made("application/json", source_page.relations_data(view, addresses))
         if ending == "json":
             return Made("application/json", source_page.source_data(view, addresses))
-        return Made("text/html", source_page.source_page(view, self._passing(shelf.tree.version).titles, addresses))
+        others = [self._shelf(one) for one in self._trees if one != shelf.tree.version]
+        same = [Addresses(one.tree.version, {file}) for one in others if one and one.index.file(file)]
+        titles = self._passing(shelf.tree.version).titles
+        return Made("text/html", source_page.source_page(view, titles, addresses, same))
 
     def _shelf(self, version: str) -> _Shelf | None:
         tree = self._trees.get(version)

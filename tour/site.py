@@ -74,7 +74,7 @@ def build(
                 parts[lang] = _write_docs([views[lang] for views in tours], stocks, lang, docs[lang], whole)
             told = passing(tours)
             for stock in stocks:
-                _write_stock(stock, told, docs["en"], progress)
+                _write_stock(stock, stocks, told, docs["en"], progress)
             _write(docs["en"] / palette.INDEX, palette.index([stock.tree.version for stock in stocks]))
             for number, lang in enumerate(LANGS):
                 progress("Building the site", number, len(LANGS))
@@ -203,14 +203,16 @@ def _page(file: Path, facts: Mapping[str, Any], body: str) -> None:
     file.write_text(f"---\n{front}---\n\n{body}\n", encoding="utf-8")
 
 
-def _write_stock(stock: Stock, told: Passing, docs: Path, progress: Progress) -> None:
-    """The source pages of one tree with the data beside them, its operators' pages, and the palette's data."""
+def _write_stock(stock: Stock, stocks: Sequence[Stock], told: Passing, docs: Path, progress: Progress) -> None:
+    """The source pages of one tree of several with the data beside them, its operators, and the palette's data."""
     tree = stock.tree
     addresses = Addresses(tree.version, stock.files, stock.named, tree.name)
+    others = [Addresses(one.tree.version, one.files) for one in stocks if one is not stock]
     marks = {}
     for done, view in enumerate(stock.sources()):
         progress(f"Writing sources of {tree.title}", done, len(stock.files))
-        _write(docs / source_address(tree.version, view.file), source_page.source_page(view, told.titles, addresses))
+        page = source_page.source_page(view, told.titles, addresses, others)
+        _write(docs / source_address(tree.version, view.file), page)
         _write(docs / source_page.data_address(tree.version, view.file), source_page.source_data(view, addresses))
         far = docs / source_page.relations_address(tree.version, view.file)
         _write(far, source_page.relations_data(view, addresses))

@@ -7,8 +7,9 @@ what hovering tells and the panel of a definition; both read one file of data, f
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
@@ -49,8 +50,11 @@ def _order(view: SourceView) -> tuple[list[Occurrence], dict[tuple[tuple[int, ..
     return list(view.references.occurrences), meanings
 
 
-def source_page(view: SourceView, titles: Titles, addresses: Addresses) -> str:
-    """A whole source page, one for all languages: it names the tours in each, and a script keeps the reader's."""
+def source_page(view: SourceView, titles: Titles, addresses: Addresses, others: Sequence[Addresses] = ()) -> str:
+    """A whole source page, one for all languages: it names the tours in each, and a script keeps the reader's.
+
+    ``others`` are the site's other versions, of which those are named that have a page of the same file.
+    """
     root = root_of(view)
     anchors = _anchors(view, addresses, root)
     lines = source.lines(view.text, view.lang, anchors) if view.is_code else source.plain_lines(view.text)
@@ -78,6 +82,11 @@ def source_page(view: SourceView, titles: Titles, addresses: Addresses) -> str:
             "root": root,
             "version": view.tree.version,
         },
+        versions=[
+            {"version": one.version, "href": f"{root}{quote(source_address(one.version, view.file))}"}
+            for one in others
+            if one.sources is not None and view.file in one.sources
+        ],
         public=public_place(view.tree.version, At(view.file, 1), view.tree.name),
         guesses=any(name.grade is not Grade.EXACT for name in view.references.occurrences),
         names=bool(view.references.occurrences or view.references.definitions),
