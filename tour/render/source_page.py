@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ from tour.references import HEADINGS, Occurrence, Relation
 from tour.render import html, source
 from tour.render.places import Addresses, public_place, source_address
 from tour.render.words import words
+from tour.resources import folder
 from tour.views import SourceView
 
 CHUNK = 200
@@ -25,6 +27,12 @@ CHUNK = 200
 
 Titles = Mapping[str, Mapping[tuple[str, str], str]]
 """By language the title of each (tour, step)."""
+
+
+def made_by() -> str:
+    """A stamp of the code, the words and the templates that make pages."""
+    files = [*Path(__file__).parent.glob("*.py"), *folder("templates").glob("*.*")]
+    return repr(sorted((file.name, file.stat().st_mtime_ns) for file in files))
 
 
 def root_of(view: SourceView) -> str:
