@@ -56,9 +56,12 @@ def visit(browser: Browser, address: str) -> Iterator[Open]:
     contexts = []
     trouble: list[str] = []
 
-    def open_page(path: str, size: tuple[int, int] = WIDE, script: bool = True, theme: str = "light") -> Page:
+    def open_page(
+        path: str, size: tuple[int, int] = WIDE, script: bool = True, theme: str = "light", csp: bool = True
+    ) -> Page:
         context = browser.new_context(
             viewport={"width": size[0], "height": size[1]}, java_script_enabled=script, color_scheme=theme,
+            bypass_csp=not csp,
         )  # fmt: skip
         contexts.append(context)
         page = context.new_page()

@@ -18,6 +18,7 @@ import tour
 from tour.errors import TourError
 from tour.witness import native
 from tour.witness.binaries import Library, Symbol, demangled, normal, plain
+from tour.witness.ways import How, Way
 
 from . import fake_torch
 from .test_probe import Machine, left_of, machine, states
@@ -65,6 +66,18 @@ def test_native_steps_are_seen_with_their_stacks(machine: Callable[..., Machine]
         "torch/__init__.py:13"
     ]
     assert seen["inlined"].detail == "at::native::leaf"
+
+
+def test_what_stands_in_a_header_may_be_inlined_anywhere() -> None:
+    for is_in_header in (False, True):
+        way = Way(How.ENTRY, "at::f", is_in_header=is_in_header)
+        assert native.Target(0, "step", way).is_telling is not is_in_header
+
+
+def test_each_run_begins_in_an_empty_folder(machine: Callable[..., Machine], debugger: None) -> None:
+    cell = 'import os, torch\nif not os.path.exists("made"):\n    torch.relu(3)\nopen("made", "w").close()\n'
+    seen = machine(native=True).watch(cell, debugger=True).record.steps
+    assert (seen["relu"].state, seen["native"].state) == ("seen", "seen")
 
 
 def test_in_a_stripped_library_what_is_hidden_is_not_visible(machine: Callable[..., Machine], debugger: None) -> None:

@@ -198,9 +198,10 @@ def _stops(told: Tour, tree: Tree, index: Index, read: Reader, runtime: Runtime)
 
     root = Path(runtime.root)
     files = {file for step in told.steps for anchor in step.anchors if (file := _python_file(anchor.symbol, root))}
-    alike = [file for file in files if _is_same(root / file, tree.root / file)]
+    compared = files or {"torch/_tensor.py", "torch/functional.py", "torch/nn/modules/module.py"}
+    alike = [file for file in compared if _is_same(root / file, tree.root / file)]
     is_of_series = tree.version.split(".")[:2] == runtime.release.split(".")[:2]
-    release = tree.version if is_of_series and 2 * len(alike) > len(files) else runtime.release
+    release = tree.version if is_of_series and 2 * len(alike) > len(compared) else runtime.release
     with tempfile.TemporaryDirectory(prefix="tour-") as made:
         copy = Path(made) / "torch"
         for file in files:
@@ -448,8 +449,26 @@ def draft(
         stops += drafts.at_places(at, index, read)
         if not stops:
             raise TourError("a tour has at least one step", hint="Name a route, or places with `--at FILE:LINE`.")
-        heading = title or name.replace("-", " ").capitalize()
-        return drafts.write(name, heading, drafts.told_apart(stops), folder, index, read, tree.version)
+        told = drafts.Told(title or name.replace("-", " ").capitalize())
+        prose = dict.fromkeys(LANGS, told)
+        return drafts.write(name, prose, drafts.told_apart(stops), folder, index, read, tree.version)
+
+
+def bring(files: Mapping[str, Path], name: str, tree: Tree, folder: Path) -> tuple[Path, list[str]]:
+    """Make a tour in ``folder`` of a CodeTour in one language, or of one in each; the tree must be indexed.
+
+    Gives its ``tour.yaml``, and a sentence for each step without an anchor, whose text then stands with the step
+    before. Raises ``TourError`` where a file is no CodeTour, where no step can be anchored, or the name is taken.
+    """
+    from functools import partial
+
+    from tour import codetours, revisions, views
+
+    read_in = {lang: codetours.load(file) for lang, file in files.items()}
+    with _opened(tree) as index:
+        read = views.reader(tree, index)
+        within = partial(revisions.within, tree=tree)
+        return codetours.bring(read_in, name, folder, index, read, within, tree.version)
 
 
 def _anchor_alone(file: str, first: int, last: int, text: bytes) -> tuple[Anchor, Place]:
@@ -592,7 +611,9 @@ def pages(
 
 def _editions(told: Tour, opened: Sequence[tuple[Tree, Index]]) -> Mapping[str, TourView]:
     """A tour's views by language in the first of several trees, with those of the others."""
-    from tour import changes, views
+    from dataclasses import replace
+
+    from tour import changes, families, views
 
     each = [views.tour_views(told, tree, index, LANGS, context=views.WIDE) for tree, index in opened]
     sides = [changes.Side(tree.version, index, views.reader(tree, index)) for tree, index in opened]
@@ -600,7 +621,9 @@ def _editions(told: Tour, opened: Sequence[tuple[Tree, Index]]) -> Mapping[str, 
     for page, side in zip(each[1:], sides[1:], strict=True):
         old, new = (sides[0], side) if views.is_newer(side.version, sides[0].version) else (side, sides[0])
         others.append((page, changes.changes(told, old, new, LANGS[0])))
-    return views.together(each[0], others)
+    related = families.family(each[0][LANGS[0]].steps, opened[0][1])
+    first = {lang: replace(view, family=related) for lang, view in each[0].items()}
+    return views.together(first, others)
 
 
 def _edition(view: TourView, number: int) -> TourView:

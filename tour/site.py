@@ -36,7 +36,9 @@ OURS = "assets/tour/tour.css"
 """A file that every site of ours holds: by it an older one is known."""
 _UP, _DOWN = {"en": "", "zh": "../"}, {"en": "", "zh": "zh"}
 """From the root of a language's site to the root of the whole, and back."""
-SEARCH, BUILT = "search/search_index.json", "assets/tour/built.json"
+BUILT = "assets/tour/built.json"
+_BEGIN, _END = '<div class="tour lanes-', "<!--/tour-->"
+"""Around what a tour's page holds of its own; text of a tree has neither, for its ``<`` is escaped."""
 _PART, _HOLE = re.compile(r"<!--\[-->(.*?)<!--\]-->", re.DOTALL), re.compile(r"<!--\[(\d+)\]-->")
 """Code, marks and pictures: MkDocs would read each of them three times to find that they hold nothing to search."""
 
@@ -102,39 +104,29 @@ def build(
 
 
 def refresh(views: Mapping[str, TourView], out: Path) -> None:
-    """Write one tour's pages anew into a site that is there, and what its search knows of it.
+    """Write one tour anew into its pages in a site that is there: in a second, without MkDocs.
 
-    What the first page and the list of tours say of it stays until the next build. Raises ``TourError`` like ``build``.
+    What the first page, the list of tours and the search know of it stays until the next build. Raises ``TourError``
+    where the site has no such pages.
     """
-    name = views[LANGS[0]].name
-    told = {page.parent.name for page in (out / "tours").glob("*/index.html")} | {name}
+    told = {page.parent.name for page in (out / "tours").glob("*/index.html")}
     pages = (out / "operators" / views[LANGS[0]].tree.version).glob("*/*.html")
     operators = {f"{page.parent.name}::{page.stem}" for page in pages}
     try:
-        with tempfile.TemporaryDirectory(prefix="tour-") as made:
-            for lang in LANGS:
-                docs, new, old = Path(made) / "docs" / lang, Path(made) / lang, out / _DOWN[lang]
-                for stub in ("index.md", "tours/index.md"):
-                    _page(docs / stub, {}, "")
-                parts = {name: _write_tour(views[lang], lang, docs, told, operators, {})}
-                _mkdocs(folder(CONFIGS[lang]), docs, new)
-                _finish(new, parts)
-                page = old / "tours" / name / "index.html"
-                page.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(new / "tours" / name / "index.html", page)
-                _found_anew(old / SEARCH, new / SEARCH, f"tours/{name}/")
+        for lang, view in views.items():
+            page = out / _DOWN[lang] / "tours" / view.name / "index.html"
+            before, begin, rest = page.read_text(encoding="utf-8").partition(_BEGIN)
+            _, end, after = rest.rpartition(_END)
+            if not begin or not end:
+                raise TourError(f"{page} is no tour's page", hint="Build the site again: `tour serve --rebuild`.")
+            body = html.tour_page(view, f"../../{_UP[lang]}", told, operators)
+            page.write_text(before + _PART.sub(r"\1", body.removesuffix("\n")) + after, encoding="utf-8")
         shutil.copytree(folder("templates") / "assets", out / "assets/tour", dirs_exist_ok=True)
         _stamp(out)
+    except FileNotFoundError:
+        raise TourError("the site has no page of it", hint="Build it again: `tour serve --rebuild`.") from None
     except OSError as error:
         raise TourError(f"cannot write the site: {error}") from error
-
-
-def _found_anew(file: Path, newer: Path, page: str) -> None:
-    """Take from a newer search index what it has of one page, and leave the rest as it was."""
-    index, other = (json.loads(one.read_text(encoding="utf-8")) for one in (file, newer))
-    rest = [entry for entry in index["docs"] if not entry["location"].startswith(page)]
-    index["docs"] = rest + [entry for entry in other["docs"] if entry["location"].startswith(page)]
-    file.write_text(json.dumps(index, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
 
 
 def _stamp(site: Path) -> None:

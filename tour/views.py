@@ -230,6 +230,8 @@ class TourView:
     """The trees that its steps are in besides the first."""
     editions: tuple[EditionView, ...] = ()
     """The same tour in other versions, where a page shows several."""
+    family: tuple[Link, ...] = ()
+    """From class to base: the classes that its steps are in, where a page draws them."""
 
     @property
     def trees(self) -> str:

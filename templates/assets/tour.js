@@ -194,6 +194,20 @@ for (const link of document.querySelectorAll("[data-tour-language]")) {
   });
 }
 
+// The theme's search is a dialog without a name.
+const search = document.querySelector(".md-search[role=dialog]");
+search?.setAttribute("aria-label", search.querySelector("input")?.placeholder ?? "");
+
+// What a cell showed can be wider than a phone: then it scrolls, and the keyboard has to get there.
+const reachable = () => {
+  for (const pre of document.querySelectorAll(".outs pre")) {
+    if (pre.scrollWidth > pre.clientWidth || pre.scrollHeight > pre.clientHeight) pre.tabIndex = 0;
+  }
+};
+reachable();
+addEventListener("resize", reachable);
+addEventListener("change", reachable);
+
 // Where the reader was in each tour: on the cards of the tours, and on the first page.
 const progress = kept(PROGRESS) ?? {};
 for (const card of document.querySelectorAll(".tour-card[data-tour]")) {

@@ -17,6 +17,8 @@ from tour.render.crosslinks import plain, relinked
 from tour.render.words import Words, words
 from tour.views import StepView, TourView
 
+MARK = "<!-- tour: {step} -->"
+"""After it stands what is no prose. No player shows it; ``tour import`` takes the step's id from it."""
 SCHEMA = "https://aka.ms/codetour-schema"
 _RELEASE = re.compile(r"\d+\.\d+\.\d+")
 _SPECIAL = re.compile(r"[\\^$.*+?()\[\]{}|]")
@@ -45,7 +47,7 @@ def _first(text: str) -> str:
 
 
 def _step(step: StepView, view: TourView, tours: Mapping[str, TourView], said: Words) -> dict[str, Any]:
-    parts = [_linked(step.prose, view, tours), f"{said.lane(step.lane)} · `{step.symbol}`"]
+    parts = [_linked(step.prose, view, tours), MARK.format(step=step.id), f"{said.lane(step.lane)} · `{step.symbol}`"]
     if step.figure:
         parts.append(f"{said.say('figure')} {step.figure.alt}")
     if step.cell:

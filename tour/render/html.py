@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from tour.home import crossings, paths
 from tour.model import At, Lang
 from tour.policy import policy, secured
-from tour.render import editions, home_map, lanes, outputs, source
+from tour.render import editions, family, home_map, lanes, outputs, source
 from tour.render.data import tour_row
 from tour.render.places import Addresses, source_address
 from tour.render.words import Words, words
@@ -111,6 +111,7 @@ def tour_page(view: TourView, root: str, told: Collection[str] = (), operators: 
         said=said,
         link=first,
         picture=Markup(lanes.svg(view, said)),
+        family=Markup(family.svg(view, said)) if view.family else None,
         lanes=len({step.lane for step in view.steps}),
         told=told,
         operator=lambda symbol: addresses.operator(symbol.partition("(")[0], root),

@@ -70,7 +70,7 @@ class Target:
     @property
     def is_telling(self) -> bool:
         """Whether it would have been hit if the step had been passed: a call may also be inlined, or be a jump."""
-        by_itself = self.way.how is How.ENTRY and not self.is_inlined
+        by_itself = self.way.how is How.ENTRY and not (self.is_inlined or self.way.is_in_header)
         return by_itself or self.way.how in {How.ROW, How.KERNEL} or (self.way.how is How.STUB and not self.way.within)
 
     def fields(self) -> dict[str, Any]:
@@ -390,12 +390,14 @@ def watch(
     written = folder / "native.json"
     written.write_text(json.dumps(spec))
     (folder / "traceback").write_text("")
+    bare = folder / ("native-empty-workers" if workers else "native-empty")  # without the files that other runs left
+    bare.mkdir()
     gdb = ["gdb", "-nx", "-batch", "-iex", "set auto-load no", "-iex", "set demangle-style none", "-x", str(SCRIPT)]
     ended = run(
         [*gdb, "--args", *command],
         seconds=seconds,
         environment={**environment, "TOUR_WITNESS_NATIVE": str(written)},
-        folder=folder / "empty",
+        folder=bare,
     )
     return read(out, ended)
 

@@ -73,6 +73,8 @@ class Way:
     """Those of ``within`` whose lambdas pybind11 wraps: the call may come from the wrapper."""
     callers: tuple[str, ...] = ()
     """Of a function, those in its own file: a compiler may have inlined it into them."""
+    is_in_header: bool = False
+    """Of a function: a compiler may have inlined it into any file that includes it."""
     rows: tuple[str, ...] = ()
     through: str | None = None
     """What was seen in the step's stead: a callee, or the function that it was inlined into."""
@@ -105,7 +107,9 @@ class Ways:
     def _function(self, symbol: StoredSymbol, following: Sequence[Place]) -> Iterator[Way]:
         name = symbol.qualname
         rivals = self._rivals(symbol)
-        yield Way(How.ENTRY, name, symbol.signature, rivals=rivals, callers=self._callers(symbol))
+        in_header = symbol.file.endswith((".h", ".hpp", ".cuh", ".inl"))
+        callers = self._callers(symbol)
+        yield Way(How.ENTRY, name, symbol.signature, rivals=rivals, callers=callers, is_in_header=in_header)
         yield Way(How.LAMBDA, name)
         for link in self.links.arriving(node(symbol), MOST_FILES):
             if link.kind is LinkKind.STUBS:
