@@ -33,6 +33,11 @@ FAR = ".relations"
 LARGEST = 3_000_000
 """Bytes of a file that is worth a page."""
 
+_NAMES = frozenset({"README", "LICENSE", "NOTICE", "Makefile", "BUCK", "WORKSPACE"})
+_ENDINGS = (
+    ".md", ".rst", ".txt", ".cmake", ".yaml", ".yml", ".toml", ".in", ".bzl", ".bazel", ".proto", ".metal", ".glsl", ".S",
+    ".asm", ".fbs", ".def", ".cc.tmpl",
+)  # fmt: skip
 Open = Callable[[Tree], AbstractContextManager[Index]]
 
 
@@ -132,6 +137,8 @@ class Library:
         """A file's view; a file that is no code the index reads is shown as it is, where it is text."""
         if shelf.index.file(file) is not None:
             view = source_view(file, shelf.tree, shelf.index, (), shelf.links, deep=deep)
+        elif not _is_told(file):
+            return None
         else:
             try:
                 source = shelf.tree.read(file)
@@ -157,3 +164,12 @@ class Library:
             return restored((self._site / ADDRESS.format(version=version)).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return Passing()
+
+
+def _is_told(file: str) -> bool:
+    """Whether a file that is no code may be shown: a text that belongs to sources, and nothing hidden.
+
+    A checkout may hold what is nobody's business, and who can reach the server need not be who started it.
+    """
+    parts = file.split("/")
+    return not any(part.startswith(".") for part in parts) and (parts[-1] in _NAMES or parts[-1].endswith(_ENDINGS))
