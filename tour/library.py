@@ -35,8 +35,8 @@ LARGEST = 3_000_000
 
 _NAMES = frozenset({"README", "LICENSE", "NOTICE", "Makefile", "BUCK", "WORKSPACE"})
 _ENDINGS = (
-    ".md", ".rst", ".txt", ".cmake", ".yaml", ".yml", ".toml", ".in", ".bzl", ".bazel", ".proto", ".metal", ".glsl", ".S",
-    ".asm", ".fbs", ".def", ".cc.tmpl",
+    ".md", ".rst", ".txt", ".cmake", ".yaml", ".yml", ".toml", ".in", ".bzl", ".bazel", ".proto", ".metal", ".glsl",
+    ".S", ".asm", ".fbs", ".def",
 )  # fmt: skip
 Open = Callable[[Tree], AbstractContextManager[Index]]
 
