@@ -7,6 +7,7 @@ into key by key; what is told is the time from a key to the list in the page, an
 from __future__ import annotations
 
 import gzip
+import re
 import statistics
 import sys
 import threading
@@ -87,7 +88,7 @@ def palette(site: Path, page: Page, home: str) -> None:
     page.goto(f"{home}tours/import-torch/", wait_until="networkidle")
     page.evaluate("window.began = performance.now()")
     page.keyboard.press("t")
-    page.wait_for_function("document.querySelector('.palette-status')?.textContent.match(/\\d\\d,\\d\\d\\d/)")
+    page.locator(".palette-status", has_text=re.compile(r"\d\d,\d\d\d")).wait_for()
     loaded = page.evaluate("performance.now() - window.began")
     box = page.locator("dialog.palette input")
     took: list[float] = []
