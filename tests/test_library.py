@@ -29,6 +29,9 @@ def shelves(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tree, Path, Path]
     work = tmp_path_factory.mktemp("library")
     tree = hostile_tree(work / "tree")
     (work / "tree/README.md").write_text(f"# read {HOSTILE}\n")
+    (work / "tree/.git").mkdir()
+    for hidden in (".git/config", ".env", "credentials.json", ".netrc.txt"):
+        (work / "tree" / hidden).write_text("not yours")
     (work / "tree/data.bin").write_bytes(b"\0\1\2")
     (work / "secret.html").write_text("not yours")
     (work / "secret").write_text("not yours")
@@ -94,7 +97,8 @@ def test_an_operator_has_its_page(library: Library) -> None:
         "source/9.1.0/out/secret.html", "source/9.1.0/..%2fsecret.html", "source/9.1.0/.html", "source/9.1.0",
         "source/8.0.0/torch/engine.py.html", "source/9.1.0/nothing.py.html", "source/9.1.0/data.bin.html",
         "source/9.1.0/torch.html", "source/9.1.0/\0.html", "operators/9.1.0/aten/nothing.html",
-        "operators/9.1.0/x.html",
+        "operators/9.1.0/x.html", "source/9.1.0/.git/config.html", "source/9.1.0/.env.html",
+        "source/9.1.0/credentials.json.html", "source/9.1.0/.netrc.txt.html",
         "operators/9.1.0/aten/mini_norm.json", "index.html", "tours/mini/", "source/9.1.0/torch/engine.py.html",
     ],
 )  # fmt: skip

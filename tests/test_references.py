@@ -154,6 +154,16 @@ def test_an_alias_a_base_and_an_attribute_lead_to_what_made_them(small: Read) ->
     assert place is not None and (place.file, place.line) == ("p/b.py", 12)
 
 
+def test_a_class_knows_its_subclasses_however_common_its_name(tmp_path: Path) -> None:
+    heirs = {f"p__h{number}_DOT_py": "from p.a import Base\n\nclass Heir(Base):\n    pass\n" for number in range(60)}
+    made, file = tree(tmp_path, p__a_DOT_py=OTHER, **heirs)
+    with Index(file) as index:
+        page = Read("p/a.py", index, made.read("p/a.py").decode())
+    assert page.relations("py:p.a.Base", "subclasses") == {f"py:p.h{number}.Heir" for number in range(60)}
+    (base,) = [one for one in page.found.definitions if one.id == "py:p.a.Base"]
+    assert base.common
+
+
 def test_columns_count_characters(small: Read) -> None:
     assert small.written(small.at("other", "é = ")) == "other"
 

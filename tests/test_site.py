@@ -21,7 +21,7 @@ from tour import build, site, stock, tours, views
 from tour.errors import TourError
 from tour.index import Index
 from tour.model import At
-from tour.render import html, lanes, places
+from tour.render import html, lanes, places, source_page
 from tour.render.words import words
 from tour.resources import folder
 from tour.tree import Tree, TreeKind
@@ -318,3 +318,24 @@ def test_both_languages_have_the_same_steps(built: Path) -> None:
         page = (built / f"{lang}tours/mini/index.html").read_text()
         steps.append(re.findall(r'data-step="([\w-]+)"', page))
     assert steps[0] == steps[1] == list(annotations.STEPS)
+
+
+def test_a_source_page_made_of_the_same_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    view = sample.source(20)
+    pages = [{lang: sample.tour(lang) for lang in ("en", "zh")}]
+    made: list[str] = []
+    page = source_page.source_page
+
+    def counted(view: views.SourceView, *rest: Any) -> str:
+        made.append(view.file)
+        return page(view, *rest)
+
+    monkeypatch.setattr(source_page, "source_page", counted)
+    once = site.build(pages, stock.of_views([view]), tmp_path / "site", work=tmp_path / "work")
+    file = once / places.source_address("9.1.0", view.file)
+    first = file.read_text()
+    site.build(pages, stock.of_views([view]), tmp_path / "site", work=tmp_path / "work")
+    assert made == [view.file] and file.read_text() == first
+    changed = replace(view, text=view.text.replace("f7", "g7"))
+    site.build(pages, stock.of_views([changed]), tmp_path / "site", work=tmp_path / "work")
+    assert made == [view.file] * 2 and "g7" in file.read_text()

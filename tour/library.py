@@ -33,6 +33,11 @@ FAR = ".relations"
 LARGEST = 3_000_000
 """Bytes of a file that is worth a page."""
 
+_NAMES = frozenset({"README", "LICENSE", "NOTICE", "Makefile", "BUCK", "WORKSPACE"})
+_ENDINGS = (
+    ".md", ".rst", ".txt", ".cmake", ".yaml", ".yml", ".toml", ".in", ".bzl", ".bazel", ".proto", ".metal", ".glsl",
+    ".S", ".asm", ".fbs", ".def",
+)  # fmt: skip
 Open = Callable[[Tree], AbstractContextManager[Index]]
 
 
@@ -114,7 +119,10 @@ class Library:
             return Made("application/json", source_page.relations_data(view, addresses))
         if ending == "json":
             return Made("application/json", source_page.source_data(view, addresses))
-        return Made("text/html", source_page.source_page(view, self._passing(shelf.tree.version).titles, addresses))
+        others = [self._shelf(one) for one in self._trees if one != shelf.tree.version]
+        same = [Addresses(one.tree.version, {file}) for one in others if one and one.index.file(file)]
+        titles = self._passing(shelf.tree.version).titles
+        return Made("text/html", source_page.source_page(view, titles, addresses, same))
 
     def _shelf(self, version: str) -> _Shelf | None:
         tree = self._trees.get(version)
@@ -129,6 +137,8 @@ class Library:
         """A file's view; a file that is no code the index reads is shown as it is, where it is text."""
         if shelf.index.file(file) is not None:
             view = source_view(file, shelf.tree, shelf.index, (), shelf.links, deep=deep)
+        elif not _is_told(file):
+            return None
         else:
             try:
                 source = shelf.tree.read(file)
@@ -154,3 +164,12 @@ class Library:
             return restored((self._site / ADDRESS.format(version=version)).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return Passing()
+
+
+def _is_told(file: str) -> bool:
+    """Whether a file that is no code may be shown: a text that belongs to sources, and nothing hidden.
+
+    A checkout may hold what is nobody's business, and who can reach the server need not be who started it.
+    """
+    parts = file.split("/")
+    return not any(part.startswith(".") for part in parts) and (parts[-1] in _NAMES or parts[-1].endswith(_ENDINGS))

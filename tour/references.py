@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from tour.answers import rules
 from tour.index import Index, StoredMention, StoredSymbol, last_part
-from tour.links import WRITTEN, Links, Node, node, stored
+from tour.links import WRITTEN, Links, Node, inheritance, node, stored
 from tour.links.cpp_scopes import cpp_targets
 from tour.links.python_scopes import PythonScopes, Value
 from tour.model import At, Grade, Kind, Lang, Link, LinkKind, Role
@@ -542,6 +542,12 @@ def _relations(symbol: StoredSymbol, index: Index, links: Links) -> tuple[tuple[
         if heading and (link.grade is Grade.EXACT or link.candidates <= MOST_GUESSES):
             made = Relation(heading, link.target, link.at, link.target_at, link.grade, link.candidates, link.key)
             found.setdefault((heading, link.target, link.at), made)
+    if symbol.kind is Kind.CLASS:
+        for link in inheritance.subclasses(index, here, links.scopes(index)):
+            made = Relation(
+                "subclasses", link.source, link.at, links.placed(link).at, link.grade, link.candidates, None
+            )
+            found.setdefault(("subclasses", link.source, link.at), made)
     common = index.files_mentioning(last_part(symbol.qualname)) > MOST_FILES
     for link in links.arriving(here, MOST_FILES):
         source = links.placed(link)

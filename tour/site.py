@@ -7,6 +7,7 @@ a new folder that takes the old one's place only when all went well.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -40,6 +41,9 @@ _BEGIN, _END = '<div class="tour lanes-', "<!--/tour-->"
 """Around what a tour's page holds of its own; text of a tree has neither, for its ``<`` is escaped."""
 _PART, _HOLE = re.compile(r"<!--\[-->(.*?)<!--\]-->", re.DOTALL), re.compile(r"<!--\[(\d+)\]-->")
 """Code, marks and pictures: MkDocs would read each of them three times to find that they hold nothing to search."""
+
+MADE_OF = "source/{version}/made.json"
+"""What each source page was made of, so that the next build need not make it again."""
 
 
 def build(
@@ -76,7 +80,7 @@ def build(
                 parts[lang] = _write_docs([views[lang] for views in tours], stocks, lang, docs[lang], whole)
             told = passing(tours)
             for stock in stocks:
-                _write_stock(stock, told, docs["en"], progress)
+                _write_stock(stock, stocks, told, docs["en"], target, progress)
             _write(docs["en"] / palette.INDEX, palette.index([stock.tree.version for stock in stocks]))
             for number, lang in enumerate(LANGS):
                 progress("Building the site", number, len(LANGS))
@@ -195,26 +199,67 @@ def _page(file: Path, facts: Mapping[str, Any], body: str) -> None:
     file.write_text(f"---\n{front}---\n\n{body}\n", encoding="utf-8")
 
 
-def _write_stock(stock: Stock, told: Passing, docs: Path, progress: Progress) -> None:
-    """The source pages of one tree with the data beside them, its operators' pages, and the palette's data."""
+def _write_stock(
+    stock: Stock, stocks: Sequence[Stock], told: Passing, docs: Path, old: Path, progress: Progress
+) -> None:
+    """The source pages of one tree of several with the data beside them, its operators, and the palette's data.
+
+    A source page that the ``old`` site has, made of the same, is taken from there.
+    """
     tree = stock.tree
     addresses = Addresses(tree.version, stock.files, stock.named, tree.name)
-    marks = {}
+    others = [Addresses(one.tree.version, one.files) for one in stocks if one is not stock]
+    linked = [(one.version, sorted(one.sources or ())) for one in (addresses, *others)]
+    around = _digest(linked, sorted(stock.named), source_page.made_by())
+    before = _made_of(old, tree.version)
+    marks, stamps = {}, {}
     for done, view in enumerate(stock.sources()):
         progress(f"Writing sources of {tree.title}", done, len(stock.files))
-        _write(docs / source_address(tree.version, view.file), source_page.source_page(view, told.titles, addresses))
-        _write(docs / source_page.data_address(tree.version, view.file), source_page.source_data(view, addresses))
-        far = docs / source_page.relations_address(tree.version, view.file)
-        _write(far, source_page.relations_data(view, addresses))
+        titles = [told.titles[lang].get((mark.tour, mark.step)) for mark in view.marks for lang in told.titles]
+        stamps[view.file] = stamp = _digest(view, titles, around)
+        places = [
+            source_address(tree.version, view.file),
+            source_page.data_address(tree.version, view.file),
+            source_page.relations_address(tree.version, view.file),
+        ]
+        if before.get(view.file) != stamp or not all(_taken(old / place, docs / place) for place in places):
+            _write(docs / places[0], source_page.source_page(view, told.titles, addresses, others))
+            _write(docs / places[1], source_page.source_data(view, addresses))
+            _write(docs / places[2], source_page.relations_data(view, addresses))
         if view.marks:
             marks[view.file] = view.marks
     told = replace(told, marks=marks)
     _write(docs / ADDRESS.format(version=tree.version), told.kept())
+    _write(docs / MADE_OF.format(version=tree.version), json.dumps(stamps))
     for operator in stock.operators():
         page = operator_page.operator_page(operator, told, addresses)
         _write(docs / operator_address(tree.version, operator.name), page)
     for address, text in palette.shards(stock.symbols(), addresses):
         _write(docs / address, text)
+
+
+def _digest(*parts: object) -> str:
+    """A word that changes with what it was made of."""
+    return hashlib.blake2b(repr(parts).encode("utf-8", "replace"), digest_size=12).hexdigest()
+
+
+def _made_of(site: Path, version: str) -> dict[str, str]:
+    """What the source pages of a site were made of, by file; nothing where it does not say."""
+    try:
+        told = json.loads((site / MADE_OF.format(version=version)).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _taken(old: Path, new: Path) -> bool:
+    """Copy a file of the old site, if it is there."""
+    new.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        shutil.copyfile(old, new)
+    except OSError:
+        return False
+    return True
 
 
 def _write(file: Path, text: str) -> None:

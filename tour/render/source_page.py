@@ -7,8 +7,10 @@ what hovering tells and the panel of a definition; both read one file of data, f
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
@@ -17,6 +19,7 @@ from tour.references import HEADINGS, Occurrence, Relation
 from tour.render import html, source
 from tour.render.places import Addresses, public_place, source_address
 from tour.render.words import words
+from tour.resources import folder
 from tour.views import SourceView
 
 CHUNK = 200
@@ -24,6 +27,12 @@ CHUNK = 200
 
 Titles = Mapping[str, Mapping[tuple[str, str], str]]
 """By language the title of each (tour, step)."""
+
+
+def made_by() -> str:
+    """A stamp of the code, the words and the templates that make pages."""
+    files = [*Path(__file__).parent.glob("*.py"), *folder("templates").glob("*.*")]
+    return repr(sorted((file.name, file.stat().st_mtime_ns) for file in files))
 
 
 def root_of(view: SourceView) -> str:
@@ -49,8 +58,11 @@ def _order(view: SourceView) -> tuple[list[Occurrence], dict[tuple[tuple[int, ..
     return list(view.references.occurrences), meanings
 
 
-def source_page(view: SourceView, titles: Titles, addresses: Addresses) -> str:
-    """A whole source page, one for all languages: it names the tours in each, and a script keeps the reader's."""
+def source_page(view: SourceView, titles: Titles, addresses: Addresses, others: Sequence[Addresses] = ()) -> str:
+    """A whole source page, one for all languages: it names the tours in each, and a script keeps the reader's.
+
+    ``others`` are the site's other versions, of which those are named that have a page of the same file.
+    """
     root = root_of(view)
     anchors = _anchors(view, addresses, root)
     lines = source.lines(view.text, view.lang, anchors) if view.is_code else source.plain_lines(view.text)
@@ -78,6 +90,11 @@ def source_page(view: SourceView, titles: Titles, addresses: Addresses) -> str:
             "root": root,
             "version": view.tree.version,
         },
+        versions=[
+            {"version": one.version, "href": f"{root}{quote(source_address(one.version, view.file))}"}
+            for one in others
+            if one.sources is not None and view.file in one.sources
+        ],
         public=public_place(view.tree.version, At(view.file, 1), view.tree.name),
         guesses=any(name.grade is not Grade.EXACT for name in view.references.occurrences),
         names=bool(view.references.occurrences or view.references.definitions),
