@@ -1,12 +1,13 @@
 """How heavy source pages are, how they scroll, how soon the palette answers. Prints Markdown for BENCHMARKS.md.
 
-`python scripts/bench_pages.py [SITE]`: over a built site of PyTorch 2.6.0, in headless Chromium. The palette is typed
-into key by key; what is told is the time from a key to the list in the page, and to the next frame that shows it.
+`python scripts/bench_pages.py [SITE] [--palette]`: over a built site of PyTorch 2.6.0, in headless Chromium. The palette is typed
+into key by key; what is told is the time from a key to the list in the page, and to the next frame that shows it. With ``--palette`` nothing else is measured.
 """
 
 from __future__ import annotations
 
 import gzip
+import re
 import statistics
 import sys
 import threading
@@ -87,7 +88,7 @@ def palette(site: Path, page: Page, home: str) -> None:
     page.goto(f"{home}tours/import-torch/", wait_until="networkidle")
     page.evaluate("window.began = performance.now()")
     page.keyboard.press("t")
-    page.wait_for_function("document.querySelector('.palette-status')?.textContent.match(/\\d\\d,\\d\\d\\d/)")
+    page.locator(".palette-status").filter(has_text=re.compile(r"\d\d,\d{3}")).wait_for()
     loaded = page.evaluate("performance.now() - window.began")
     box = page.locator("dialog.palette input")
     took: list[float] = []
@@ -124,7 +125,8 @@ def main() -> None:
         browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=list(FLAGS))
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         home = f"http://127.0.0.1:{server.server_port}/"
-        weights(site, page, home)
+        if "--palette" not in sys.argv:
+            weights(site, page, home)
         palette(site, page, home)
         browser.close()
         server.shutdown()

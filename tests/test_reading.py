@@ -122,7 +122,7 @@ def test_a_tour_s_mark_leads_to_its_step(visit: Open) -> None:
 
 def type_in(page: Page, text: str) -> None:
     page.locator("dialog.palette input").wait_for()
-    page.wait_for_function("!document.querySelector('.palette-status').textContent.includes('…')")
+    page.locator(".palette-status").filter(has_not_text="…").wait_for()
     page.keyboard.type(text)
 
 
@@ -153,9 +153,6 @@ def test_the_palette_speaks_chinese_and_closes(visit: Open) -> None:
     page.locator("dialog.palette").wait_for(state="hidden")
 
 
-FIRST = "name => document.querySelector('#palette-0 .palette-name')?.textContent === name"
-
-
 def test_the_palette_knows_scopes_operators_and_files(visit: Open) -> None:
     page = visit("/tours/mini/")
     page.keyboard.press("t")
@@ -165,9 +162,7 @@ def test_the_palette_knows_scopes_operators_and_files(visit: Open) -> None:
     ):  # fmt: skip
         type_in(page, "")
         page.locator("dialog.palette input").fill(asked)
-        page.wait_for_function(
-            "name => document.querySelector('#palette-0 .palette-name')?.textContent === name", arg=first
-        )
+        page.locator("#palette-0 .palette-name", has_text=re.compile(f"^{re.escape(first)}$")).wait_for()
     page.keyboard.press("Enter")
     page.wait_for_url("**/operators/9.1.0/aten/mini_sum.html#mini_sum.dim")
 

@@ -593,4 +593,6 @@ def files_of(view: TourView) -> set[str]:
     """The source files that a tour touches: of its steps, of its hops, and those that a recorded error passed."""
     steps = {step.file for step in view.steps if step.file}
     errors = {file for step in view.steps for recording in step.recordings for file, _ in recording.places}
-    return steps | errors | {step.hop.at.file for step in view.steps if step.hop and step.hop.at}
+    hops = [step.hop for step in view.steps if step.hop]
+    facts = {link.at.file for hop in hops for link in hop.links}
+    return steps | errors | facts | {hop.at.file for hop in hops if hop.at}
