@@ -1,7 +1,8 @@
 """How heavy source pages are, how they scroll, how soon the palette answers. Prints Markdown for BENCHMARKS.md.
 
-`python scripts/bench_pages.py [SITE] [--palette]`: over a built site of PyTorch 2.6.0, in headless Chromium. The palette is typed
-into key by key; what is told is the time from a key to the list in the page, and to the next frame that shows it. With ``--palette`` nothing else is measured.
+`python scripts/bench_pages.py [SITE] [--palette]`: over a built site of PyTorch 2.6.0, in headless Chromium; with
+`--palette` of that alone. It is typed into key by key; what is told is the time from a key to the list in the page, and
+to the next frame that shows it.
 """
 
 from __future__ import annotations
