@@ -89,7 +89,7 @@ def palette(site: Path, page: Page, home: str) -> None:
     page.goto(f"{home}tours/import-torch/", wait_until="networkidle")
     page.evaluate("window.began = performance.now()")
     page.keyboard.press("t")
-    page.locator(".palette-status").filter(has_text=re.compile(r"\d\d,\d{3}")).wait_for()
+    page.locator(".palette-status", has_text=re.compile(r"\d\d,\d\d\d")).wait_for()
     loaded = page.evaluate("performance.now() - window.began")
     box = page.locator("dialog.palette input")
     took: list[float] = []

@@ -230,6 +230,13 @@ def test_what_has_no_name_of_its_own_is_found(tmp_path: Path, debugger: None, de
     assert {symbol.plain for symbol in found} == {name}
 
 
+def test_a_function_of_no_namespace_but_a_file_s_own_is_found(tmp_path: Path, debugger: None) -> None:
+    source = tmp_path / "a.cpp"
+    source.write_text("namespace { __attribute__((noipa)) int f() { return 1; } }\nint g() { return f(); }\n")
+    subprocess.run(["g++", "-shared", "-fPIC", "-o", tmp_path / "a.so", source], check=True)
+    assert [symbol.plain for symbol in Library(str(tmp_path / "a.so")).find(["f"])["f"].own] == ["f"]
+
+
 def test_symbols_of_a_library(tmp_path: Path, debugger: None) -> None:
     package = fake_torch.make(tmp_path / "site")
     library = Library(str(package / "torch/lib/libtorch_cpu.so"))

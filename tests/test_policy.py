@@ -10,7 +10,7 @@ import pytest
 
 from tour import policy
 
-from .test_browser import Open, address, browser, visit
+from .test_browser import Open, address, browser, until, visit
 from .test_site import built
 
 __all__ = ["address", "browser", "built", "visit"]
@@ -47,7 +47,7 @@ def test_no_page_breaks_it_and_nothing_inline_runs(visit: Open, path: str) -> No
     page = visit(path)
     assert page.trouble == [], "a violation is told on the console"  # type: ignore[attr-defined]
     page.evaluate(INJECTED)
-    page.wait_for_function("broken.length >= 2")
+    until(page, "broken.length >= 2")
     assert page.evaluate("window.ran") is None
     page.trouble.clear()  # type: ignore[attr-defined]
 

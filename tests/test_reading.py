@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tour import build
 from tour.index import Index
@@ -20,7 +20,7 @@ from tour.server import static
 from tour.tree import Tree
 
 from .conftest import mini_tree
-from .test_browser import FAINT, PHONE, TABLET, WIDE, Open, address, browser, visit
+from .test_browser import FAINT, PHONE, TABLET, WIDE, Open, address, browser, until, visit
 from .test_site import built
 
 pytestmark = pytest.mark.browser
@@ -122,7 +122,7 @@ def test_a_tour_s_mark_leads_to_its_step(visit: Open) -> None:
 
 def type_in(page: Page, text: str) -> None:
     page.locator("dialog.palette input").wait_for()
-    page.locator(".palette-status").filter(has_not_text="…").wait_for()
+    until(page, "!document.querySelector('.palette-status').textContent.includes('…')")
     page.keyboard.type(text)
 
 
@@ -162,7 +162,7 @@ def test_the_palette_knows_scopes_operators_and_files(visit: Open) -> None:
     ):  # fmt: skip
         type_in(page, "")
         page.locator("dialog.palette input").fill(asked)
-        page.locator("#palette-0 .palette-name", has_text=re.compile(f"^{re.escape(first)}$")).wait_for()
+        expect(page.locator("#palette-0 .palette-name")).to_have_text(first)
     page.keyboard.press("Enter")
     page.wait_for_url("**/operators/9.1.0/aten/mini_sum.html#mini_sum.dim")
 

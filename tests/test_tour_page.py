@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from .test_browser import PHONE, SIZES, WIDE, Open, address, browser, visit
+from .test_browser import PHONE, SIZES, WIDE, Open, address, browser, until, visit
 from .test_site import built
 
 pytestmark = pytest.mark.browser
@@ -107,7 +107,7 @@ def test_a_page_offers_to_go_on_where_one_left(visit: Open) -> None:
     page = visit("/tours/mini/")
     for _ in range(4):
         page.keyboard.press("j")
-    page.wait_for_function("JSON.parse(localStorage.getItem('tour-progress') ?? '{}').mini?.number === 4")
+    until(page, "JSON.parse(localStorage.getItem('tour-progress') ?? '{}').mini?.number === 4")
     page.goto(page.url.replace("/tours/mini/#pyinit", "/zh/tours/mini/"))
     page.locator(".tour-continue").click()
     at(page, "pyinit")

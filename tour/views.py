@@ -594,5 +594,5 @@ def files_of(view: TourView) -> set[str]:
     steps = {step.file for step in view.steps if step.file}
     errors = {file for step in view.steps for recording in step.recordings for file, _ in recording.places}
     hops = [step.hop for step in view.steps if step.hop]
-    facts = {link.at.file for hop in hops for link in hop.links}
-    return steps | errors | facts | {hop.at.file for hop in hops if hop.at}
+    facts = {at.file for hop in hops for at in (hop.at, *(link.at for link in hop.links)) if at}
+    return steps | errors | facts

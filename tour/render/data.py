@@ -258,7 +258,8 @@ def passed(observed: Observation, lang: str) -> dict[str, Any]:
     provenance = {key: getattr(run, key) for key in ("torch", "python", "device", "date")}
     steps = []
     for step, sighting in run.steps.items():
-        why = "  " + said.why(sighting.why, sighting.detail) if sighting.why and sighting.why != "author" else ""
+        tells = sighting.why and sighting.why != "author" and sighting.state != "not-seen"
+        why = "  " + said.why(str(sighting.why), sighting.detail) if tells else ""
         steps.append(
             {
                 "id": step,

@@ -237,7 +237,7 @@ def _beginnings(names: Iterable[bytes]) -> re.Pattern[bytes]:
         space + between + b"(?:%s)" % b"|".join(sorted(set(rests))) if any(rests) else space
         for space, rests in by_space.items()
     ]
-    return re.compile(rb"_ZZ*(?:N[rVKRO]*)?L?(?:%s)" % b"|".join(spaces))
+    return re.compile(rb"_ZZ*(?:N[rVKRO]*)?L?(?:12_GLOBAL__N_1L?)?(?:%s)" % b"|".join(spaces))
 
 
 _OPERATORS = {
