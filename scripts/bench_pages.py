@@ -1,7 +1,8 @@
 """How heavy source pages are, how they scroll, how soon the palette answers. Prints Markdown for BENCHMARKS.md.
 
-`python scripts/bench_pages.py [SITE]`: over a built site of PyTorch 2.6.0, in headless Chromium. The palette is typed
-into key by key; what is told is the time from a key to the list in the page, and to the next frame that shows it.
+`python scripts/bench_pages.py [SITE] [--palette]`: over a built site of PyTorch 2.6.0, in headless Chromium; with
+`--palette` of that alone. It is typed into key by key; what is told is the time from a key to the list in the page, and
+to the next frame that shows it.
 """
 
 from __future__ import annotations
@@ -125,7 +126,8 @@ def main() -> None:
         browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=list(FLAGS))
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         home = f"http://127.0.0.1:{server.server_port}/"
-        weights(site, page, home)
+        if "--palette" not in sys.argv:
+            weights(site, page, home)
         palette(site, page, home)
         browser.close()
         server.shutdown()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import websocket
 
-from .conftest import torch_pythons
-from .live_site import Served, execute, serve, unguarded, until
+from .conftest import mini_tree, torch_pythons
+from .live_site import ROOT, Served, execute, serve, unguarded, until
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -295,3 +297,23 @@ def test_the_other_torch_runs_too(site: Path, tmp_path: Path, torch_of: Callable
         got = execute(socket, "import torch; print(torch.__version__)")
         assert any(message["content"].get("text", "").startswith("1.13") for message in got)
         socket.close()
+
+
+def test_any_file_of_a_tree_is_read_on_demand(site: Path, tmp_path: Path) -> None:
+    tree = mini_tree("9.1.0")
+    cache = tmp_path / "cache"
+    subprocess.run(
+        [sys.executable, "-m", "tour", "index", str(tree.root)],
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(cache)},
+    )
+    with serve(site, tmp_path / "serve", "--tree", str(tree.root), XDG_CACHE_HOME=str(cache)) as served:
+        status, text, headers = served.ask("/tour/source/9.1.0/torch/nn/module.py.html")
+        assert status == 200 and "data-d=" in text and headers["Content-Type"].startswith("text/html")
+        assert headers["Referrer-Policy"] == "same-origin"
+        status, text, headers = served.ask("/tour/source/9.1.0/torch/nn/module.py.html", "HEAD")
+        assert (status, text) == (200, "") and int(headers["Content-Length"]) > 1000
+        assert served.ask("/tour/operators/9.1.0/aten/mini_norm.html")[0] == 200
+        assert served.ask("/tour/source/9.1.0/torch/nn/none.py.html")[0] == 404
+        for away in ("../../../../../../etc/passwd", "..%2f..%2f..%2fsecret.txt"):
+            assert served.ask(f"/tour/source/9.1.0/{away}.html")[0] in {403, 404}

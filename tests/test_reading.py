@@ -153,9 +153,6 @@ def test_the_palette_speaks_chinese_and_closes(visit: Open) -> None:
     page.locator("dialog.palette").wait_for(state="hidden")
 
 
-FIRST = "name => document.querySelector('#palette-0 .palette-name')?.textContent === name"
-
-
 def test_the_palette_knows_scopes_operators_and_files(visit: Open) -> None:
     page = visit("/tours/mini/")
     page.keyboard.press("t")

@@ -118,6 +118,7 @@ class Best {
   floor = -Infinity;
   taken = new Set();
   keep(shard, row, fit) {
+    if (fit + 6 - Math.min(shard.number, 8) <= this.floor) return;
     const score = fit + WEIGHT[shard.kinds[row]] - shard.names[row].length / 8 - Math.min(shard.number, 8) - shard.scopes[shard.scope[row]].length / 40;
     if (score <= this.floor) return;
     const id = shard.number * 1e6 + row;

@@ -59,6 +59,8 @@ class SiteHandler(JupyterHandler, web.StaticFileHandler):
 
     pages: Pages | None = None
     """What makes pages that no file holds."""
+    absolute_path: str | None = None
+    """The file, once one is found; tornado's own handler sets it."""
 
     @allow_unauthenticated
     async def get(self, path: str, include_body: bool = True) -> None:
@@ -85,6 +87,10 @@ class SiteHandler(JupyterHandler, web.StaticFileHandler):
             self.set_header("Content-Length", str(len(body)))
             self.finish()
         return True
+
+    def compute_etag(self) -> str | None:
+        """A file's own; none of a page that no file holds."""
+        return web.StaticFileHandler.compute_etag(self) if self.absolute_path else None
 
     @allow_unauthenticated
     async def head(self, path: str) -> None:
