@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 import websocket
 
-from .conftest import torch_pythons
+from tour import build
+from tour.tree import index_path, open_tree
+
+from .conftest import MINI, torch_pythons
 from .live_site import Served, execute, serve, unguarded, until
 
 
@@ -295,3 +298,24 @@ def test_the_other_torch_runs_too(site: Path, tmp_path: Path, torch_of: Callable
         got = execute(socket, "import torch; print(torch.__version__)")
         assert any(message["content"].get("text", "").startswith("1.13") for message in got)
         socket.close()
+
+
+def test_any_file_of_a_tree_is_read_by_who_logged_in_alone(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    tree = open_tree(MINI / "9.1.0")
+    build.update(tree, index_path(tree))
+    page = "/tour/source/9.1.0/torch/nn/module.py.html"
+    words = ("--tree", str(MINI / "9.1.0"))
+    with serve(site, tmp_path / "served", *words, XDG_CACHE_HOME=str(tmp_path / "cache")) as served:
+        reader = served.login()
+        status, text, headers = served.ask(page, headers=reader)
+        assert status == 200 and "data-d=" in text and headers["Content-Type"].startswith("text/html")
+        assert served.ask(page, "HEAD", reader)[:2] == (200, "")
+        assert served.ask("/tour/operators/9.1.0/aten/mini_norm.html", headers=reader)[0] == 200
+        told = served.ask("/tour/assets/tour/everything.json", headers=reader)[1]
+        assert "9.1.0" in json.loads(told)["versions"]
+        assert served.ask("/tour/source/9.1.0/../../secret.txt.html", headers=reader)[0] == 404
+        assert served.ask(page)[0] == 404
+        assert served.ask(page, headers={**reader, "Host": "evil.example"})[0] == 403

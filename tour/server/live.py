@@ -67,8 +67,8 @@ class SiteHandler(JupyterHandler, web.StaticFileHandler):
             await web.StaticFileHandler.get(self, path, include_body)
 
     async def _made(self, path: str, include_body: bool) -> bool:
-        """Answer with a page made on demand, if there is one."""
-        if self.pages is None:
+        """Answer with a page made on demand, if there is one: only who started the server reads all of its trees."""
+        if self.pages is None or self.current_user is None:
             return False
         try:
             found = await IOLoop.current().run_in_executor(None, self.pages, path)
@@ -90,6 +90,10 @@ class SiteHandler(JupyterHandler, web.StaticFileHandler):
     async def head(self, path: str) -> None:
         """Its headers."""
         await self.get(path, include_body=False)
+
+    def compute_etag(self) -> str | None:
+        """A file's mark; a page that was made has none, for it is in no file."""
+        return super().compute_etag() if getattr(self, "absolute_path", None) else None
 
     def set_extra_headers(self, path: str) -> None:
         """A site that was built anew shows at once; no other site learns what is read here."""
