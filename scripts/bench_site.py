@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gzip
 import re
 import shutil
@@ -58,7 +59,8 @@ class Packed(SimpleHTTPRequestHandler):
         self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        with contextlib.suppress(BrokenPipeError):  # the reader left
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None: ...
 
@@ -71,9 +73,11 @@ def served(built: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def looked_at(browser: Browser, address: str, size: tuple[int, int], script: bool = True) -> dict[str, Any]:
+def looked_at(browser: Browser, address: str, size: tuple[int, int]) -> dict[str, Any]:
     """One first visit: bytes on the wire, those of our own scripts, shift, and milliseconds to the first content."""
-    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, java_script_enabled=script)
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]},
+    )
     page = context.new_page()
     client = context.new_cdp_session(page)
     client.send("Network.enable")
@@ -81,11 +85,13 @@ def looked_at(browser: Browser, address: str, size: tuple[int, int], script: boo
     moved: dict[str, float] = {}
     client.on("Network.responseReceived", lambda e: urls.update({e["requestId"]: e["response"]["url"]}))
     client.on("Network.loadingFinished", lambda e: moved.update({e["requestId"]: e["encodedDataLength"]}))
-    page.goto(address, wait_until="networkidle")
+    page.goto(address, wait_until="load")
+    page.locator(".tour-step.now").wait_for()
+    page.wait_for_timeout(2000)  # what scripts ask for in their turn
     found: dict[str, Any] = {"all": sum(moved.values())}
     found["own"] = sum(size for one, size in moved.items() if OWN in urls.get(one, "") and ".js" in urls[one])
-    found["shift"] = page.evaluate(SHIFT) if script else 0.0
-    found["painted"] = page.evaluate(PAINTED) if script else 0.0
+    found["shift"] = page.evaluate(SHIFT)
+    found["painted"] = page.evaluate(PAINTED)
     context.close()
     return found
 
@@ -124,6 +130,7 @@ def plain(built: Path, into: Path) -> int:
             bare = unescape(re.sub(r"<[^>]+>", "" if number % 2 else " ", block))
             out.append(f"```\n{bare}\n```" if number % 2 else re.sub(r"[<>#`*_\[\]&]", "", "\n".join(bare.split("\n"))))
         file = into / page.parent.relative_to(built).with_suffix(".md")
+        file = into / "tours/index.md" if page.parent == built / "tours" else file
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("\n\n".join(out))
         count += 1

@@ -69,3 +69,16 @@ def test_a_tour_that_is_not_there_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "start.toml").write_text("[[reader]]\ntours = []\n")
     with pytest.raises(AnnotationError, match="readers"):
         home.paths(tmp_path / "start.toml", "en", [])
+
+
+def test_a_name_on_the_map_ends_where_its_title_begins_to_explain() -> None:
+    long = "a module becomes a script without methods"
+    titles = {
+        f"torch::save in C++: {long}": "torch::save in C++",
+        f"C++ 里的 torch::save：{long}": "C++ 里的 torch::save",
+        "short: whole": "short: whole",
+    }
+    for title, name in titles.items():
+        view = replace(sample.tour("en"), title=title)
+        picture = ElementTree.fromstring(home_map.svg([view], [], words("en"), ""))
+        assert [text.text for text in picture.iter("text")] == [name]

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import websocket
 
-from tour import build
-from tour.tree import index_path, open_tree
-
-from .conftest import MINI, torch_pythons
-from .live_site import Served, execute, serve, unguarded, until
+from .conftest import mini_tree, torch_pythons
+from .live_site import ROOT, Served, execute, serve, unguarded, until
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -300,22 +299,27 @@ def test_the_other_torch_runs_too(site: Path, tmp_path: Path, torch_of: Callable
         socket.close()
 
 
-def test_any_file_of_a_tree_is_read_by_who_logged_in_alone(
-    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    tree = open_tree(MINI / "9.1.0")
-    build.update(tree, index_path(tree))
+def test_any_file_of_a_tree_is_read_on_demand(site: Path, tmp_path: Path) -> None:
+    tree = mini_tree("9.1.0")
+    cache = tmp_path / "cache"
+    subprocess.run(
+        [sys.executable, "-m", "tour", "index", str(tree.root)],
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(cache)},
+    )
     page = "/tour/source/9.1.0/torch/nn/module.py.html"
-    words = ("--tree", str(MINI / "9.1.0"))
-    with serve(site, tmp_path / "served", *words, XDG_CACHE_HOME=str(tmp_path / "cache")) as served:
+    with serve(site, tmp_path / "serve", "--tree", str(tree.root), XDG_CACHE_HOME=str(cache)) as served:
         reader = served.login()
         status, text, headers = served.ask(page, headers=reader)
         assert status == 200 and "data-d=" in text and headers["Content-Type"].startswith("text/html")
-        assert served.ask(page, "HEAD", reader)[:2] == (200, "")
+        assert headers["Referrer-Policy"] == "same-origin"
+        status, text, headers = served.ask(page, "HEAD", reader)
+        assert (status, text) == (200, "") and int(headers["Content-Length"]) > 1000
         assert served.ask("/tour/operators/9.1.0/aten/mini_norm.html", headers=reader)[0] == 200
         told = served.ask("/tour/assets/tour/everything.json", headers=reader)[1]
         assert "9.1.0" in json.loads(told)["versions"]
-        assert served.ask("/tour/source/9.1.0/../../secret.txt.html", headers=reader)[0] == 404
-        assert served.ask(page)[0] == 404
+        assert served.ask("/tour/source/9.1.0/torch/nn/none.py.html", headers=reader)[0] == 404
+        for away in ("../../../../../../etc/passwd", "..%2f..%2f..%2fsecret.txt"):
+            assert served.ask(f"/tour/source/9.1.0/{away}.html", headers=reader)[0] in {403, 404}
+        assert served.ask(page)[0] == 404, "the whole tree is not public to the machine, as the site is"
         assert served.ask(page, headers={**reader, "Host": "evil.example"})[0] == 403

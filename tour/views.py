@@ -36,7 +36,7 @@ class Context:
 
 NEAR = Context(3, 6, 0, 30)
 """What a terminal or a file has room for."""
-WIDE = Context(10, 24, 12, 64)
+WIDE = Context(10, 24, 24, 64)
 """What a page has room for, which dims what the step is not about."""
 
 WHOLE = 16

@@ -6,6 +6,7 @@ does not see the picture gets the same as links with their titles, line by line.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 from unicodedata import east_asian_width
@@ -15,10 +16,12 @@ from tour.model import Lane
 from tour.render.words import Words
 from tour.views import TourView
 
-LABEL, PITCH, ROW, HEAD = 250, 40, 30, 132
+LABEL, PITCH, ROW, HEAD = 280, 40, 30, 132
 """Pixels: the names' column, from crossing to crossing, from line to line, the room for the crossings' names."""
-LONGEST, LONGEST_PLACE = 36, 24
+LONGEST, LONGEST_PLACE = 36, 21
 """The room for a tour's name and for a crossing's, in letters, of which a Chinese one takes two."""
+_EXPLAINS = re.compile(r"：|(?<!:):(?!:)")
+"""The colon of a title, not that of ``torch::save``."""
 
 
 def svg(views: Sequence[TourView], found: Sequence[Crossing], said: Words, root: str) -> str:
@@ -88,7 +91,7 @@ def _place(crossing: Crossing, short: bool = True) -> str:
 
 def _short(title: str) -> str:
     """A tour's title up to where it begins to explain itself."""
-    head = title.replace("：", ":").partition(":")[0] if _wide(title) > LONGEST else title
+    head = _EXPLAINS.split(title)[0] if _wide(title) > LONGEST else title
     return _cut(head, LONGEST)
 
 

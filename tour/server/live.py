@@ -59,6 +59,8 @@ class SiteHandler(JupyterHandler, web.StaticFileHandler):
 
     pages: Pages | None = None
     """What makes pages that no file holds."""
+    absolute_path: str | None = None
+    """The file, once one is found; tornado's own handler sets it."""
 
     @allow_unauthenticated
     async def get(self, path: str, include_body: bool = True) -> None:
@@ -86,14 +88,14 @@ class SiteHandler(JupyterHandler, web.StaticFileHandler):
             self.finish()
         return True
 
+    def compute_etag(self) -> str | None:
+        """A file's own; none of a page that no file holds."""
+        return web.StaticFileHandler.compute_etag(self) if self.absolute_path else None
+
     @allow_unauthenticated
     async def head(self, path: str) -> None:
         """Its headers."""
         await self.get(path, include_body=False)
-
-    def compute_etag(self) -> str | None:
-        """A file's mark; a page that was made has none, for it is in no file."""
-        return super().compute_etag() if getattr(self, "absolute_path", None) else None
 
     def set_extra_headers(self, path: str) -> None:
         """A site that was built anew shows at once; no other site learns what is read here."""
