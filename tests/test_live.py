@@ -307,13 +307,19 @@ def test_any_file_of_a_tree_is_read_on_demand(site: Path, tmp_path: Path) -> Non
         check=True,
         env={**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(cache)},
     )
+    page = "/tour/source/9.1.0/torch/nn/module.py.html"
     with serve(site, tmp_path / "serve", "--tree", str(tree.root), XDG_CACHE_HOME=str(cache)) as served:
-        status, text, headers = served.ask("/tour/source/9.1.0/torch/nn/module.py.html")
+        reader = served.login()
+        status, text, headers = served.ask(page, headers=reader)
         assert status == 200 and "data-d=" in text and headers["Content-Type"].startswith("text/html")
         assert headers["Referrer-Policy"] == "same-origin"
-        status, text, headers = served.ask("/tour/source/9.1.0/torch/nn/module.py.html", "HEAD")
+        status, text, headers = served.ask(page, "HEAD", reader)
         assert (status, text) == (200, "") and int(headers["Content-Length"]) > 1000
-        assert served.ask("/tour/operators/9.1.0/aten/mini_norm.html")[0] == 200
-        assert served.ask("/tour/source/9.1.0/torch/nn/none.py.html")[0] == 404
+        assert served.ask("/tour/operators/9.1.0/aten/mini_norm.html", headers=reader)[0] == 200
+        told = served.ask("/tour/assets/tour/everything.json", headers=reader)[1]
+        assert "9.1.0" in json.loads(told)["versions"]
+        assert served.ask("/tour/source/9.1.0/torch/nn/none.py.html", headers=reader)[0] == 404
         for away in ("../../../../../../etc/passwd", "..%2f..%2f..%2fsecret.txt"):
-            assert served.ask(f"/tour/source/9.1.0/{away}.html")[0] in {403, 404}
+            assert served.ask(f"/tour/source/9.1.0/{away}.html", headers=reader)[0] in {403, 404}
+        assert served.ask(page)[0] == 404, "the whole tree is not public to the machine, as the site is"
+        assert served.ask(page, headers={**reader, "Host": "evil.example"})[0] == 403

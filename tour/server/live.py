@@ -69,8 +69,8 @@ class SiteHandler(JupyterHandler, web.StaticFileHandler):
             await web.StaticFileHandler.get(self, path, include_body)
 
     async def _made(self, path: str, include_body: bool) -> bool:
-        """Answer with a page made on demand, if there is one."""
-        if self.pages is None:
+        """Answer with a page made on demand, if there is one: only who started the server reads all of its trees."""
+        if self.pages is None or self.current_user is None:
             return False
         try:
             found = await IOLoop.current().run_in_executor(None, self.pages, path)
