@@ -130,3 +130,15 @@ def test_each_step_prints_with_its_code(visit: Open) -> None:
     page.emulate_media(media="print")
     assert page.locator(".tour-codes:visible").count() == page.locator(".tour-step").count()
     assert not page.locator(".tour-versions").first.is_visible()
+
+
+def test_the_other_language_opens_at_the_step_that_is_being_read(visit: Open) -> None:
+    page = visit("/tours/mini/")
+    page.mouse.move(300, 500)
+    page.mouse.wheel(0, 1400)
+    page.wait_for_timeout(300)
+    step = page.locator(".tour-step.now").get_attribute("data-step")
+    assert step != "deps" and "#" not in page.url
+    page.locator("[data-tour-language]").click()
+    page.wait_for_url(f"**/zh/tours/mini/#{step}")
+    at(page, str(step))
