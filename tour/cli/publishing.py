@@ -42,8 +42,9 @@ def _stock_options(command: Any) -> Any:
         type=click.Choice(["tours", "neighbours", "all"]),
         default="tours",
         show_default=True,
-        help="Which files get a page: those that tours touch; also those that define what these mention (some hundred,"
-        " half an hour the first time); or every file of the tree (hours). `tour serve` shows any file without.",
+        help="Which files get a page: those that tours touch (100); also those that define what these mention (1,500,"
+        " some minutes more the first time); or every file of the tree (8,500, half an hour or more)."
+        " `tour serve` shows any file without.",
     )
     operators = click.option(
         "--operators",
