@@ -126,27 +126,24 @@ def _grammar(lang: Lang) -> tuple[Language, Parser]:
 
 
 @cache
-def _query(lang: Lang, file: str, errors: bool) -> tuple[Query, dict[int, str]]:
+def _query(lang: Lang, file: str) -> tuple[Query, dict[int, str]]:
     """The query of a file, and for each of its patterns the capture that says what it finds, learnt as it goes."""
-    text = (Path(__file__).parent / "queries" / file).read_text()
-    if errors:
-        # In C++ a missing node is most often the semicolon that a macro brings along, and costs nothing.
-        text += "\n(ERROR) @error\n" + ("(MISSING) @error\n" if lang is Lang.PYTHON else "")
-    return Query(_grammar(lang)[0], text), {}
+    return Query(_grammar(lang)[0], (Path(__file__).parent / "queries" / file).read_text()), {}
 
 
 def prepare() -> None:
     """Read every query now: a third of a second, which a process that forks others spends once for all of them."""
     for lang, (_, always, extra) in GRAMMARS.items():
         for file in dict.fromkeys([*always, *(added for _, added in extra)]):
-            _query(lang, file, errors=file == always[0])
+            _query(lang, file)
 
 
 def text(node: Node, source: bytes, most: int = LONGEST_NAME) -> str:
     """The node's source text with runs of blanks folded, cut at ``most`` bytes."""
     start, end = node.start_byte, node.end_byte
     raw = source[start : end if end - start <= most else start + most]
-    return " ".join(raw.decode("utf-8", "replace").split())
+    written = raw.decode("utf-8", "replace")
+    return written if written.isidentifier() else " ".join(written.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +157,17 @@ class Syntax:
     @property
     def is_broken(self) -> bool:
         """Whether there are stretches in it that the grammar does not understand."""
+        return any(node.is_error for node in self.doubts())
+
+    def doubts(self) -> Iterator[Node]:
+        """The nodes that are errors or missing, in no order; others that hold none are not looked into."""
         doubtful = [self.tree.root_node]
         while doubtful:
             node = doubtful.pop()
-            if node.is_error:
-                return True
-            if node.has_error:  # or something is missing
+            if node.is_error or node.is_missing:
+                yield node
+            if node.has_error:
                 doubtful += node.children
-        return False
 
 
 def syntax(lang: Lang, source: bytes, known: Syntax | None = None) -> Syntax:
@@ -196,12 +196,11 @@ def records(parsed: Syntax, path: str, dialect: Dialect, module: str | None = No
     always = GRAMMARS[lang][1]
     found: list[_Found] = []
     mentions: list[_Placeless] = []
-    errors: list[Node] = []
     called: dict[bytes, str | None] = {}
     """How what is called reads, by its text. One file's, for a cache of all is too large for the processor's."""
     is_plain, call_name = dialect.plain_name.fullmatch, dialect.mention_names[Role.CALL]
     for file, needles in chain(((file, ()) for file in always), _added(lang, source, called)):
-        query, labels = _query(lang, file, errors=file == always[0])
+        query, labels = _query(lang, file)
         no_class: set[bytes] = set()
         """What is called or annotated without being a class: four in five, and a query's patterns tell by the text."""
         for pattern, captures in _matches(query, file, root, source, needles):
@@ -216,7 +215,10 @@ def records(parsed: Syntax, path: str, dialect: Dialect, module: str | None = No
                         called[raw] = raw.decode() if is_plain(raw) else call_name(node, captures, source) or None
                     if (name := called[raw]) is not None:
                         row, column = node.start_point
-                        end_row, end_column = node.end_point
+                        if b"\n" in raw:
+                            end_row, end_column = node.end_point
+                        else:
+                            end_row, end_column = row, column + end - start
                         mentions.append((start, "call", name, None, row + 1, column, end_row + 1, end_column))
                     continue
                 called[source[end - LONGEST_NAME - 1 : end]] = None  # by its end, for ``_added``
@@ -230,8 +232,6 @@ def records(parsed: Syntax, path: str, dialect: Dialect, module: str | None = No
                     mentions.append(mention)
                 elif raw:
                     no_class.add(raw)
-            elif label == "error":
-                errors.append(node)
             else:
                 # Of a definition in pieces the name is where it begins; what is before it may be anything.
                 start = captures["name"][0].start_byte if node.is_error else node.start_byte
@@ -239,6 +239,8 @@ def records(parsed: Syntax, path: str, dialect: Dialect, module: str | None = No
     found.sort(key=itemgetter(0, 1))
     mentions.sort(key=itemgetter(0))
     symbols, spans = _nest(found, source, dialect, module, root)
+    # In C++ a missing node is most often the semicolon that a macro brings along, and costs nothing.
+    errors = [node for node in parsed.doubts() if node.is_error or lang is Lang.PYTHON]
     return symbols, _place(mentions, spans), _problems(errors, path)
 
 
@@ -280,7 +282,7 @@ _Placeless = tuple[int, str, str, str | None, int, int, int, int]
 
 
 def _label(captures: Captures) -> str:
-    return next(label for label in captures if label.startswith(("mention.", "symbol.", "error")))
+    return next(label for label in captures if label.startswith(("mention.", "symbol.")))
 
 
 def _nest(
