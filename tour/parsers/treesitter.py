@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 import sys
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from itertools import chain
+from itertools import accumulate, chain
 from operator import itemgetter
 from pathlib import Path
 
@@ -214,12 +215,7 @@ def records(parsed: Syntax, path: str, dialect: Dialect, module: str | None = No
                     if raw not in called:
                         called[raw] = raw.decode() if is_plain(raw) else call_name(node, captures, source) or None
                     if (name := called[raw]) is not None:
-                        row, column = node.start_point
-                        if b"\n" in raw:
-                            end_row, end_column = node.end_point
-                        else:
-                            end_row, end_column = row, column + end - start
-                        mentions.append((start, "call", name, None, row + 1, column, end_row + 1, end_column))
+                        mentions.append((start, start, end, "call", name, None))
                     continue
                 called[source[end - LONGEST_NAME - 1 : end]] = None  # by its end, for ``_added``
             if label[0] == "m":
@@ -238,10 +234,11 @@ def records(parsed: Syntax, path: str, dialect: Dialect, module: str | None = No
                 found.append((start, -node.end_byte, label, node, captures))
     found.sort(key=itemgetter(0, 1))
     mentions.sort(key=itemgetter(0))
-    symbols, spans = _nest(found, source, dialect, module, root)
+    lines = _lines(source)
+    symbols, spans = _nest(found, source, dialect, module, root, lines)
     # In C++ a missing node is most often the semicolon that a macro brings along, and costs nothing.
     errors = [node for node in parsed.doubts() if node.is_error or lang is Lang.PYTHON]
-    return symbols, _place(mentions, spans), _problems(errors, path)
+    return symbols, _place(mentions, spans, lines), _problems(errors, path)
 
 
 def _added(lang: Lang, source: bytes, called: Iterable[bytes]) -> Iterator[tuple[str, Sequence[bytes]]]:
@@ -277,8 +274,16 @@ def _matches(
 
 _Found = tuple[int, int, str, Node, Captures]
 """Of a definition its start, minus its end, the label, the node, its captures."""
-_Placeless = tuple[int, str, str, str | None, int, int, int, int]
-"""A mention's start, and its fields without the symbol around it."""
+_Placeless = tuple[int, int, int, str, str, str | None]
+"""Where a mention begins, where what it names begins and ends, and its role, name and target."""
+
+
+def _lines(source: bytes) -> list[int]:
+    """Where each line begins, and a place behind all: a node's own ``start_point`` is made anew for each who asks."""
+    lengths = map(len, source.split(b"\n"))
+    starts = [*accumulate(lengths, lambda start, length: start + length + 1, initial=0)]
+    starts[-1] = sys.maxsize
+    return starts
 
 
 def _label(captures: Captures) -> str:
@@ -291,13 +296,14 @@ def _nest(
     dialect: Dialect,
     module: str | None,
     root: Node,
+    lines: list[int],
 ) -> tuple[list[SymbolFields], list[tuple[int, int, int]]]:
     """Symbols with their qualified names and parents, and the byte spans of those that can hold others."""
     symbols: list[SymbolFields] = []
     spans: list[tuple[int, int, int]] = []
     stack: list[tuple[int, int]] = []
     if module is not None:
-        symbols.append(("module", module, "", 1, 0, 1, root.end_point[0] + 1, -1, True))
+        symbols.append(("module", module, "", 1, 0, 1, bisect_right(lines, root.end_byte), -1, True))
         spans.append((0, len(source) + 1, 0))
         stack.append((len(source) + 1, 0))
     for start, minus_end, label, node, captures in found:
@@ -330,20 +336,20 @@ def _nest(
         if len(qualname) > LONGEST_QUALNAME:
             continue
         signature = captures.get("signature")
-        line, column = name_node.start_point
-        while name_node.end_point[0] > line and (last := name_node.child_by_field_name("name")):
+        line = bisect_right(lines, name_node.start_byte)
+        while name_node.end_byte >= lines[line] and (last := name_node.child_by_field_name("name")):
             name_node = last  # of `A::` and `f` on two lines the second says where it is
-            line, column = name_node.start_point
+            line = bisect_right(lines, name_node.start_byte)
         whole = dialect.whole(node)
         symbols.append(
             (
                 kind,
                 qualname,
                 text(signature[0], source, LONGEST_SIGNATURE) if signature else "",
-                line + 1,
-                column,
-                whole.start_point[0] + 1,
-                node.end_point[0] + 1,
+                line,
+                name_node.start_byte - lines[line - 1],
+                bisect_right(lines, whole.start_byte),
+                bisect_right(lines, node.end_byte),
                 parent,
                 not is_declaration and dialect.is_definition(whole),
             )
@@ -374,21 +380,20 @@ def _mention(label: str, node: Node, captures: Captures, source: bytes, dialect:
     name = dialect.mention_names[role](node, captures, source)
     if not name:
         return None
-    row, column = node.start_point
-    end_row, end_column = node.end_point
     role = dialect.role(role, node, source)
     target = dialect.mention_target(node, captures, source)
-    return start, role._value_, name, target, row + 1, column, end_row + 1, end_column
+    return start, node.start_byte, node.end_byte, role._value_, name, target
 
 
-def _place(mentions: list[_Placeless], spans: list[tuple[int, int, int]]) -> list[MentionFields]:
+def _place(mentions: list[_Placeless], spans: list[tuple[int, int, int]], lines: list[int]) -> list[MentionFields]:
     """Mentions with the innermost symbol around each; both lists are sorted by where they start."""
     placed: list[MentionFields] = []
     stack: list[tuple[int, int]] = []
     upcoming = iter(spans)
     following = next(upcoming, _NOWHERE)
     scope, turn = -1, following[0]
-    for start, role, name, target, line, column, end_line, end_column in mentions:
+    line = 1
+    for start, begin, stop, role, name, target in mentions:
         if start >= turn:
             while following[0] <= start:
                 while stack and stack[-1][0] <= following[0]:
@@ -399,7 +404,10 @@ def _place(mentions: list[_Placeless], spans: list[tuple[int, int, int]]) -> lis
                 stack.pop()
             end, scope = stack[-1] if stack else (_NOWHERE[0], -1)
             turn = min(end, following[0])
-        placed.append((role, name, target, line, column, end_line, end_column, scope))
+        if not lines[line - 1] <= begin < lines[line]:
+            line = bisect_right(lines, begin, line) if begin >= lines[line] else bisect_right(lines, begin)
+        last = line if stop < lines[line] else bisect_right(lines, stop, line)
+        placed.append((role, name, target, line, begin - lines[line - 1], last, stop - lines[last - 1], scope))
     return placed
 
 
