@@ -3,8 +3,8 @@
 Reads the stacks that `tour trace --run --record` kept with the tours. Each pair of neighbours on a native stack, and
 each operator with the function that it led to, is looked up in the index of the tree: there directly, or through
 functions that the compiler may have inlined away (at most three links). Each pair counts once. Not counted: frames
-without a name, CPython's own, the dispatcher's glue (`wrap_kernel_functor…`), and functions that this version of the
-tree does not have.
+without a name, CPython's own, the glue of dispatcher and stubs (`wrap_kernel_functor…`, `DispatchStub…`), and functions
+that this version of the tree does not have.
 
     python scripts/accuracy_witness.py [--missed N]
 """
@@ -28,7 +28,13 @@ from tour.witness.binaries import normal
 from tour.witness.records import Frame
 
 TREES = {"2.13.0": "2.6.0", "1.13.1": "1.13.1"}
-GLUE = ("c10::impl::wrap_kernel_functor", "c10::impl::make_boxed", "c10::Dispatcher::", "at::internal::invoke_parallel")
+GLUE = (
+    "c10::impl::wrap_kernel_functor",
+    "c10::impl::make_boxed",
+    "c10::Dispatcher::",
+    "at::internal::invoke_parallel",
+    "at::native::DispatchStub",
+)
 LONGEST = 3
 CALLED = frozenset({LinkKind.CALLS, LinkKind.STUBS, LinkKind.DISPATCHES, LinkKind.BINDS, LinkKind.INIT})
 

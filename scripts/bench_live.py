@@ -80,7 +80,7 @@ PRESS = """() => new Promise((done) => {
 
 def pressed(page: Page) -> float:
     took: float = page.evaluate(PRESS)
-    page.wait_for_function("document.querySelector('.tour-kernel').dataset.state === 'idle'", timeout=120_000)
+    page.locator(".tour-kernel[data-state=idle]").wait_for(timeout=120_000)
     return took
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from .annotations import STEPS
 from .test_site import built
 
 pytestmark = pytest.mark.browser
@@ -55,24 +57,38 @@ def visit(browser: Browser, address: str) -> Iterator[Open]:
     contexts = []
     trouble: list[str] = []
 
-    def open_page(path: str, size: tuple[int, int] = WIDE, script: bool = True, theme: str = "light") -> Page:
+    def open_page(
+        path: str, size: tuple[int, int] = WIDE, script: bool = True, theme: str = "light", csp: bool = True
+    ) -> Page:
         context = browser.new_context(
             viewport={"width": size[0], "height": size[1]}, java_script_enabled=script, color_scheme=theme,
+            bypass_csp=not csp,
         )  # fmt: skip
         contexts.append(context)
         page = context.new_page()
+        page.trouble = trouble  # type: ignore[attr-defined]
         page.on("request", lambda r: trouble.append(r.url) if not r.url.startswith((address, "data:")) else None)
         page.on("response", lambda r: trouble.append(f"{r.status} {r.url}") if r.status >= 400 else None)
         page.on("console", lambda m: trouble.append(m.text) if m.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: trouble.append(str(error)))
         page.on("dialog", lambda dialog: (trouble.append(f"dialog {dialog.message}"), dialog.dismiss()))
         page.goto(address + path, wait_until="networkidle")
+        if script and "/tours/mini" in path:
+            page.locator(".tour-step.now").wait_for()
         return page
 
     yield open_page
     for context in contexts:
         context.close()
     assert trouble == []
+
+
+def until(page: Page, expression: str, seconds: float = 5.0) -> None:
+    """Wait until it holds; Playwright's own way evaluates text in the page, which the site's policy forbids."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, f"never: {expression}"
+        page.wait_for_timeout(50)
 
 
 LANGS = pytest.mark.parametrize("lang", ["", "/zh"], ids=["en", "zh"])
@@ -88,13 +104,17 @@ def test_a_tour_page_reads(visit: Open, lang: str, size: tuple[int, int], script
     page = visit(f"{lang}/tours/mini/", size, script, theme)
     assert page.locator("h1").inner_text() == ("The zh title" if lang else "The en title")
     step = page.locator('[data-step="pyinit"]')
-    story, code = step.locator(".tour-story").bounding_box(), step.locator(".tour-code").bounding_box()
+    if script:
+        page.goto(page.url + "#pyinit")
+        page.locator('[data-step="pyinit"].now').wait_for()
+    story, code = step.locator(".tour-story").bounding_box(), step.locator(".tour-codes").bounding_box()
     assert story and code and code["height"] > 40
     if size == WIDE:
-        assert code["x"] >= story["x"] + story["width"] and abs(code["y"] - story["y"]) < 30
+        assert code["x"] >= story["x"] + story["width"] and (script or abs(code["y"] - story["y"]) < 30)
+        assert page.locator(".tour-codes:visible").count() == (1 if script else len(STEPS))
     elif size == PHONE:
         assert code["y"] >= story["y"] + story["height"] and code["width"] <= size[0]
-    assert "return initModule();" in step.locator(".line.lit").nth(2).inner_text()
+    assert "return initModule();" in step.locator(".line.lit:visible").nth(2).inner_text()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert background(page) == (LIGHT if theme == "light" else DARK)
 
@@ -104,11 +124,12 @@ def background(page: Page) -> str:
 
 
 @LANGS
-def test_home_and_list_lead_to_the_tour(visit: Open, lang: str) -> None:
-    for path in ("/", "/tours/"):
-        page = visit(f"{lang}{path}")
-        page.locator("a.tour-card").click()
-        page.wait_for_url(f"**{lang}/tours/mini/")
+def test_home_leads_to_the_list_and_that_to_the_tour(visit: Open, lang: str) -> None:
+    page = visit(f"{lang}/")
+    page.locator(".home-all a").click()
+    page.wait_for_url(f"**{lang}/tours/")
+    page.locator("a.tour-card").click()
+    page.wait_for_url(f"**{lang}/tours/mini/")
 
 
 @LANGS
@@ -146,7 +167,7 @@ def test_j_and_k_walk_and_the_picture_follows(visit: Open) -> None:
     for step in ("deps", "import-c", "extension"):
         page.keyboard.press("j")
         page.wait_for_url(f"**/#{step}")
-        page.wait_for_function(f"document.querySelector('.lane-stop[aria-current]').dataset.stop === '{step}'")
+        until(page, f"document.querySelector('.lane-stop[aria-current]').dataset.stop === '{step}'")
     page.keyboard.press("k")
     page.wait_for_url("**/#import-c")
     heading = page.locator("#import-c").bounding_box()
@@ -194,7 +215,7 @@ def test_hostile_text_runs_nothing(visit: Open) -> None:
         page = visit(path)
         assert page.locator("img[src=x]").count() == 0
         assert page.locator("script", has_text="alert(").count() == 0
-        assert "alert(1)" in page.locator("body").inner_text()
+        assert "alert(1)" in (page.locator("body").text_content() or "")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -217,7 +238,7 @@ def test_no_page_is_wider_than_a_phone(visit: Open, path: str, script: bool) -> 
 def test_a_choice_of_colours_holds_in_both_languages_and_in_sources(visit: Open) -> None:
     page = visit("/tours/mini/", theme="light")
     page.locator("label[for=__palette_1]").click()
-    page.wait_for_function("document.body.dataset.mdColorScheme === 'slate'")
+    until(page, "document.body.dataset.mdColorScheme === 'slate'")
     page.locator("[data-tour-language]").click()
     page.wait_for_url("**/zh/tours/mini/")
     assert background(page) == DARK
@@ -238,7 +259,7 @@ def test_a_source_page_speaks_the_language_of_the_reader(visit: Open) -> None:
 
 def test_a_hop_that_starts_earlier_leads_back(visit: Open) -> None:
     page = visit("/tours/mini/")
-    page.locator('.tour-hop .back[href="#import-c"]').click()
+    page.locator('.tour-hop:visible .back[href="#import-c"]').click()
     page.wait_for_url("**/tours/mini/#import-c")
 
 

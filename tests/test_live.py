@@ -51,7 +51,10 @@ def test_the_site_is_at_its_address_and_says_that_it_is_live(served: Served) -> 
     assert served.ask("/tour/assets/tour/a.js")[2]["Content-Type"].endswith("/javascript")
     for lang in ("", "zh/"):
         status, text, headers = served.ask(f"/tour/{lang}assets/tour/live.json")
-        assert json.loads(text) == {"live": True, "login": True, "base": "/"} and headers["Cache-Control"] == "no-store"
+        assert (
+            json.loads(text) == {"live": True, "login": True, "base": "/", "watch": True}
+            and headers["Cache-Control"] == "no-store"
+        )
     assert json.loads(served.ask("/tour/assets/tour/live.json", headers=served.login())[1])["login"] is False
     assert served.ask("/tour/nothing.html")[0] == 404
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ import tour
 from tour.errors import TourError
 from tour.witness import native
 from tour.witness.binaries import Library, Symbol, demangled, normal, plain
+from tour.witness.ways import How, Way
 
 from . import fake_torch
 from .test_probe import Machine, left_of, machine, states
@@ -65,6 +68,18 @@ def test_native_steps_are_seen_with_their_stacks(machine: Callable[..., Machine]
     assert seen["inlined"].detail == "at::native::leaf"
 
 
+def test_what_stands_in_a_header_may_be_inlined_anywhere() -> None:
+    for is_in_header in (False, True):
+        way = Way(How.ENTRY, "at::f", is_in_header=is_in_header)
+        assert native.Target(0, "step", way).is_telling is not is_in_header
+
+
+def test_each_run_begins_in_an_empty_folder(machine: Callable[..., Machine], debugger: None) -> None:
+    cell = 'import os, torch\nif not os.path.exists("made"):\n    torch.relu(3)\nopen("made", "w").close()\n'
+    seen = machine(native=True).watch(cell, debugger=True).record.steps
+    assert (seen["relu"].state, seen["native"].state) == ("seen", "seen")
+
+
 def test_in_a_stripped_library_what_is_hidden_is_not_visible(machine: Callable[..., Machine], debugger: None) -> None:
     observed = machine(native=True, strip=True).watch(CELL, debugger=True)
     told = states(observed)
@@ -81,6 +96,24 @@ if os.fork() == 0:
     os._exit(0)
 os.wait()
 """
+
+
+def test_a_gpus_function_is_not_taken_for_its_namesake(
+    machine: Callable[..., Machine], debugger: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = "aten/src/ATen/native/cuda/Relu.cu"
+    there = f'anchor: {{symbol: "cpp:at::native::other", file: {source}}}'
+    here = 'anchor: {symbol: "cpp:at::native::other", file: aten/src/ATen/native/Relu.cpp}'
+    steps = f"  - {{id: on-gpu, lane: kernel, {there}}}\n  - {{id: on-cpu, lane: kernel, {here}}}\n"
+    monkeypatch.setattr(fake_torch, "tell", partial(fake_torch.tell, steps=fake_torch.STEPS + steps))
+    made = machine(native=True)
+    file = made.tree.root / source
+    file.parent.mkdir(parents=True)
+    file.write_text("namespace at { namespace native {\nint other(int x) {\n  return x;\n}\n} }\n")
+    tour.update(made.tree)
+    seen = made.watch("import torch\ntorch.native.statements(2)\n", debugger=True).record.steps
+    assert seen["on-cpu"].state == "seen"
+    assert (seen["on-gpu"].state, seen["on-gpu"].why) == ("not-run", "gpu")
 
 
 def test_what_only_a_forked_worker_does_is_seen(machine: Callable[..., Machine], debugger: None) -> None:
@@ -175,6 +208,33 @@ def test_names_that_cannot_be_demangled_stay() -> None:
     assert demangled("PyInit__C") == "PyInit__C"
     assert demangled("_Znonsense") == "_Znonsense"
     assert normal("at::native::CPU_CAPABILITY::copy_kernel") == "at::native::copy_kernel"
+
+
+@pytest.mark.parametrize(
+    ("declared", "name"),
+    [
+        ("struct S { S(int); }; S::S(int) {}", "a::S::S"),
+        ("struct S { ~S(); }; S::~S() {}", "a::S::~S"),
+        ("struct S {}; S& operator>>(S& s, long) { return s; }", "a::operator>>"),
+        ("struct S { bool operator==(const S&) const; }; bool S::operator==(const S&) const { return true; }",
+         "a::S::operator=="),
+        ("void f(long, short) {}", "a::f"),
+    ],
+)  # fmt: skip
+def test_what_has_no_name_of_its_own_is_found(tmp_path: Path, debugger: None, declared: str, name: str) -> None:
+    """Constructors, destructors and operators, which a mangled name has as codes."""
+    source = tmp_path / "a.cpp"
+    source.write_text(f"namespace a {{ {declared} }}\n")
+    subprocess.run(["g++", "-shared", "-fPIC", "-o", tmp_path / "a.so", source], check=True)
+    found = Library(str(tmp_path / "a.so")).find([name])[name].own
+    assert {symbol.plain for symbol in found} == {name}
+
+
+def test_a_function_of_no_namespace_but_a_file_s_own_is_found(tmp_path: Path, debugger: None) -> None:
+    source = tmp_path / "a.cpp"
+    source.write_text("namespace { __attribute__((noipa)) int f() { return 1; } }\nint g() { return f(); }\n")
+    subprocess.run(["g++", "-shared", "-fPIC", "-o", tmp_path / "a.so", source], check=True)
+    assert [symbol.plain for symbol in Library(str(tmp_path / "a.so")).find(["f"])["f"].own] == ["f"]
 
 
 def test_symbols_of_a_library(tmp_path: Path, debugger: None) -> None:

@@ -92,7 +92,7 @@ def serve(site: Path, *words: str, without: str = "") -> subprocess.CompletedPro
     lame = (
         "import sys, importlib.util as u; find = u.find_spec\n"
         f"u.find_spec = lambda name, *a: None if name == {without!r} else find(name, *a)\n"
-        "from tour.server import static; static.serve = lambda site, port, ready: ready('http://static/')\n"
+        "from tour.server import static; static.serve = lambda site, port, ready, **_: ready('http://static/')\n"
         f"from tour.cli import main; sys.argv = ['tour', 'serve', '--out', {str(site)!r}, *{list(words)!r}]; main()"
     )
     return subprocess.run(

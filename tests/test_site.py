@@ -6,6 +6,7 @@ import re
 import shutil
 import tomllib
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,31 +16,34 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tour import build, site, tours, views
+import tour
+from tour import build, site, stock, tours, views
 from tour.errors import TourError
 from tour.index import Index
 from tour.model import At
-from tour.render import html, lanes
+from tour.render import html, lanes, places, source_page
 from tour.render.words import words
 from tour.resources import folder
 from tour.tree import Tree, TreeKind
 
 from . import annotations
 from . import sample_views as sample
-from .conftest import MINI
+from .conftest import MINI, mini_tree
 
 HOSTILE = "</script></code></pre><script>alert(1)</script><img src=x onerror=alert(2)>"
-Pages = tuple[list[Mapping[str, views.TourView]], list[views.SourceView]]
+Pages = tuple[list[Mapping[str, views.TourView]], list[stock.Stock]]
 
 
-def pages_of(tree: Tree, index_file: Path, annotations_folder: Path) -> Pages:
-    build.update(tree, index_file)
-    with Index(index_file) as index:
+def pages_of(tree: Tree, index_file: Path, annotations_folder: Path, *others: Tree) -> Pages:
+    with ExitStack() as stack:
+        opened = []
+        for number, one in enumerate((tree, *others)):
+            file = index_file.with_name(f"{number}-{index_file.name}")
+            build.update(one, file)
+            opened.append((one, stack.enter_context(Index(file))))
         told = [tours.load(name, annotations_folder) for name in tours.names(annotations_folder)]
-        pages = [views.tour_views(tour, tree, index, ("en", "zh")) for tour in told]
-        passing = [page["en"] for page in pages]
-        files = sorted({path for view in passing for path in views.files_of(view)})
-        return pages, [views.source_view(path, tree, index, passing) for path in files]
+        pages, stocks = tour.pages(told, opened, operators="all")
+        return pages, [held.whole() for held in stocks]
 
 
 def hostile_tree(into: Path) -> Tree:
@@ -48,19 +52,25 @@ def hostile_tree(into: Path) -> Tree:
     stub = root / "torch/csrc/stub.c"
     stub.write_text(stub.read_text().replace("return initModule();", f'return initModule(); // {HOSTILE} "]]>'))
     nasty = root / "torch/<img src=x onerror=boom>&'.py"
-    nasty.write_text(f"# {HOSTILE}\ndef f():\n    '''{HOSTILE}'''\n")
+    nasty.write_text(
+        f"# {HOSTILE}\ndef f():\n    '''{HOSTILE}'''\n\n\ndef g(x={HOSTILE!r}):\n    return f()\n\n\ng()\n"
+    )
+    declared = root / "aten/src/ATen/native/native_functions.yaml"
+    evil = f'\n- func: mini_evil(Tensor self, str x="{HOSTILE}") -> Tensor  # {HOSTILE}\n  variants: function\n'
+    declared.write_text(declared.read_text() + evil)
     return Tree(root, "9.1.0", TreeKind.FOLDER)
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A site of one tour over the hostile tree."""
+    """A site of one tour over the hostile tree, and over the version before."""
     work = tmp_path_factory.mktemp("site")
     yaml = annotations.YAML.replace(
         'anchor: {symbol: "py:torch.nn.module.Module.to"}',
         'anchor: {symbol: "py:torch.<img src=x onerror=boom>&\'.f"}',
     )
-    pages = pages_of(hostile_tree(work / "tree"), work / "i.sqlite", annotations.write(work / "annotations", yaml=yaml))
+    folder = annotations.write(work / "annotations", yaml=yaml)
+    pages = pages_of(hostile_tree(work / "tree"), work / "i.sqlite", folder, mini_tree("9.0.0"))
     return site.build(*pages, work / "site", work=work)
 
 
@@ -119,9 +129,10 @@ def test_no_link_and_no_anchor_is_dead(built: Path) -> None:
 
 @pytest.mark.parametrize("file", [sample.FILE, ".github/scripts/x.cpp", "index.cpp", "README.md"])
 def test_a_file_of_any_name_has_its_page(file: str, tmp_path: Path) -> None:
-    tours = [{lang: renamed(sample.tour(lang), file) for lang in ("en", "zh")}]
-    out = site.build(tours, [replace(sample.source(), file=file)], tmp_path / "site", work=tmp_path / "work")
-    assert (out / html.source_address("9.1.0", file)).is_file()
+    pages = [{lang: renamed(sample.tour(lang), file) for lang in ("en", "zh")}]
+    held = stock.of_views([replace(sample.source(), file=file)])
+    out = site.build(pages, held, tmp_path / "site", work=tmp_path / "work")
+    assert (out / places.source_address("9.1.0", file)).is_file()
     assert dead_links(out) == []
 
 
@@ -131,7 +142,12 @@ def renamed(view: views.TourView, file: str) -> views.TourView:
         replace(
             step,
             file=step.file and file,
-            hop=step.hop and replace(step.hop, at=step.hop.at and At(file, step.hop.at.line)),
+            hop=step.hop
+            and replace(
+                step.hop,
+                at=step.hop.at and At(file, step.hop.at.line),
+                links=tuple(link._replace(at=At(file, link.at.line)) for link in step.hop.links),
+            ),
         )
         for step in view.steps
     ]
@@ -153,14 +169,14 @@ def test_hostile_text_is_inert(built: Path) -> None:
         assert found.handlers == []
         assert "alert(" in text or "source" in str(page)
     assert "&lt;script&gt;alert(1)" in (built / "tours/mini/index.html").read_text()
-    nasty = [page for page in built.glob("source/9.1.0/torch/*") if "img src" in page.name]
+    nasty = [page for page in built.glob("source/9.1.0/torch/*.html") if "img src" in page.name]
     assert len(nasty) == 1 and "&lt;img src=x" in nasty[0].read_text()
 
 
 def test_the_search_of_each_language_finds_its_steps(built: Path) -> None:
-    for lang, title in (("", "Step pyinit"), ("zh/", "Step pyinit")):
+    for lang in ("", "zh/"):
         index = (built / f"{lang}search/search_index.json").read_text()
-        assert title in index
+        assert "Step <code>pyinit</code>" in index
         assert "tours/mini/#pyinit" in index
         assert "source/9.1.0" not in index
 
@@ -266,9 +282,9 @@ def test_every_word_is_used() -> None:
 
 def test_the_lane_picture_is_well_formed(mini: tuple[Tree, Index], tmp_path: Path) -> None:
     tree, index = mini
-    tour = tours.load("mini", annotations.write(tmp_path))
+    told = tours.load("mini", annotations.write(tmp_path))
     for lang in ("en", "zh"):
-        view = views.tour_view(tour, tree, index, lang)
+        view = views.tour_view(told, tree, index, lang)
         picture = ElementTree.fromstring(lanes.svg(view, words(lang)))
         stops = list(picture.iter("a"))
         assert [stop.get("href") for stop in stops] == [f"#{step.id}" for step in view.steps]
@@ -302,3 +318,24 @@ def test_both_languages_have_the_same_steps(built: Path) -> None:
         page = (built / f"{lang}tours/mini/index.html").read_text()
         steps.append(re.findall(r'data-step="([\w-]+)"', page))
     assert steps[0] == steps[1] == list(annotations.STEPS)
+
+
+def test_a_source_page_made_of_the_same_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    view = sample.source(20)
+    pages = [{lang: sample.tour(lang) for lang in ("en", "zh")}]
+    made: list[str] = []
+    page = source_page.source_page
+
+    def counted(view: views.SourceView, *rest: Any) -> str:
+        made.append(view.file)
+        return page(view, *rest)
+
+    monkeypatch.setattr(source_page, "source_page", counted)
+    once = site.build(pages, stock.of_views([view]), tmp_path / "site", work=tmp_path / "work")
+    file = once / places.source_address("9.1.0", view.file)
+    first = file.read_text()
+    site.build(pages, stock.of_views([view]), tmp_path / "site", work=tmp_path / "work")
+    assert made == [view.file] and file.read_text() == first
+    changed = replace(view, text=view.text.replace("f7", "g7"))
+    site.build(pages, stock.of_views([changed]), tmp_path / "site", work=tmp_path / "work")
+    assert made == [view.file] * 2 and "g7" in file.read_text()

@@ -7,8 +7,8 @@ everything else is in the modules that these call. Imports stand inside, so that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     from tour.changes import Change
     from tour.doctor import Check
     from tour.index import Index
+    from tour.library import Library
     from tour.model import Link
+    from tour.stock import Stock
     from tour.tours import Anchor, Tour
     from tour.tree import Tree
     from tour.views import AnchorView, Finding, TourView
     from tour.witness.programs import Passage, Program
     from tour.witness.records import Record
+    from tour.witness.routes import Taken
     from tour.witness.runs import Observation, Stop, Watch
     from tour.witness.runtimes import Runtime
 
@@ -37,14 +40,17 @@ __all__ = [
     "check_prose",
     "check_recordings",
     "examine",
+    "export",
     "fetch",
     "follow",
     "generate",
+    "library",
     "names",
     "open_tree",
     "path",
     "publish",
     "record",
+    "taken",
     "trace",
     "update",
     "watch",
@@ -70,8 +76,6 @@ def fetch(version: str, source: str | None = None, progress: Progress = silent) 
 @contextmanager
 def _opened(tree: Tree) -> Iterator[Index]:
     """A tree's index, and with it those of the projects beside it that have one."""
-    from contextlib import ExitStack
-
     from tour.index import Index, state_of
     from tour.tree import index_path
 
@@ -128,22 +132,29 @@ def watch(
     python: str | None = None,
     seconds: float | None = None,
     debugger: bool = True,
+    cells: Mapping[str, str] | None = None,
     progress: Progress = silent,
 ) -> Observation:
     """Run a tour's cells with the torch of a Python and see which steps are passed; the tree must be indexed.
 
+    With ``cells`` only those of these steps run, with this code; it is no finding then that a step was not passed.
     Raises ``TourError`` where that Python has no torch or the program cannot be started.
     """
     from tour import tours, views
     from tour.witness import runs, runtimes
 
     told = tours.named(name)
+    if cells is not None:
+        told = tours.with_cells(told, cells)
     runtime = runtimes.runtime(python)
     with _opened(tree) as index:
         read = views.reader(tree, index)
         watch = under_watch(told, tree, index, read, runtime)
         limit = runs.SECONDS if seconds is None else seconds
-        return watch.run(index, read, seconds=limit, debugger=debugger, date=runs.today(), progress=progress)
+        observed = watch.run(index, read, seconds=limit, debugger=debugger, date=runs.today(), progress=progress)
+    if cells is not None:
+        observed.findings = [found for found in observed.findings if not found.is_unseen]
+    return observed
 
 
 def follow(program: Program, *, python: str | None = None, seconds: float = 120.0) -> Passage:
@@ -175,7 +186,7 @@ def _stops(told: Tour, tree: Tree, index: Index, read: Reader, runtime: Runtime)
     """Each step with its places in the tree and in the files of a torch, and that torch's release.
 
     Of those files only the ones that steps are in are read, into an index of their own. A torch whose version says
-    ``1.13.0a0`` and whose files are the 1.13.1 tree's is that release.
+    ``1.13.0a0`` and most of whose files are the 1.13.1 tree's is that release; a distribution may have patched some.
     """
     import shutil
     import tempfile
@@ -187,8 +198,10 @@ def _stops(told: Tour, tree: Tree, index: Index, read: Reader, runtime: Runtime)
 
     root = Path(runtime.root)
     files = {file for step in told.steps for anchor in step.anchors if (file := _python_file(anchor.symbol, root))}
-    alike = [file for file in files if _is_same(root / file, tree.root / file)]
-    release = tree.version if files and len(alike) == len(files) else runtime.release
+    compared = files or {"torch/_tensor.py", "torch/functional.py", "torch/nn/modules/module.py"}
+    alike = [file for file in compared if _is_same(root / file, tree.root / file)]
+    is_of_series = tree.version.split(".")[:2] == runtime.release.split(".")[:2]
+    release = tree.version if is_of_series and 2 * len(alike) > len(compared) else runtime.release
     with tempfile.TemporaryDirectory(prefix="tour-") as made:
         copy = Path(made) / "torch"
         for file in files:
@@ -282,6 +295,33 @@ def path(origin: str, goal: str, tree: Tree, *, alternatives: int = 0) -> list[l
 
     with _opened(tree) as index:
         return questions.path(origin, goal, index, tree.asked, alternatives, tree.titles)
+
+
+def taken(
+    routes: Sequence[Sequence[Link]],
+    text: str,
+    tree: Tree,
+    *,
+    python: str | None = None,
+    seconds: float = 120.0,
+    debugger: bool = True,
+    progress: Progress = silent,
+) -> Taken:
+    """Run a program, code or the name of a script, and see which places of some routes it passes.
+
+    Raises ``TourError`` where that Python has no torch or the program cannot be started.
+    """
+    from tour import views
+    from tour.witness import routes as on_routes
+    from tour.witness import runs, runtimes
+
+    told = on_routes.as_tour(routes, on_routes.program(text))
+    runtime = runtimes.runtime(python)
+    with _opened(tree) as index:
+        read = views.reader(tree, index)
+        watch = under_watch(told, tree, index, read, runtime)
+        observed = watch.run(index, read, seconds=seconds, debugger=debugger, date=runs.today(), progress=progress)
+    return on_routes.taken(routes, observed)
 
 
 def check(name: str, tree: Tree) -> list[Finding]:
@@ -409,8 +449,26 @@ def draft(
         stops += drafts.at_places(at, index, read)
         if not stops:
             raise TourError("a tour has at least one step", hint="Name a route, or places with `--at FILE:LINE`.")
-        heading = title or name.replace("-", " ").capitalize()
-        return drafts.write(name, heading, drafts.told_apart(stops), folder, index, read, tree.version)
+        told = drafts.Told(title or name.replace("-", " ").capitalize())
+        prose = dict.fromkeys(LANGS, told)
+        return drafts.write(name, prose, drafts.told_apart(stops), folder, index, read, tree.version)
+
+
+def bring(files: Mapping[str, Path], name: str, tree: Tree, folder: Path) -> tuple[Path, list[str]]:
+    """Make a tour in ``folder`` of a CodeTour in one language, or of one in each; the tree must be indexed.
+
+    Gives its ``tour.yaml``, and a sentence for each step without an anchor, whose text then stands with the step
+    before. Raises ``TourError`` where a file is no CodeTour, where no step can be anchored, or the name is taken.
+    """
+    from functools import partial
+
+    from tour import codetours, revisions, views
+
+    read_in = {lang: codetours.load(file) for lang, file in files.items()}
+    with _opened(tree) as index:
+        read = views.reader(tree, index)
+        within = partial(revisions.within, tree=tree)
+        return codetours.bring(read_in, name, folder, index, read, within, tree.version)
 
 
 def _anchor_alone(file: str, first: int, last: int, text: bytes) -> tuple[Anchor, Place]:
@@ -472,17 +530,118 @@ def index_state(tree: Tree) -> str:
     return f"{behind} files behind" if behind else "ready"
 
 
-def publish(tree: Tree, out: Path, only: Iterable[str] = (), progress: Progress = silent) -> Path:
-    """Build the static site of all tours, or of ``only`` some, in both languages, with the sources that they touch."""
-    from tour import site, tours, views
+def export(names: Sequence[str], tree: Tree, to: str, langs: Iterable[str] = LANGS) -> Mapping[str, str]:
+    """Tours as the files of another tool, ``codetour``, ``markdown`` or ``notebook``: each one's name and text.
 
+    Links between tours that are exported together lead on there; links to others become plain text. The tree must be
+    indexed. Raises ``TourError`` where a tour or the format is unknown.
+    """
+    from tour import tours, views
+    from tour.render.exports import FORMATS
+
+    if to not in FORMATS:
+        raise TourError(f"no export is called {to!r}", hint=f"There are {', '.join(FORMATS)}.")
+    told = [tours.named(name) for name in dict.fromkeys(names)]
     with _opened(tree) as index:
-        told = [tours.named(name) for name in only or names()]
-        pages = [views.tour_views(tour, tree, index, LANGS) for tour in told]
-        passing = [page["en"] for page in pages]
-        files = sorted({path for view in passing for path in views.files_of(view)})
-        sources = []
-        for done, path in enumerate(files):
-            progress("Reading sources", done, len(files))
-            sources.append(views.source_view(path, tree, index, passing))
-        return site.build(pages, sources, out, progress=progress)
+        made = [views.tour_views(one, tree, index, langs) for one in told]
+    files = {}
+    for lang in langs:
+        together = {page[lang].name: page[lang] for page in made}
+        for name, view in together.items():
+            files[FORMATS[to].file(name, lang)] = FORMATS[to].render(view, together)
+    return files
+
+
+def publish(
+    tree: Tree,
+    out: Path,
+    only: Iterable[str] = (),
+    progress: Progress = silent,
+    *,
+    others: Sequence[Tree] = (),
+    sources: str = "tours",
+    operators: str = "tours",
+) -> Path:
+    """Build the static site of all tours, or of ``only`` some, in both languages, with the sources that they touch.
+
+    ``others`` are versions that each step is shown in besides ``tree``, with what changed; all must be indexed.
+    ``sources`` and ``operators`` say how many pages of those there are (``stock.SOURCES``, ``stock.OPERATORS``).
+    """
+    from tour import site, tours
+
+    told = [tours.named(name) for name in only or names()]
+    with ExitStack() as stack:
+        opened = [(one, stack.enter_context(_opened(one))) for one in (tree, *others)]
+        return site.build(*pages(told, opened, progress, sources, operators), out, progress=progress)
+
+
+def republish(name: str, trees: Sequence[Tree], out: Path) -> None:
+    """Write a tour's pages anew into the site in ``out``, which was built from the same trees, after it was edited."""
+    from tour import site, tours
+
+    told = tours.named(name)
+    with ExitStack() as stack:
+        opened = [(one, stack.enter_context(_opened(one))) for one in trees]
+        site.refresh(_editions(told, opened), out)
+
+
+def pages(
+    told: Sequence[Tour],
+    opened: Sequence[tuple[Tree, Index]],
+    progress: Progress = silent,
+    sources: str = "tours",
+    operators: str = "tours",
+) -> tuple[list[Mapping[str, TourView]], list[Stock]]:
+    """What a site shows: each tour by language, in all of several trees, and each tree's own sources and operators.
+
+    The views of those are made as the site is written: until then the indexes stay open.
+    """
+    from tour import stock
+
+    made = []
+    for done, tour in enumerate(told):
+        progress("Locating tours", done, len(told))
+        made.append(_editions(tour, opened))
+    stocks = []
+    for number, (one, index) in enumerate(opened):
+        passing = [page["en"] if number == 0 else _edition(page["en"], number - 1) for page in made]
+        stocks.append(stock.stock(one, index, passing, sources, operators))
+    return made, stocks
+
+
+def _editions(told: Tour, opened: Sequence[tuple[Tree, Index]]) -> Mapping[str, TourView]:
+    """A tour's views by language in the first of several trees, with those of the others."""
+    from dataclasses import replace
+
+    from tour import changes, families, views
+
+    each = [views.tour_views(told, tree, index, LANGS, context=views.WIDE) for tree, index in opened]
+    sides = [changes.Side(tree.version, index, views.reader(tree, index)) for tree, index in opened]
+    others = []
+    for page, side in zip(each[1:], sides[1:], strict=True):
+        old, new = (sides[0], side) if views.is_newer(side.version, sides[0].version) else (side, sides[0])
+        others.append((page, changes.changes(told, old, new, LANGS[0])))
+    related = families.family(each[0][LANGS[0]].steps, opened[0][1])
+    first = {lang: replace(view, family=related) for lang, view in each[0].items()}
+    return views.together(first, others)
+
+
+def _edition(view: TourView, number: int) -> TourView:
+    """A tour's view as if it had been made from one of its other versions."""
+    from dataclasses import replace
+
+    edition = view.editions[number]
+    steps = tuple(edition.steps[step.id] for step in view.steps)
+    return replace(view, tree=edition.tree, beside=edition.beside, steps=steps, editions=())
+
+
+@contextmanager
+def library(trees: Iterable[Tree], site: Path) -> Iterator[Library]:
+    """Pages of any file and operator of some trees, made when asked for; ``site`` is the built site beside them."""
+    from tour.library import Library
+
+    made = Library(list(trees), _opened, site)
+    try:
+        yield made
+    finally:
+        made.close()

@@ -10,8 +10,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tour import tours
@@ -37,6 +37,17 @@ _SAID = {
         "further": "后续值得一读的文件、函数和导读。",
     },
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is known of a tour's prose in one language."""
+
+    title: str
+    intro: str | None = None
+    steps: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Title and text, by step."""
+    onward: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +88,16 @@ def told_apart(stops: Iterable[Stop]) -> list[Stop]:
     return taken
 
 
-def write(name: str, title: str, stops: Sequence[Stop], folder: Path, index: Index, read: Reader, version: str) -> Path:
-    """Write a tour's folder, whole or not at all; give its ``tour.yaml``.
+def write(
+    name: str,
+    prose: Mapping[str, Told],
+    stops: Sequence[Stop],
+    folder: Path,
+    index: Index,
+    read: Reader,
+    version: str,
+) -> Path:
+    """Write a tour's folder, whole or not at all; give its ``tour.yaml``. What ``prose`` lacks is left to be written.
 
     Hops that the index does not prove are left out. Raises ``TourError`` where the name is taken or is none, and where
     the folder cannot be written.
@@ -92,13 +111,13 @@ def write(name: str, title: str, stops: Sequence[Stop], folder: Path, index: Ind
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as made:
             schema = os.path.relpath(tours.schema(), target)
-            _write(Path(made) / name, title, stops, schema)
+            _write(Path(made) / name, prose, stops, schema)
             passages = walk(tours.load(name, Path(made)), index, read, version)
             proven = {
                 passage.step.id for passage in passages if passage.proof and passage.proof.grade in {"exact", "name"}
             }
             kept = [stop if stop.id in proven else replace(stop, hop=None) for stop in stops]
-            _write(Path(made) / name, title, kept, schema)
+            _write(Path(made) / name, prose, kept, schema)
             tours.load(name, Path(made))
             shutil.move(Path(made) / name, target)
     except OSError as error:
@@ -137,11 +156,11 @@ def _unused(word: str, taken: set[str]) -> str:
     return next(name for name in (word, *(f"{word}-{number}" for number in range(2, 1000))) if name not in taken)
 
 
-def _write(folder: Path, title: str, stops: Sequence[Stop], schema: str) -> None:
+def _write(folder: Path, prose: Mapping[str, Told], stops: Sequence[Stop], schema: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tour.yaml").write_text(_yaml(stops, schema), encoding="utf-8")
     for lang in LANGS:
-        (folder / f"{lang}.md").write_text(_prose(title, stops, _SAID[lang]), encoding="utf-8")
+        (folder / f"{lang}.md").write_text(_prose(prose[lang], stops, _SAID[lang]), encoding="utf-8")
 
 
 def _yaml(stops: Sequence[Stop], schema: str) -> str:
@@ -156,6 +175,10 @@ def _yaml(stops: Sequence[Stop], schema: str) -> str:
     return "".join(parts)
 
 
-def _prose(title: str, stops: Sequence[Stop], said: dict[str, str]) -> str:
-    sections = "".join(f"## `{stop.name}` {{#{stop.id}}}\n\n{said['step']}\n\n" for stop in stops)
-    return f"# {title}\n\n{said['intro']}\n\n{sections}## {said['onward']} {{#{tours.ONWARD}}}\n\n{said['further']}\n"
+def _prose(told: Told, stops: Sequence[Stop], said: dict[str, str]) -> str:
+    parts = [f"# {told.title}", told.intro or said["intro"]]
+    for stop in stops:
+        title, text = told.steps.get(stop.id, (f"`{stop.name}`", said["step"]))
+        parts += [f"## {title} {{#{stop.id}}}", text or said["step"]]
+    parts += [f"## {said['onward']} {{#{tours.ONWARD}}}", told.onward or said["further"]]
+    return "\n\n".join(parts) + "\n"

@@ -720,6 +720,13 @@ class Index:
         )
         return [row[0] for row in rows]
 
+    def all_symbols(self) -> Iterator[tuple[str, str, str, str, int, bool]]:
+        """Path, scheme, kind, qualified name, line, and whether it is a definition, of every symbol; file by file."""
+        rows = "SELECT id, scheme, kind, qualname, line, defines FROM symbol WHERE kind <> 'namespace' ORDER BY id"
+        paths = dict(self._db.execute("SELECT id, path FROM file"))
+        for row, scheme, kind, qualname, line, defines in self._db.execute(rows):
+            yield paths[row // ROWS], scheme, kind, qualname, line, bool(defines)
+
     def bound_names(self, name: str) -> list[str]:
         """The Python names, ending in ``name``, that code generation binds operators to."""
         return list(dict.fromkeys(mention.name for mention in self.mentions_of(name, Role.GENERATE)))

@@ -9,13 +9,13 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tour import figures, resources
-from tour.errors import AnnotationError, UnknownName
+from tour.errors import AnnotationError, TourError, UnknownName
 from tour.figures import Figure
 from tour.form import Form, read
 from tour.model import LANGS, PYTORCH, Lane, LinkKind
@@ -165,6 +165,19 @@ class Tour:
     def trees(self) -> frozenset[str]:
         """The names of the trees that its anchors mean."""
         return frozenset(anchor.tree for step in self.steps for anchor in step.anchors)
+
+
+def with_cells(tour: Tour, cells: Mapping[str, str]) -> Tour:
+    """A tour with only the cells of some steps, each with this code; raises ``TourError`` for a step without a cell."""
+    mine = {step.id: step for step in tour.steps if step.cell is not None}
+    for name in cells:
+        if name not in mine:
+            raise TourError(f"{tour.name} has no step {name!r} with a cell", hint=f"Those with one: {', '.join(mine)}.")
+    steps = tuple(
+        replace(step, cell=replace(step.cell, code=cells[step.id]) if step.cell and step.id in cells else None)
+        for step in tour.steps
+    )
+    return replace(tour, steps=steps)
 
 
 def schema() -> Path:

@@ -8,18 +8,36 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from packaging.version import InvalidVersion, Version
+
 from tour.anchors import Place, Reader
+from tour.changes import Change
 from tour.errors import StaleIndex
 from tour.index import Index, digest_of
+from tour.links import Links
 from tour.model import PYTORCH, At, Lane, Lang, Link, LinkKind, inside, told, tree_of
 from tour.proof import Passage, walk
 from tour.recordings import Output, Recording, frames, line_in, load
+from tour.references import NOTHING, References, references
 from tour.tours import ONWARD, Anchor, Cell, Question, Step, Tour, title
 from tour.tree import Tree
 from tour.witness import records
 
-BEFORE, AFTER, MOST = 3, 6, 30
-"""Lines of code shown before and after a place, and at most in all."""
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Lines of code shown before a place, after a statement or a definition, and at most in all."""
+
+    before: int
+    after_statement: int
+    after_definition: int
+    most: int
+
+
+NEAR = Context(3, 6, 0, 30)
+"""What a terminal or a file has room for."""
+WIDE = Context(10, 24, 12, 64)
+"""What a page has room for, which dims what the step is not about."""
 
 WHOLE = 16
 """A definition up to this many lines is lit as a whole; of a longer one only the lines up to its name."""
@@ -50,6 +68,10 @@ class CodeView:
     lines: tuple[str, ...]
     lit: tuple[int, int]
     """First and last lit line, both included."""
+    line: str = ""
+    """The line that the step is at."""
+    is_first: bool = False
+    """Whether no line before it reads the same, so that its text alone leads there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +195,20 @@ class StepView:
 
 
 @dataclass(frozen=True, slots=True)
+class EditionView:
+    """A tour's steps as they are in another version than the one that its view was made from."""
+
+    tree: TreeView
+    beside: tuple[TreeView, ...]
+    steps: Mapping[str, StepView]
+    """By step; prose, figures, cells and recordings are the same as in the first."""
+    changes: Mapping[str, Change]
+    """By step, what changed from the older of the two versions to the newer."""
+    newer: bool
+    """Whether this version is the newer one."""
+
+
+@dataclass(frozen=True, slots=True)
 class TourView:
     """A tour in one tree and one language."""
 
@@ -192,6 +228,10 @@ class TourView:
     tree: TreeView
     beside: tuple[TreeView, ...] = ()
     """The trees that its steps are in besides the first."""
+    editions: tuple[EditionView, ...] = ()
+    """The same tour in other versions, where a page shows several."""
+    family: tuple[Link, ...] = ()
+    """From class to base: the classes that its steps are in, where a page draws them."""
 
     @property
     def trees(self) -> str:
@@ -223,6 +263,10 @@ class SourceView:
     text: str
     marks: tuple[MarkView, ...]
     tree: TreeView
+    references: References = NOTHING
+    """What its names mean, and what leads to its definitions."""
+    is_code: bool = True
+    """False for a text that is shown without colours."""
 
     @property
     def path(self) -> str:
@@ -279,7 +323,12 @@ def tour_view(tour: Tour, tree: Tree, index: Index, lang: str, run: records.Reco
 
 
 def tour_views(
-    tour: Tour, tree: Tree, index: Index, langs: Iterable[str], run: records.Record | None = None
+    tour: Tour,
+    tree: Tree,
+    index: Index,
+    langs: Iterable[str],
+    run: records.Record | None = None,
+    context: Context = NEAR,
 ) -> Mapping[str, TourView]:
     """A tour in one tree, in each language, located and proven once; with ``run`` in place of what is recorded."""
     read = reader(tree, index)
@@ -288,13 +337,16 @@ def tour_views(
     recorded = {step.id: _recorded(tour, step.id, recordings, tree.version, read, index) for step in tour.steps}
     runs = [run] if run else records.nearest(records.read(tour.file.parent), tree.version)
     in_trees = {passage.place.tree for passage in passages}
-    beside = tuple(_tree_view(other) for other in tree.beside if other.name in in_trees)
+    beside = tuple(tree_view(other) for other in tree.beside if other.name in in_trees)
     views = {}
     for lang in langs:
         prose = tour.prose[lang]
         onward = prose.sections[ONWARD]
         steps = tuple(
-            replace(_step(number, passage, tour, lang, read, index, runs), recordings=recorded[passage.step.id])
+            replace(
+                _step(number, passage, tour, lang, runs, _code(passage.place, read, index, context)),
+                recordings=recorded[passage.step.id],
+            )
             for number, passage in enumerate(passages, start=1)
         )
         views[lang] = TourView(
@@ -307,13 +359,47 @@ def tour_views(
             questions=prose.questions,
             onward_title=onward.title,
             onward=onward.text,
-            tree=_tree_view(tree),
+            tree=tree_view(tree),
             beside=beside,
         )
     return views
 
 
-def _tree_view(tree: Tree) -> TreeView:
+def together(
+    first: Mapping[str, TourView],
+    others: Sequence[tuple[Mapping[str, TourView], Sequence[Change]]],
+) -> Mapping[str, TourView]:
+    """A tour's views by language with those in other versions, each with what changed between it and the first."""
+    joined = {}
+    for lang, view in first.items():
+        editions = tuple(
+            EditionView(
+                other[lang].tree,
+                other[lang].beside,
+                {step.id: step for step in other[lang].steps},
+                {change.step: change for change in changed},
+                is_newer(other[lang].tree.version, view.tree.version),
+            )
+            for other, changed in others
+        )
+        joined[lang] = replace(view, editions=editions)
+    return joined
+
+
+def is_newer(version: str, than: str) -> bool:
+    """Whether a version came after another; what is no version came before all."""
+
+    def order(text: str) -> Version:
+        try:
+            return Version(text)
+        except InvalidVersion:
+            return Version("0")
+
+    return order(version) > order(than)
+
+
+def tree_view(tree: Tree) -> TreeView:
+    """What a view says of its tree."""
     return TreeView(tree.version, str(tree.root), tree.kind.value, tree.name)
 
 
@@ -322,9 +408,8 @@ def _step(
     passage: Passage,
     tour: Tour,
     lang: str,
-    read: Reader,
-    index: Index,
     runs: Sequence[records.Record],
+    code: CodeView | None,
 ) -> StepView:
     step, place = passage.step, passage.place
     section = tour.prose[lang].sections[step.id]
@@ -341,7 +426,7 @@ def _step(
         end_line=place.end_line if found else None,
         located=place.located,
         note=place.note,
-        code=_code(place, read, index),
+        code=code,
         cell=step.cell,
         figure=FigureView(drawn.file, drawn.svg(lang), drawn.alt[lang]) if (drawn := step.figure) else None,
         hop=_hop(passage, lang),
@@ -415,7 +500,7 @@ def _hop(passage: Passage, lang: str) -> HopView | None:
     return HopView(hop.kind, hop.origin, passage.to, proof.grade, proof.at, because, proof.links)
 
 
-def _code(place: Place, read: Reader, index: Index) -> CodeView | None:
+def _code(place: Place, read: Reader, index: Index, context: Context) -> CodeView | None:
     if place.symbol is None:
         return None
     stored = index.file(place.symbol.file)
@@ -424,16 +509,32 @@ def _code(place: Place, read: Reader, index: Index) -> CodeView | None:
     start = place.line if place.statement else place.symbol.start_line
     short = place.statement or place.end_line - start < WHOLE
     lit = (start, place.end_line if short else place.line)
-    first = max(1, start - BEFORE)
-    until = place.end_line + AFTER if place.statement else place.end_line
-    last = min(len(text), until, first + MOST - 1)
-    return CodeView(place.symbol.file, stored.lang, first, tuple(text[first - 1 : last]), lit)
+    first = max(1, start - context.before)
+    until = place.end_line + (context.after_statement if place.statement else context.after_definition)
+    last = min(len(text), until, first + context.most - 1)
+    line = text[place.line - 1]
+    is_first = text.index(line) == place.line - 1
+    return CodeView(place.symbol.file, stored.lang, first, tuple(text[first - 1 : last]), lit, line, is_first)
 
 
-def source_view(path: str, tree: Tree, index: Index, tours: Iterable[TourView] = ()) -> SourceView:
-    """One source file with the places where tours pass; raises ``TreeError`` where it cannot be read."""
+def source_view(
+    path: str,
+    tree: Tree,
+    index: Index,
+    tours: Iterable[TourView] = (),
+    links: Links | None = None,
+    *,
+    deep: bool = True,
+) -> SourceView:
+    """One source file with the places where tours pass, and with ``links`` what each name in it means.
+
+    With ``deep`` also what leads to its definitions, which takes longer.
+
+    Raises ``TreeError`` where it cannot be read, ``StaleIndex`` where it changed since.
+    """
     stored = index.file(path)
-    source = reader(tree, index)(path)
+    lang = stored.lang if stored else Lang.CPP
+    text = reader(tree, index)(path).decode("utf-8", "replace")
     marks = [
         MarkView(step.line, step.end_line or step.line, tour.name, step.id, step.number)
         for tour in tours
@@ -442,10 +543,11 @@ def source_view(path: str, tree: Tree, index: Index, tours: Iterable[TourView] =
     ]
     return SourceView(
         path,
-        stored.lang if stored else Lang.CPP,
-        source.decode("utf-8", "replace"),
+        lang,
+        text,
         tuple(sorted(marks, key=lambda mark: (mark.line, mark.number))),
-        _tree_view(next((other for other in tree.beside if other.name == tree_of(path)), tree)),
+        tree_view(next((other for other in tree.beside if other.name == tree_of(path)), tree)),
+        references(path, lang, text, index, links, deep=deep) if links and stored else NOTHING,
     )
 
 
@@ -491,4 +593,6 @@ def files_of(view: TourView) -> set[str]:
     """The source files that a tour touches: of its steps, of its hops, and those that a recorded error passed."""
     steps = {step.file for step in view.steps if step.file}
     errors = {file for step in view.steps for recording in step.recordings for file, _ in recording.places}
-    return steps | errors | {step.hop.at.file for step in view.steps if step.hop and step.hop.at}
+    hops = [step.hop for step in view.steps if step.hop]
+    facts = {at.file for hop in hops for at in (hop.at, *(link.at for link in hop.links)) if at}
+    return steps | errors | facts

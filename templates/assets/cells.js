@@ -4,6 +4,7 @@
 import { Kernel, Lost } from "./kernel.js";
 import { Outputs, element, filled, fit } from "./outputs.js";
 import { place } from "./places.js";
+import { watch } from "./watch.js";
 
 /** @typedef {import("./kernel.js").Facts} Facts */
 /** @typedef {{words: Record<string, string>, tree: string, root: string, editor: boolean}} Setting */
@@ -197,8 +198,9 @@ class Page {
   #stubborn = 0;
   /** @type {Cell | null} */ #running = null;
 
-  /** @param {HTMLElement} tour @param {Cell[]} cells @param {Setting} setting @param {{base: string, login: boolean}} live */
+  /** @param {HTMLElement} tour @param {Cell[]} cells @param {Setting} setting @param {{base: string, login: boolean, watch?: boolean}} live */
   constructor(tour, cells, setting, live) {
+    this.tour = tour;
     this.cells = cells;
     this.setting = setting;
     this.live = live;
@@ -228,6 +230,10 @@ class Page {
     this.#on(cell.figure, "interrupt", () => this.interrupt());
     this.#on(cell.figure, "above", () => this.above(cell));
     this.#on(cell.figure, "edit", () => cell.edit(run));
+    if (this.live.watch) {
+      cell.button("watch").hidden = false;
+      this.#on(cell.figure, "watch", () => watch(this.tour, this.cells.slice(0, cell.index + 1), this.live.base, this.setting.words));
+    }
     this.#on(cell.figure, "reset", () => cell.reset());
     cell.written.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || !event.shiftKey) return;
@@ -384,7 +390,9 @@ class Page {
     const up = ["idle", "busy", "dead"].includes(state);
     this.#button("interrupt").disabled = state !== "busy";
     this.#button("restart").disabled = !up;
-    for (const cell of this.cells) cell.button("run").disabled = cell.button("above").disabled = state === "login" || state === "away";
+    for (const cell of this.cells) {
+      for (const name of ["run", "above", "watch"]) cell.button(name).disabled = state === "login" || state === "away";
+    }
     this.#devices(up || state === "starting" ? facts : null);
   }
 

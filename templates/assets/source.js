@@ -8,13 +8,8 @@
     const scheme = JSON.parse(read("/.__palette"))?.color?.scheme;
     if (scheme) root.dataset.mdColorScheme = scheme;
   } catch { /* not the theme's own value: the system's colours then */ }
-  const lang = read("tour-lang");
-  if (lang === "en" || lang === "zh") root.dataset.reads = lang;
-  if (lang === "zh") {
-    addEventListener("DOMContentLoaded", () => {
-      for (const pass of document.querySelectorAll(".pass")) {
-        pass.href = pass.getAttribute("href").replace("tours/", "zh/tours/");
-      }
-    });
-  }
+  const chosen = read("tour-lang");
+  const lang = chosen === "en" || chosen === "zh" ? chosen : navigator.language.startsWith("zh") ? "zh" : "en";
+  root.dataset.reads = lang;
+  root.lang = lang;
 }

@@ -28,13 +28,15 @@ COMMANDS = {
     "diff": "walks",
     "new": "authors",
     "anchor": "authors",
+    "export": "exports",
+    "import": "exports",
     "build": "publishing",
     "serve": "publishing",
     "doctor": "health",
 }
 """Each command and its module, in the order a newcomer needs them."""
 
-_NAMES = {"index": "index_command", "list": "list_command", "build": "build_command"}
+_NAMES = {"index": "index_command", "list": "list_command", "build": "build_command", "import": "import_command"}
 """What a command is called in its module, where not by its own name."""
 
 

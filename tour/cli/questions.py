@@ -8,8 +8,8 @@ import click
 
 import tour
 from tour.cli.arguments import json_option, lang_option, tree_option
+from tour.cli.files import write_whole
 from tour.cli.trees import ready, say_unread
-from tour.errors import TourError
 
 
 @click.command(
@@ -70,7 +70,11 @@ Examples:
   tour path torch.Tensor.backward torch::autograd::Engine::execute
   tour path nn.Linear addmm_out_cuda_impl --all     other ways as well
   tour path MeshRenderer RasterizeMeshesNaiveCudaKernel    through a project beside PyTorch, and into it
-  tour path F.batch_norm batch_norm_cpu --svg way.svg"""
+  tour path F.batch_norm batch_norm_cpu --svg way.svg
+\b
+Which of the routes does a program take?
+  tour path F.batch_norm batch_norm_cpu --run 'import torch; torch.nn.BatchNorm2d(3)(torch.randn(2, 3, 4, 4))'
+  tour path nn.Linear addmm_out_cuda_impl --run train.py --python /opt/venv/bin/python"""
 )
 @click.argument("origin", metavar="A")
 @click.argument("goal", metavar="B")
@@ -78,34 +82,53 @@ Examples:
 @lang_option
 @click.option("--all", "every", is_flag=True, help="Also up to four other ways.")
 @click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Draw it in lanes.")
+@click.option("--run", "running", metavar="PROGRAM", help="Run code or a script: which of the routes does it take?")
+@click.option("--python", metavar="PATH", help="With --run: the Python whose torch is run; by default this one.")
+@click.option("--gdb/--no-gdb", default=True, help="With --run: watch what is C++ with gdb.  [default: gdb]")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="With --run: seconds for a run."
+)
 @json_option
-def path(origin: str, goal: str, tree: str | None, lang: str, every: bool, svg: Path | None, as_json: bool) -> None:
-    """The surest route from one name to another, each link with its place and how sure it is. Exit code 1 if none."""
+def path(
+    origin: str,
+    goal: str,
+    tree: str | None,
+    lang: str,
+    every: bool,
+    svg: Path | None,
+    running: str | None,
+    python: str | None,
+    gdb: bool,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """The surest route from one name to another, each link with its place and how sure it is. Exit code 1 if none.
+
+    With --run: those routes that a program may take, and what of each it really passed.
+    """
     from tour.render import data
 
+    if python and running is None:
+        raise click.UsageError("`--python` belongs to `--run`.")
     found = ready(tree)
-    routes = tour.path(origin, goal, found, alternatives=4 if every else 0)
+    routes = tour.path(origin, goal, found, alternatives=4 if every or running is not None else 0)
+    ran = None
+    if running is not None and routes:
+        from tour.render import terminal
+
+        with terminal.progress() as progress:
+            ran = tour.taken(routes, running, found, python=python, seconds=timeout, debugger=gdb, progress=progress)
     if svg is not None and routes:
         from tour.render import lanes
 
-        _write(svg, lanes.route(routes[0], lang))
+        write_whole(svg, lanes.route(routes[0], lang))
     if as_json:
-        click.echo(data.dumps(data.path(origin, goal, routes, found)))
+        click.echo(data.dumps(data.path(origin, goal, routes, found, ran)))
     else:
         from tour.render import answers
 
-        answers.show_path(origin, goal, routes, found.titles, lang)
+        answers.show_path(origin, goal, routes, found.titles, lang, ran)
     if not routes:
         say_unread(found)
+    if not routes or (ran is not None and ran.observation.findings):
         raise click.exceptions.Exit(1)
-
-
-def _write(file: Path, text: str) -> None:
-    """Write a whole file or none."""
-    working = file.with_name(f".{file.name}.new")
-    try:
-        working.write_text(text)
-        working.replace(file)
-    except OSError as error:
-        working.unlink(missing_ok=True)
-        raise TourError(f"cannot write {file}: {error.strerror}", hint="Name a file in a folder of yours.") from error

@@ -10,6 +10,7 @@ import click
 
 import tour
 from tour.cli.arguments import complete_tours, json_option, lang_option, tree_option
+from tour.cli.files import write_whole
 from tour.cli.trees import ready
 from tour.cli.walks import known
 from tour.errors import TourError
@@ -163,19 +164,10 @@ def _follow(asked: Asked) -> None:
         click.echo(ran.ended.output, nl=False, err=True)
         terminal.show_passage(ran, asked.lang, pager=asked.pager)
     if asked.svg:
-        _keep(Path(asked.svg), flames.svg(ran.tree, title, asked.lang))
+        write_whole(Path(asked.svg), flames.svg(ran.tree, title, asked.lang))
     if asked.html:
-        _keep(Path(asked.html), flames.html(ran.tree, title, asked.lang))
+        write_whole(Path(asked.html), flames.html(ran.tree, title, asked.lang))
     if asked.chrome:
-        _keep(Path(asked.chrome), json.dumps(chrome(dict(ran.threads), ran.main)))
+        write_whole(Path(asked.chrome), json.dumps(chrome(dict(ran.threads), ran.main)))
     if ran.wrong:
         raise click.exceptions.Exit(1)
-
-
-def _keep(file: Path, text: str) -> None:
-    made = file.with_name(file.name + ".part")
-    try:
-        made.write_text(text, encoding="utf-8")
-        made.replace(file)
-    except OSError as error:
-        raise TourError(f"cannot be written: {error.strerror}", at=str(file)) from None

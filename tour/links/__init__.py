@@ -94,6 +94,10 @@ class Links:
         for links_of in _OF_MENTION:
             yield from links_of(index, source, mention, scopes)
 
+    def scopes(self, index: Index) -> PythonScopes:
+        """What Python names mean to code that sees ``index``, one of the trees that are asked or all of them."""
+        return self._scopes_of(index)
+
     def python(self, name: str) -> list[Node]:
         """What an absolute dotted Python name stands for, as far as Python's own files say."""
         return self._scopes_of(self._index).dotted(name)

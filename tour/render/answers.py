@@ -9,12 +9,17 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
 from tour.answers import KEYS, Answer, Layer
 from tour.model import Lane, Link
 from tour.render.words import Words, words
+
+if TYPE_CHECKING:
+    from tour.witness.routes import Taken
+    from tour.witness.runs import Observation
 
 COLOURS = {
     Lane.PYTHON: "blue",
@@ -77,8 +82,13 @@ def _folded(layers: Sequence[Layer], every: bool) -> tuple[list[tuple[Layer, lis
     return kept, left_out
 
 
-def show_path(origin: str, goal: str, routes: Sequence[Sequence[Link]], trees: str, lang: str) -> None:
-    """Print a route, one link a line: what it is, where it leads, where one can see it; then the others."""
+def show_path(
+    origin: str, goal: str, routes: Sequence[Sequence[Link]], trees: str, lang: str, ran: Taken | None = None
+) -> None:
+    """Print a route, one link a line: what it is, where it leads, where one can see it; then the others.
+
+    With a run each line says whether it passed there, and each route whether it was taken.
+    """
     said = words(lang)
     if not routes:
         _print(said.say("no_route", origin=origin, goal=goal, trees=trees))
@@ -87,17 +97,52 @@ def show_path(origin: str, goal: str, routes: Sequence[Sequence[Link]], trees: s
         if number:
             _print("")
             _print(_bold(said.say("another_way")))
-        _print(_bold(route[0].source.partition(":")[2]))
+        verdict = "  " + said.route(ran.verdict(route)) if ran is not None else ""
+        _print(_bold(route[0].source.partition(":")[2]) + click.style(verdict, fg="cyan"))
         for link in route:
             line = _dim("  " + said.hop(link.kind) + " ") + _bold(link.target.partition(":")[2])
             line += click.style(f"  {link.key}", fg="cyan") if link.key else ""
-            _print(line + _place(f"  {link.at}") + _doubt(link, said))
+            _print(_mark(ran, link) + line + _place(f"  {link.at}") + _doubt(link, said) + _sighted(ran, link, said))
         last = route[-1]
         if last.target_at is not None and last.target_at != last.at:
             _print(_dim("  = ") + _place(str(last.target_at)))
         guesses = sum(link.grade.value != "exact" for link in route)
         if guesses:
             _print(click.style("  " + said.say("guesses", guesses=guesses, count=len(route)), fg="yellow"))
+    if ran is not None:
+        _tell(ran.observation, said)
+
+
+MARKS = {"seen": ("●", "green"), "not-seen": ("○", "red")}
+
+
+def _mark(ran: Taken | None, link: Link) -> str:
+    """Whether the place that a link leads to was passed."""
+    if ran is None:
+        return ""
+    sighting = ran.of(link)
+    mark, colour = MARKS.get(sighting.state if sighting else "", ("◌", "bright_black"))
+    return click.style(mark, fg=colour)
+
+
+def _sighted(ran: Taken | None, link: Link, said: Words) -> str:
+    """How often, or what stands in the way of saying so."""
+    sighting = ran.of(link) if ran is not None else None
+    if sighting is None:
+        return ""
+    why = "  " + said.why(sighting.why, sighting.detail) if sighting.why else ""
+    return _dim("  " + said.witness(sighting.state, count=sighting.count) + why)
+
+
+def _tell(observed: Observation, said: Words) -> None:
+    """Whose run it was, and what went wrong with it."""
+    run = observed.record
+    _print("")
+    _print(_dim(said.witness("provenance", torch=run.torch, python=run.python, device=run.device, date=run.date)))
+    for note in observed.notes:
+        _print(_dim(f"note: {note}"))
+    for found in observed.findings:
+        _print(click.style(found.what, fg="red"))
 
 
 def _doubt(found: Layer | Link, said: Words) -> str:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:  # a question from an editor waits for nothing that it does no
     from tour.views import AnchorView, Finding, HopView, StepView, TourView
     from tour.witness.calls import Call
     from tour.witness.programs import Passage
+    from tour.witness.records import Sighting
+    from tour.witness.routes import Taken
     from tour.witness.runs import Observation
 
 SCHEMA = 1
@@ -222,15 +224,64 @@ def where(answer: Answer, tree: Any) -> dict[str, Any]:
     }
 
 
-def path(origin: str, goal: str, routes: Sequence[Sequence[Link]], tree: Any) -> dict[str, Any]:
-    """``tour path A B --json``: the surest route, then the others."""
-    return {
+def path(
+    origin: str, goal: str, routes: Sequence[Sequence[Link]], tree: Any, ran: Taken | None = None
+) -> dict[str, Any]:
+    """``tour path A B --json``: the surest route, then the others; with ``--run`` what a run passed of each."""
+    told: dict[str, Any] = {
         "from": origin,
         "to": goal,
         "tree": tree_row(tree, None),
         "links": [_link(link) for link in routes[0]] if routes else [],
         "others": [[_link(link) for link in route] for route in routes[1:]],
     }
+    if ran is not None:
+        run = ran.observation.record
+        told["run"] = {
+            **{key: getattr(run, key) for key in ("torch", "python", "device", "date")},
+            "routes": [
+                {"verdict": ran.verdict(route), "places": [_sighting(ran.of(link)) for link in route]}
+                for route in routes
+            ],
+            "notes": list(ran.observation.notes),
+            "findings": [found.what for found in ran.observation.findings],
+        }
+    return told
+
+
+def passed(observed: Observation, lang: str) -> dict[str, Any]:
+    """What a page is told of cells that ran under watch: each step that can be seen, in words too."""
+    from tour.render.words import words
+
+    said = words(lang)
+    run = observed.record
+    provenance = {key: getattr(run, key) for key in ("torch", "python", "device", "date")}
+    steps = []
+    for step, sighting in run.steps.items():
+        tells = sighting.why and sighting.why != "author" and sighting.state != "not-seen"
+        why = "  " + said.why(str(sighting.why), sighting.detail) if tells else ""
+        steps.append(
+            {
+                "id": step,
+                "state": sighting.state,
+                "count": sighting.count,
+                "text": said.witness(sighting.state, count=sighting.count) + why,
+                "stack": [{"name": frame.name, "at": frame.at} for frame in sighting.stack],
+            }
+        )
+    seen = sum(step["state"] == "seen" for step in steps)
+    return {
+        "steps": steps,
+        "summary": said.witness("passed", seen=seen, steps=len(steps)),
+        "provenance": said.witness("provenance", **provenance),
+        "notes": list(observed.notes),
+        "wrong": [found.what for found in observed.findings],
+    }
+
+
+def _sighting(sighting: Sighting | None) -> dict[str, Any] | None:
+    """What was seen of a place that is no tour's step."""
+    return None if sighting is None else asdict(sighting)
 
 
 def _step(step: StepView) -> dict[str, Any]:

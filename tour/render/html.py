@@ -1,4 +1,4 @@
-"""Views as HTML: the body of a tour's page, the list of tours, a whole source page. Jinja2 escapes what it is given.
+"""Views as HTML: the body of a tour's page, the list of tours. Jinja2 escapes what it is given.
 
 What comes out of a tour's Markdown is trusted, for it ships with us; what comes out of a source tree never is.
 """
@@ -6,7 +6,7 @@ What comes out of a tour's Markdown is trusted, for it ships with us; what comes
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -15,15 +15,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown import Markdown
 from markupsafe import Markup, escape
 
-from tour.model import At, Lang, inside, tree_of
-from tour.render import lanes, outputs, source
+from tour.home import crossings, paths
+from tour.model import At, Lang
+from tour.policy import policy, secured
+from tour.render import editions, family, home_map, lanes, outputs, source
 from tour.render.data import tour_row
+from tour.render.places import Addresses, source_address
 from tour.render.words import Words, words
 from tour.resources import folder
-from tour.views import CodeView, HopView, RecordingView, SourceView, TourView
-
-CHUNK = 200
-"""Lines of a source page in one block that the browser need not lay out before it is near."""
+from tour.views import RecordingView, TourView, TreeView
 
 EDITOR = "assets/editor.js"
 """Among the templates, where it was built; without it the page edits in a plain text area."""
@@ -45,9 +45,14 @@ def _environment() -> Environment:
     return environment
 
 
+@cache
+def _markdown() -> Markdown:
+    return Markdown(extensions=["fenced_code", "tables", "sane_lists"])
+
+
 def prose(text: str) -> Markup:
     """A tour's Markdown as HTML."""
-    return Markup(Markdown(extensions=["fenced_code", "tables", "sane_lists"]).convert(text))
+    return Markup(_markdown().reset().convert(text))
 
 
 def inline(text: str) -> Markup:
@@ -66,38 +71,32 @@ def first_sentence(text: str) -> str:
     return found[0] if found else text
 
 
-def source_address(version: str, file: str) -> str:
-    """A source page's file below the site's root; a link to it needs ``quote``, for a file may bear any name.
-
-    A file of a tree beside the first lies below that tree's name.
-    """
-    return f"source/{tree_of(file) or version}/{inside(file)}.html"
-
-
-def tour_page(view: TourView, root: str, told: Collection[str] = ()) -> str:
+def tour_page(view: TourView, root: str, told: Collection[str] = (), operators: Collection[str] = ()) -> str:
     """The body of a tour's page; ``root`` leads from the page to the site's root, ``../../``.
 
-    ``told`` are the tours that have pages: others are named, and not linked.
+    ``told`` are the tours that have pages, and ``operators`` the operators: others are named, and not linked.
     """
+    addresses = Addresses(view.tree.version, (), operators)
 
-    def link(at: At) -> str:
-        return f"{root}{quote(source_address(view.tree.version, at.file))}#L{at.line}"
+    def link(tree: TreeView, at: At) -> str:
+        return f"{root}{quote(source_address(tree.version, at.file))}#L{at.line}"
 
+    def first(at: At) -> str:
+        return link(view.tree, at)
+
+    said = words(view.lang)
+    each = editions.editions(view)
     steps = [
         {
             "view": step,
             "at": At(step.file, step.line) if step.file and step.line else None,
-            "code": _code(step.code) if step.code else None,
+            "in": editions.shown(step.id, each, said, link),
             "cell": [Markup(line) for line in source.lines(step.cell.code, Lang.PYTHON)] if step.cell else None,
-            "shown": [_shown(recording, step.number, link, root, words(view.lang)) for recording in step.recordings],
+            "shown": [_shown(recording, step.number, first, root, said) for recording in step.recordings],
             "figure": Markup(step.figure.svg) if step.figure else None,
-            "hop": _hop(step.hop, step.id, view) if step.hop else None,
         }
         for step in view.steps
     ]
-    said = words(view.lang)
-    picture = Markup(lanes.svg(view, said))
-    present = len({step.lane for step in view.steps})
     live = {
         "words": said.live(),
         "tree": view.tree.version,
@@ -108,11 +107,14 @@ def tour_page(view: TourView, root: str, told: Collection[str] = ()) -> str:
         "tour.html",
         view=view,
         steps=steps,
+        editions=each,
         said=said,
-        link=link,
-        picture=picture,
-        lanes=present,
+        link=first,
+        picture=Markup(lanes.svg(view, said)),
+        family=Markup(family.svg(view, said)) if view.family else None,
+        lanes=len({step.lane for step in view.steps}),
         told=told,
+        operator=lambda symbol: addresses.operator(symbol.partition("(")[0], root),
         live=live if any(step["cell"] for step in steps) else None,
     )
 
@@ -132,30 +134,6 @@ def _shown(recording: RecordingView, number: int, link: Callable[[At], str], roo
     return {"view": recording, "label": label, "html": Markup(shown)}
 
 
-def _code(code: CodeView) -> list[dict[str, Any]]:
-    first, last = code.lit
-    html = source.lines("\n".join(code.lines), code.lang)
-    return [
-        {"number": number, "html": Markup(line), "lit": first <= number <= last}
-        for number, line in enumerate(html, start=code.first_line)
-    ]
-
-
-def _hop(hop: HopView, before: str, view: TourView) -> dict[str, Any]:
-    """What the line between two steps says; ``before`` is the step that it stands under."""
-    said = words(view.lang)
-    origin = next(step for step in view.steps if step.id == hop.origin)
-    way = " → ".join(link.target.partition(":")[2] for link in hop.links[:-1])
-    candidates = max((link.candidates for link in hop.links), default=1)
-    return {
-        "view": hop,
-        "back": said.say("hop_back", number=origin.number) if hop.origin != before else None,
-        "way": said.say("through", way=way) if way else None,
-        "candidates": said.say("candidates", count=candidates) if candidates > 1 else None,
-        "because": said.say("because", reason=hop.because) if hop.because else None,
-    }
-
-
 def tour_list(views: Sequence[TourView], lang: str, root: str) -> str:
     """The tours as a list of cards; ``root`` leads to the site's root of this language."""
     cards = [
@@ -170,23 +148,23 @@ def tour_list(views: Sequence[TourView], lang: str, root: str) -> str:
     return _render("tours.html", cards=cards, said=words(lang))
 
 
-def source_page(view: SourceView, titles: Mapping[str, Mapping[tuple[str, str], str]]) -> str:
-    """A whole source page; ``titles`` gives by language the title of each (tour, step) that passes.
+def home(views: Sequence[TourView], lang: str, root: str) -> str:
+    """What stands below the first page's own words: where to start, and the map of the tours."""
+    said = words(lang)
+    found = crossings(views)
+    return _render(
+        "home.html",
+        said=said,
+        root=root,
+        paths=paths(folder("annotations") / "start.toml", lang, [view.name for view in views]),
+        map=Markup(home_map.svg(views, found, said, root)) if found else None,
+        titles={view.name: view.title for view in views},
+    )
 
-    The page is one for all languages: it names the tours in each, and a script keeps the reader's.
-    """
-    address = source_address(view.tree.version, view.file)
-    root = "../" * address.count("/")
-    html = source.lines(view.text, view.lang)
-    marks: dict[int, list[Any]] = {}
-    for mark in view.marks:
-        marks.setdefault(mark.line, []).append(mark)
-    numbered = [{"number": n, "html": Markup(line), "marks": marks.get(n, ())} for n, line in enumerate(html, start=1)]
-    if numbered and not numbered[-1]["html"]:
-        numbered.pop()  # what stands behind the last line's end
-    chunks = [numbered[start : start + CHUNK] for start in range(0, len(numbered), CHUNK)]
-    said = {lang: words(lang) for lang in titles}
-    return _render("source.html", view=view, chunks=chunks, root=root, titles=titles, said=said)
+
+def filled(template: str, **values: Any) -> str:
+    """A whole page of its own from a template of ours; what it is given is escaped unless it is ``Markup``."""
+    return secured(_render(template, **values), policy())
 
 
 def _render(template: str, **values: Any) -> str:

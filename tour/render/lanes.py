@@ -14,7 +14,7 @@ from tour.model import At, Grade, Lane, Link, LinkKind
 from tour.render.words import Words, words
 from tour.views import TourView
 
-LEFT, ROW, TOP = 96, 26, 18
+LEFT, ROW, TOP = 108, 26, 18
 """Pixels: the lane names' column, from lane to lane, above the first."""
 NEAR, FAR, WIDTH = 26, 64, 1240
 """Pixels from stop to stop at least and at most; between them as many as make the picture so wide."""

@@ -6,8 +6,10 @@ has a colour gets an element: plain names and operators would triple a long page
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
+from typing import NamedTuple
 
 from pygments.lexer import Lexer
 from pygments.lexers import CLexer, CppLexer, CudaLexer, PythonLexer, YamlLexer
@@ -50,11 +52,29 @@ def _class(kind: _TokenType) -> str:
     return _CLASS_OF.get(STANDARD_TYPES.get(kind, ""), "")
 
 
-def lines(text: str, lang: Lang) -> list[str]:
-    """Each line of ``text`` as HTML with every element closed; as many as ``text.split("\\n")`` has."""
-    plain = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\N{REPLACEMENT CHARACTER}")
+class Anchor(NamedTuple):
+    """A stretch of a line that is a link."""
+
+    column: int
+    """From 0, in characters."""
+    length: int
+    tag: str
+    """The ``<a …>`` that opens it, as HTML."""
+
+
+def plain(text: str) -> str:
+    """A file's text with line ends and characters that a page can hold; each character stays where it was."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def lines(text: str, lang: Lang, anchors: Mapping[int, Sequence[Anchor]] | None = None) -> list[str]:
+    """Each line of ``text`` as HTML with every element closed; as many as ``text.split("\\n")`` has.
+
+    ``anchors`` gives for a line, from 1, the links in it, in their order and none inside another.
+    """
+    text = plain(text)
     done: list[list[tuple[str, str]]] = [[]]
-    for kind, value in _lexer(lang).get_tokens(plain):
+    for kind, value in _lexer(lang).get_tokens(text):
         colour = "" if value in _MODULES and lang in {Lang.CPP, Lang.CUDA} else _class(kind)
         for number, part in enumerate(value.split("\n")):
             if number:
@@ -66,12 +86,47 @@ def lines(text: str, lang: Lang) -> list[str]:
                 line[-1] = (colour, line[-1][1] + part)
             else:
                 line.append((colour, part))
-    wanted = plain.count("\n") + 1
-    return ([_line(runs) for runs in done] + [""] * wanted)[:wanted]
+    wanted = text.count("\n") + 1
+    done = (done + [[] for _ in range(wanted)])[:wanted]
+    linked = anchors or {}
+    return [
+        _linked(runs, linked[number]) if number in linked else _line(runs) for number, runs in enumerate(done, start=1)
+    ]
 
 
-def _line(runs: list[tuple[str, str]]) -> str:
+def plain_lines(text: str) -> list[str]:
+    """The same without colours, of a text in no language that we know."""
+    return [escape(line, quote=False) for line in plain(text).split("\n")]
+
+
+def _line(runs: Sequence[tuple[str, str]]) -> str:
     return "".join(
         f'<span class="{colour}">{escape(text)}</span>' if colour else escape(text, quote=False)
         for colour, text in runs
     )
+
+
+def _linked(runs: list[tuple[str, str]], anchors: Sequence[Anchor]) -> str:
+    """A line with links around stretches of it, whatever colours they cross."""
+    html = []
+    at = 0
+    for anchor in anchors:
+        if anchor.column < at:
+            continue
+        html.append(_line(_cut(runs, at, anchor.column)))
+        at = anchor.column + anchor.length
+        html.append(f"{anchor.tag}{_line(_cut(runs, anchor.column, at))}</a>")
+    html.append(_line(_cut(runs, at, sum(len(text) for _, text in runs))))
+    return "".join(html)
+
+
+def _cut(runs: list[tuple[str, str]], start: int, end: int) -> list[tuple[str, str]]:
+    """The part of a line from one column to another."""
+    kept = []
+    column = 0
+    for colour, text in runs:
+        part = text[max(0, start - column) : max(0, end - column)]
+        column += len(text)
+        if part:
+            kept.append((colour, part))
+    return kept

@@ -44,6 +44,10 @@ class Words:
         """What the page says of its kernel."""
         return dict(self.table["live"])
 
+    def part(self, name: str) -> dict[str, str]:
+        """All words of one part of the interface, for its script."""
+        return dict(self.table[name])
+
     def change(self, state: str) -> str:
         """How the code under a step changed."""
         return str(self.table["changes"][state])
@@ -51,6 +55,14 @@ class Words:
     def grade(self, grade: str) -> str:
         """How sure a hop is."""
         return str(self.table["grades"][grade])
+
+    def proven(self, grade: str) -> str:
+        """Whether the way to a step is shown by the source."""
+        return str(self.table["proven"][grade])
+
+    def by(self, by: str) -> str:
+        """What saw a step in a run."""
+        return str(self.table["seen_by"][by])
 
     def witness(self, key: str, **values: object) -> str:
         """What was seen of a step, or of a walk, in a run."""
@@ -71,6 +83,10 @@ class Words:
         told = self.witness("summary", seen=counts.get("seen", 0), steps=counts.get("steps", 0))
         told += self.say("list_of", items=self.say("comma").join(by)) if by else ""
         return self.say("semicolon").join([told, *needing])
+
+    def route(self, verdict: str) -> str:
+        """Whether a run took a route."""
+        return str(self.table["routes"][verdict])
 
     def hop(self, kind: LinkKind) -> str:
         """What a hop is."""

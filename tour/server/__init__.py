@@ -28,20 +28,25 @@ def serve(
     python: str | None = None,
     gateway: str | None = None,
     cull: int | None = None,
+    pages: Callable[[str], Any] | None = None,
+    watch: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
 ) -> None:
     """Serve ``site`` on loopback until interrupted; ``ready`` gets the address to open.
 
     Cells run in kernels of ``python``, or on the machine behind ``gateway``, the address of a Jupyter server;
-    without either the site is files alone. Raises ``TourError`` where the port is taken, or the address is none.
+    without either the site is files alone. ``pages`` makes what no file holds, by its address; ``watch`` runs cells
+    under watch: it gets what a page asked and gives what the page is told, and may raise ``TourError``. Raises
+    ``TourError`` where the port is taken, or the address is none.
     """
     if python is None and gateway is None:
         from tour.server import static
 
-        static.serve(site, port, ready)
+        static.serve(site, port, ready, pages=pages)
     else:
         from tour.server import live
 
-        live.serve(site, port, ready, python=python, gateway=gateway, cull=cull or live.CULL)
+        cull = cull or live.CULL
+        live.serve(site, port, ready, python=python, gateway=gateway, cull=cull, pages=pages, watch=watch)
 
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:

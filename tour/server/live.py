@@ -41,6 +41,9 @@ HOST = "127.0.0.1"
 Pages = Callable[[str], Any]
 """What stands at an address below the site's root that is made when somebody asks; may raise ``TourError``."""
 
+Watch = Callable[[dict[str, Any]], dict[str, Any]]
+"""Runs cells under watch; gets what a page asked, and gives what it is told."""
+
 CULL = 20 * 60
 """Seconds after which a kernel that does nothing is ended, also one that a page still holds."""
 
@@ -60,10 +63,10 @@ class SiteHandler(JupyterHandler, web.StaticFileHandler):
     @allow_unauthenticated
     async def get(self, path: str, include_body: bool = True) -> None:
         """A page made on demand, or the file, or the site's own page for what is not there."""
-        if not await self._made(path):
+        if not await self._made(path, include_body):
             await web.StaticFileHandler.get(self, path, include_body)
 
-    async def _made(self, path: str) -> bool:
+    async def _made(self, path: str, include_body: bool) -> bool:
         """Answer with a page made on demand, if there is one."""
         if self.pages is None:
             return False
@@ -75,13 +78,18 @@ class SiteHandler(JupyterHandler, web.StaticFileHandler):
             return False
         self.set_header("Content-Type", f"{found.kind}; charset=utf-8")
         self.set_extra_headers(path)
-        self.finish(found.text.encode("utf-8", "replace"))
+        body = found.text.encode("utf-8", "replace")
+        if include_body:
+            self.finish(body)
+        else:
+            self.set_header("Content-Length", str(len(body)))
+            self.finish()
         return True
 
     @allow_unauthenticated
     async def head(self, path: str) -> None:
         """Its headers."""
-        await web.StaticFileHandler.get(self, path, include_body=False)
+        await self.get(path, include_body=False)
 
     def set_extra_headers(self, path: str) -> None:
         """A site that was built anew shows at once; no other site learns what is read here."""
@@ -134,7 +142,42 @@ class LiveHandler(JupyterHandler):
         self.set_header("Content-Type", "application/json")
         self.set_header("Cache-Control", "no-store")
         login = self.current_user is None
-        self.finish(json.dumps({"live": True, "login": login, "base": self.base_url}))
+        watches = WatchHandler.watch is not None
+        self.finish(json.dumps({"live": True, "login": login, "base": self.base_url, "watch": watches}))
+
+
+class WatchHandler(JupyterHandler):
+    """Runs cells under watch for a reader who may run them anyhow, one request at a time."""
+
+    watch: Watch | None = None
+    is_busy = False
+
+    @web.authenticated
+    async def post(self) -> None:
+        """What was seen, as JSON; a sentence where it cannot be had."""
+        self.set_header("Content-Type", "application/json")
+        self.set_header("Cache-Control", "no-store")
+        try:
+            asked = json.loads(self.request.body)
+        except ValueError:
+            asked = None
+        if WatchHandler.watch is None or not isinstance(asked, dict):
+            self._say(404 if WatchHandler.watch is None else 400, "nothing to watch")
+            return
+        if WatchHandler.is_busy:
+            self._say(409, "busy")
+            return
+        WatchHandler.is_busy = True
+        try:
+            self.finish(json.dumps(await IOLoop.current().run_in_executor(None, WatchHandler.watch, asked)))
+        except TourError as error:
+            self._say(422, error.what)
+        finally:
+            WatchHandler.is_busy = False
+
+    def _say(self, status: int, message: str) -> None:
+        self.set_status(status)
+        self.finish(json.dumps({"message": message}))
 
 
 class _Quick:
@@ -254,6 +297,7 @@ class TourApp(ExtensionApp):
                 (r"/tour", HomeHandler),
                 (r"/tour/start", StartHandler),
                 (r"/tour/(?:zh/)?assets/tour/live\.json", LiveHandler),
+                (r"/tour/watch", WatchHandler),
                 (
                     r"/tour/(.*)",
                     SiteHandler,
@@ -272,10 +316,12 @@ def serve(
     gateway: str | None,
     cull: int,
     pages: Pages | None = None,
+    watch: Watch | None = None,
 ) -> None:
     """Serve ``site`` with kernels of ``python``, or of the Jupyter server at ``gateway``, until interrupted.
 
-    ``pages`` makes what is asked for before a file is looked for. ``ready`` gets the address that logs the reader in.
+    ``pages`` makes what is asked for before a file is looked for; ``watch`` runs cells under watch. ``ready`` gets the
+    address that logs the reader in.
     The token is ``$JUPYTER_TOKEN``, else a new one. Raises ``TourError`` where the port is taken.
     """
     token = os.environ.get("JUPYTER_TOKEN") or secrets.token_hex(24)
@@ -295,6 +341,7 @@ def serve(
         config.ServerApp.kernel_spec_manager_class = OnePython
         config.OnePython.python = python
     SiteHandler.pages = staticmethod(pages) if pages else None
+    WatchHandler.watch = staticmethod(watch) if watch else None
     app: Any = TourApp.initialize_server(argv=[], config=config)  # type: ignore[no-untyped-call]
     try:
         # the loop opens the port first

@@ -10,6 +10,8 @@ from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from tour.errors import TourError
 
@@ -21,13 +23,53 @@ class _Files(SimpleHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
+    def __init__(self, *args: Any, pages: Callable[[str], Any] | None = None, **kwargs: Any) -> None:
+        self._pages = pages
+        super().__init__(*args, **kwargs)
+
     def do_GET(self) -> None:
-        if self._ours():
+        if self._ours() and not self._made(True):
             super().do_GET()
 
     def do_HEAD(self) -> None:
-        if self._ours():
+        if self._ours() and not self._made(False):
             super().do_HEAD()
+
+    def _made(self, with_body: bool) -> bool:
+        """Answer with a page made on demand, if there is one."""
+        if self._pages is None:
+            return False
+        try:
+            found = self._pages(urlsplit(self.path).path.removeprefix("/"))
+        except TourError as error:
+            self.send_error(HTTPStatus.CONFLICT, "This page cannot be made", str(error))
+            return True
+        if found is None:
+            return False
+        body = found.text.encode("utf-8", "replace")
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", f"{found.kind}; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-cache")
+        self.send_header("Referrer-Policy", "same-origin")
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body)
+        return True
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """The site's own page for what is not there, where it has one."""
+        missing = Path(self.directory) / "404.html"
+        if code != HTTPStatus.NOT_FOUND or not missing.is_file():
+            super().send_error(code, message, explain)
+            return
+        body = missing.read_bytes()
+        self.send_response(code)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def _ours(self) -> bool:
         name = (self.headers.get("Host") or "").rpartition(":")[0] or self.headers.get("Host")
@@ -40,9 +82,12 @@ class _Files(SimpleHTTPRequestHandler):
         """Say nothing: the reader's terminal is theirs."""
 
 
-def serve(site: Path, port: int, ready: Callable[[str], None]) -> None:
-    """Serve ``site`` until interrupted; ``ready`` gets the address. Raises ``TourError`` where the port is taken."""
-    handler = partial(_Files, directory=str(site))
+def serve(site: Path, port: int, ready: Callable[[str], None], *, pages: Callable[[str], Any] | None = None) -> None:
+    """Serve ``site`` until interrupted; ``ready`` gets the address. Raises ``TourError`` where the port is taken.
+
+    ``pages`` makes what is asked for before a file is looked for.
+    """
+    handler = partial(_Files, directory=str(site), pages=pages)
     try:
         server = ThreadingHTTPServer((HOST, port), handler)
     except OSError as error:

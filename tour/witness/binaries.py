@@ -231,13 +231,49 @@ def _beginnings(names: Iterable[bytes]) -> re.Pattern[bytes]:
     by_space: dict[bytes, list[bytes]] = {}
     for name in names:
         first, _, rest = name.partition(b"::")
-        parts = [re.escape(_component(part)) for part in rest.split(b"::")] if rest else []
-        by_space.setdefault(re.escape(_component(first)), []).append(between.join(parts))
+        parts = [_pattern(part, before) for part, before in _pairs(first, rest)] if rest else []
+        by_space.setdefault(_pattern(first, b""), []).append(between.join(parts))
     spaces = [
         space + between + b"(?:%s)" % b"|".join(sorted(set(rests))) if any(rests) else space
         for space, rests in by_space.items()
     ]
-    return re.compile(rb"_ZZ*(?:N[rVKRO]*)?L?(?:%s)" % b"|".join(spaces))
+    return re.compile(rb"_ZZ*(?:N[rVKRO]*)?L?(?:12_GLOBAL__N_1L?)?(?:%s)" % b"|".join(spaces))
+
+
+_OPERATORS = {
+    b"ls": b"<<", b"rs": b">>", b"eq": b"==", b"ne": b"!=", b"lt": b"<", b"gt": b">", b"le": b"<=", b"ge": b">=",
+    b"aS": b"=", b"pL": b"+=", b"mI": b"-=", b"mL": b"*=", b"dV": b"/=", b"pl": b"+", b"mi": b"-", b"ml": b"*",
+    b"dv": b"/", b"rm": b"%", b"an": b"&", b"or": b"|", b"eo": b"^", b"co": b"~", b"nt": b"!", b"aa": b"&&",
+    b"oo": b"||", b"pp": b"++", b"mm": b"--", b"pt": b"->", b"cl": b"()", b"ix": b"[]",
+}  # fmt: skip
+"""Operators that have one code, whether they take one operand or two; ``&``, ``*`` and ``-`` of one have another."""
+_CODES = {b"operator" + sign: code for code, sign in _OPERATORS.items()}
+
+
+def _pairs(first: bytes, rest: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The parts of a qualified name after the first, each with the one before it."""
+    parts = [first, *rest.split(b"::")]
+    return zip(parts[1:], parts, strict=False)
+
+
+def _pattern(part: bytes, before: bytes) -> bytes:
+    """How a part of a qualified name is mangled: constructors, destructors and operators by a code."""
+    if part in _CODES:
+        return _CODES[part]
+    if part == b"~" + before:
+        return rb"D\d"
+    if part == before:
+        return rb"(?:C\d|%s)" % re.escape(_component(part))
+    return re.escape(_component(part))
+
+
+def _special(code: bytes, before: bytes) -> bytes | None:
+    """The part that a code stands for."""
+    if code in _OPERATORS:
+        return b"operator" + _OPERATORS[code]
+    if code[1:].isdigit() and code[:1] in {b"C", b"D"}:
+        return (b"~" if code[:1] == b"D" else b"") + before
+    return None
 
 
 def _component(name: bytes) -> bytes:
@@ -255,7 +291,8 @@ def _outermost(mangled: bytes) -> bytes:
     at = 2
     while mangled[at : at + 1] == b"Z":
         at += 1
-    if mangled[at : at + 1] == b"N":
+    nested = mangled[at : at + 1] == b"N"
+    if nested:
         at += 1
         while mangled[at : at + 1] in (b"r", b"V", b"K", b"R", b"O"):
             at += 1
@@ -267,7 +304,8 @@ def _outermost(mangled: bytes) -> bytes:
         while mangled[at : at + 1].isdigit():
             at += 1
         if start == at:
-            return b"::".join(parts)
+            special = _special(mangled[at : at + 2], parts[-1] if parts else b"") if nested or not parts else None
+            return b"::".join([*parts, special] if special else parts)
         length = int(mangled[start:at])
         part = mangled[at : at + length]
         at += length

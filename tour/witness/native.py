@@ -70,7 +70,7 @@ class Target:
     @property
     def is_telling(self) -> bool:
         """Whether it would have been hit if the step had been passed: a call may also be inlined, or be a jump."""
-        by_itself = self.way.how is How.ENTRY and not self.is_inlined
+        by_itself = self.way.how is How.ENTRY and not (self.is_inlined or self.way.is_in_header)
         return by_itself or self.way.how in {How.ROW, How.KERNEL} or (self.way.how is How.STUB and not self.way.within)
 
     def fields(self) -> dict[str, Any]:
@@ -233,11 +233,18 @@ def _fill(target: Target, found: Mapping[str, Named]) -> bool:
         chosen = _chosen(way, [symbol for symbol in symbols if symbol.is_entry])
         if way.how is How.LAMBDA:  # what runs it may be all that is left of it
             chosen += [
-                symbol for symbol in named.mentioning if symbol.is_entry and "{lambda" in demangled(symbol.mangled)
+                symbol
+                for symbol in named.mentioning
+                if symbol.is_entry and "{lambda" in demangled(symbol.mangled) and not _only_binds(symbol)
             ]
     target.points = [(symbol.library, symbol.address) for symbol in chosen[:POINTS]]
     target.library = target.library or (chosen[0].library if chosen else "")
     return bool(target.points)
+
+
+def _only_binds(symbol: Symbol) -> bool:
+    """Whether it is pybind11's own code that hands a lambda over to Python, which runs where the binding is made."""
+    return symbol.plain.startswith("pybind11::") and not symbol.plain.endswith("::_FUN")
 
 
 def _called(way: Way, found: Mapping[str, Named], libraries: Sequence[Library]) -> bool:
@@ -383,12 +390,14 @@ def watch(
     written = folder / "native.json"
     written.write_text(json.dumps(spec))
     (folder / "traceback").write_text("")
+    bare = folder / ("native-empty-workers" if workers else "native-empty")  # without the files that other runs left
+    bare.mkdir()
     gdb = ["gdb", "-nx", "-batch", "-iex", "set auto-load no", "-iex", "set demangle-style none", "-x", str(SCRIPT)]
     ended = run(
         [*gdb, "--args", *command],
         seconds=seconds,
         environment={**environment, "TOUR_WITNESS_NATIVE": str(written)},
-        folder=folder / "empty",
+        folder=bare,
     )
     return read(out, ended)
 

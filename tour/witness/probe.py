@@ -534,7 +534,16 @@ class Operators:
         self._hold(True)
         try:
             self.ours = torch.profiler.profile(activities=activities, record_shapes=self.calls is None)
-            self.ours.start()
+            # torch 2.13 imports its whole compiler here, for one setting that says nothing of a program without it
+            lazy = getattr(torch, "_lazy_modules", None)
+            hidden = isinstance(lazy, set) and "_inductor" in lazy
+            if hidden:
+                lazy.discard("_inductor")
+            try:
+                self.ours.start()
+            finally:
+                if hidden:
+                    lazy.add("_inductor")
             if self.calls is not None:
                 self.marked = time.perf_counter_ns()
                 with torch.autograd.profiler.record_function(self.MARK):
@@ -646,10 +655,10 @@ def _thread():
 
 def _device():
     """The accelerator's name where there is one."""
-    torch = sys.modules.get("torch")
+    cuda = getattr(sys.modules.get("torch"), "cuda", None)
     try:
-        if torch is not None and torch.cuda.is_available():
-            return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+        if cuda is not None and cuda.is_available():
+            return [cuda.get_device_name(index) for index in range(cuda.device_count())]
     except Exception as error:
         return ["unknown: %s" % error]
     return []

@@ -59,6 +59,8 @@ class Finding:
 
     step: str | None
     what: str
+    is_unseen: bool = False
+    """Whether it is about a step that was not passed, rather than about the program."""
 
 
 @dataclass(slots=True)
@@ -189,7 +191,11 @@ class Watch:
     def _natives(
         self, ways: Ways, told: Told, folder: Path, seconds: float, debugger: bool, observed: Observation
     ) -> _Natives:
-        steps = {stop.step.id: ways.of(stop.tree, self._following(stop)) for stop in self.stops if _is_native(stop)}
+        steps = {
+            stop.step.id: ways.of(stop.tree, self._following(stop))
+            for stop in self.stops
+            if _is_native(stop) and not (_is_namesake(stop, ways.index) and not told.devices)
+        }
         steps = {step: several for step, several in steps.items() if several}
         if not steps:
             return _Natives({}, [], None)
@@ -267,7 +273,7 @@ class Watch:
                 sighting = Sighting(kept, "not-run" if step.witness.needs else sighting.state, why=why)
             sightings[step.id] = sighting
             if sighting.state == "not-seen" and sighting.why != "author":
-                observed.findings.append(Finding(step.id, self._verdict(stop)))
+                observed.findings.append(Finding(step.id, self._verdict(stop), is_unseen=True))
         return sightings
 
     def _verdict(self, stop: Stop) -> str:
@@ -296,6 +302,8 @@ class Watch:
 
     def _native(self, stop: Stop, told: Told, natives: _Natives, index: Index) -> Sighting:
         step = stop.step
+        if not told.devices and _is_namesake(stop, index):
+            return Sighting("", "not-run", why="gpu")
         operator = self._operator(stop, told, index)
         if step.id not in natives.steps or natives.why is not None:
             return operator or Sighting("", "not-run", why="gdb")
@@ -438,6 +446,14 @@ def _watched(stop: Stop, root: str) -> Iterator[dict[str, Any]]:
 
 def _is_native(stop: Stop) -> bool:
     return split_id(stop.tree.asked)[0] != "py"
+
+
+def _is_namesake(stop: Stop, index: Index) -> bool:
+    """Whether it is a GPU's function that bears the name of a CPU's: by name, the one is taken for the other."""
+    symbol = stop.tree.symbol
+    if symbol is None or not _CUDA.search(symbol.file):
+        return False
+    return any(not _CUDA.search(one.file) for one in index.symbols(symbol.qualname, symbol.scheme))
 
 
 def _library(path: str) -> Library | None:

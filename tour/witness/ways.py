@@ -73,6 +73,8 @@ class Way:
     """Those of ``within`` whose lambdas pybind11 wraps: the call may come from the wrapper."""
     callers: tuple[str, ...] = ()
     """Of a function, those in its own file: a compiler may have inlined it into them."""
+    is_in_header: bool = False
+    """Of a function: a compiler may have inlined it into any file that includes it."""
     rows: tuple[str, ...] = ()
     through: str | None = None
     """What was seen in the step's stead: a callee, or the function that it was inlined into."""
@@ -105,7 +107,9 @@ class Ways:
     def _function(self, symbol: StoredSymbol, following: Sequence[Place]) -> Iterator[Way]:
         name = symbol.qualname
         rivals = self._rivals(symbol)
-        yield Way(How.ENTRY, name, symbol.signature, rivals=rivals, callers=self._callers(symbol))
+        in_header = symbol.file.endswith((".h", ".hpp", ".cuh", ".inl"))
+        callers = self._callers(symbol)
+        yield Way(How.ENTRY, name, symbol.signature, rivals=rivals, callers=callers, is_in_header=in_header)
         yield Way(How.LAMBDA, name)
         for link in self.links.arriving(node(symbol), MOST_FILES):
             if link.kind is LinkKind.STUBS:
@@ -130,8 +134,7 @@ class Ways:
                 inlined = () if wrapper else self._around(symbol, callee)
                 around = (*within, *inlined)
                 yield replace(callee, within=around, wrapped=wrapper, overload=overload, rivals=rivals)
-        text = self.read(symbol.file).decode("utf-8", "replace").splitlines()[lines[0] - 1 : lines[1]]
-        if any(_LAMBDA.search(line) for line in text):
+        if self._has_the_lambda(symbol, lines):
             yield Way(How.LAMBDA, symbol.qualname)
         for link in self._calls(here, lines):
             if split_id(link.target)[0] in {"c", "cpp"}:
@@ -143,6 +146,16 @@ class Ways:
                             callee, within=within, wrapped=wrapper, through=through, overload=overload, rivals=rivals
                         )
         yield Way(How.ENTRY, symbol.qualname, symbol.signature, rivals=rivals, is_around=True)
+
+    def _has_the_lambda(self, symbol: StoredSymbol, lines: tuple[int, int]) -> bool:
+        """Whether a function has lambdas, and on these lines alone: a binary does not tell those of other lines."""
+        text = self.read(symbol.file).decode("utf-8", "replace").splitlines()
+        having = [
+            number
+            for number in range(symbol.start_line, symbol.end_line + 1)
+            if _LAMBDA.search(text[number - 1]) and not text[number - 1].lstrip().startswith("//")
+        ]
+        return bool(having) and all(lines[0] <= number <= lines[1] for number in having)
 
     def _following(self, places: Sequence[Place]) -> Iterator[Way]:
         """Where to stop to see the next step called: itself, or what it calls where it was inlined."""

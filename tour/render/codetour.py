@@ -1,0 +1,93 @@
+"""A tour as a file of VS Code's CodeTour extension (``schema.json`` of github.com/microsoft/codetour).
+
+The player takes a ``line`` where there is one and looks for a ``pattern`` only without: so a step says by a pattern
+where it is, which survives edits elsewhere in the file, unless the line's text stands in the file before. What has no
+place in the checkout (the first paragraph, a step in another tree, the questions) becomes a step without a file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tour.model import PYTORCH
+from tour.render.crosslinks import plain, relinked
+from tour.render.words import Words, words
+from tour.views import StepView, TourView
+
+MARK = "<!-- tour: {step} -->"
+"""After it stands what is no prose. No player shows it; ``tour import`` takes the step's id from it."""
+SCHEMA = "https://aka.ms/codetour-schema"
+_RELEASE = re.compile(r"\d+\.\d+\.\d+")
+_SPECIAL = re.compile(r"[\\^$.*+?()\[\]{}|]")
+
+
+def codetour(view: TourView, told: Mapping[str, TourView]) -> str:
+    """The text of a ``.tour`` file; ``told`` are the tours that are exported with it, by name, for links to them."""
+    said = words(view.lang)
+    tours = {**told, view.name: view}
+    steps = [{"title": plain(view.title), "description": _linked(view.intro, view, tours)}]
+    steps += [_step(step, view, tours, said) for step in view.steps]
+    steps += [{"title": plain(view.onward_title), "description": _linked(_closing(view, said), view, tours)}]
+    tour: dict[str, Any] = {"$schema": SCHEMA, "title": plain(view.title), "description": plain(_first(view.intro))}
+    if view.tree.name == PYTORCH and _RELEASE.fullmatch(view.tree.version):
+        tour["ref"] = f"v{view.tree.version}"
+    following = [
+        other for other in told.values() if other.name != view.name and view.name in {name for name, _ in other.follows}
+    ]
+    if following:
+        tour["nextTour"] = plain(following[0].title)
+    return json.dumps({**tour, "steps": steps}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _first(text: str) -> str:
+    return text.strip().partition("\n")[0]
+
+
+def _step(step: StepView, view: TourView, tours: Mapping[str, TourView], said: Words) -> dict[str, Any]:
+    parts = [_linked(step.prose, view, tours), MARK.format(step=step.id), f"{said.lane(step.lane)} · `{step.symbol}`"]
+    if step.figure:
+        parts.append(f"{said.say('figure')} {step.figure.alt}")
+    if step.cell:
+        parts.append(f"{said.say('cell')}\n\n```python\n{step.cell.code.rstrip()}\n```")
+    if step.hop and step.hop.at:
+        parts.append(f"→ {said.hop(step.hop.kind)} `{step.hop.at}` · {said.grade(step.hop.grade)}")
+    if step.located not in {"exact", "former"}:
+        parts.append(f"{said.mark(step.located, view.version_of(step))}{f': {step.note}' if step.note else ''}")
+    place = {} if step.tree or step.file is None else {"file": step.file, **_place(step)}
+    return {**place, "title": f"{step.number}. {plain(step.title)}", "description": "\n\n".join(parts)}
+
+
+def _place(step: StepView) -> dict[str, Any]:
+    """Where in its file a step is: a pattern where the first line that it finds is the step's."""
+    if step.code is not None and step.code.is_first and step.code.line.strip():
+        return {"pattern": f"^{_SPECIAL.sub(_escaped, step.code.line)}$"}
+    return {"line": step.line}
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\{found[0]}"
+
+
+def _closing(view: TourView, said: Words) -> str:
+    asked = [f"**{question.text.strip()}**\n\n{question.answer.strip()}" for question in view.questions]
+    questions = [f"## {said.say('questions')}", *asked] if asked else []
+    return "\n\n".join([view.onward.strip(), *questions])
+
+
+def _linked(text: str, view: TourView, tours: Mapping[str, TourView]) -> str:
+    """Links as CodeTour writes them: ``[text][Title#4]``, and no link to what it does not have."""
+
+    def written(text: str, name: str | None, step: str | None) -> str:
+        other = tours.get(name) if name else view
+        if other is None:
+            return text
+        number = next((one.number + 1 for one in other.steps if one.id == step), None)
+        if step is not None and number is None:
+            number = len(other.steps) + 2
+        target = f"{'' if other is view else plain(other.title)}{f'#{number}' if number else ''}"
+        return f"[{text}][{target}]" if target else text
+
+    return relinked(text, written).strip()
