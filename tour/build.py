@@ -13,6 +13,7 @@ import marshal
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, count, starmap
@@ -81,7 +82,7 @@ def update(
             state = "other format"  # what is in it was read by other rules
         rebuilt = None if state in {"ready", "absent"} else state
         files = tree.files()
-        with Writer(index, fresh=state != "ready") as writer:
+        with Writer(index, fresh=state != "ready") as writer, _uncollected():
             parsed, removed, changed = _bring_up(tree, writer, files, executor, progress)
             facts = {"name": tree.name, "version": tree.version, "root": str(tree.root)}
             if changed or any(writer.meta(key) != told for key, told in facts.items()):
@@ -91,6 +92,18 @@ def update(
             problems = done.files_with_problems()
         generated = sum(file.generated for file in files)
         return Report(len(files), generated, parsed, removed, problems, time.monotonic() - start, rebuilt)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the collector of cycles: what comes from a worker holds none, and it would look through all of it."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _parsers() -> str:
@@ -285,32 +298,29 @@ def _mask(mask_text: str) -> macros.Mask:
 
 def _parse_task(tree: Tree, files: list[tuple[int, SourceFile]], mask_text: str) -> bytes:
     """The rows of some files; runs in a worker. Marshal, for it is several times as fast as pickle here."""
+    mask = _mask(mask_text)
+    with _uncollected():
+        return marshal.dumps([_parsed(tree, number, file, mask) for number, file in files])
+
+
+def _parsed(tree: Tree, number: int, file: SourceFile, mask: macros.Mask) -> tuple[Any, ...]:
+    """The fields of a file's ``FileRows``."""
     from tour.parsers import parse
 
-    mask = _mask(mask_text)
-    batch = []
-    gc.disable()  # the records hold no cycles, and a collector that looks for some costs a tenth of the time
-    for number, file in files:
-        source, unread = _read(tree, file.path)
-        parsed = parse(file.path, source, file.lang, mask, tree.import_path(file.path))
-        batch.append(
-            (
-                number,
-                file.path,
-                file.lang.value,
-                file.size,
-                file.mtime_ns,
-                digest_of(source),
-                symbol_rows(number, file.lang.scheme, parsed.symbol_fields),
-                pack(parsed.mention_fields),
-                [(1, unread)] if unread else [(problem.line, problem.what) for problem in parsed.problems],
-                pack_text(source) if file.lang is Lang.PYTHON else None,
-            )
-        )
-    packed = marshal.dumps(batch)
-    del batch
-    gc.enable()
-    return packed
+    source, unread = _read(tree, file.path)
+    parsed = parse(file.path, source, file.lang, mask, tree.import_path(file.path))
+    return (
+        number,
+        file.path,
+        file.lang.value,
+        file.size,
+        file.mtime_ns,
+        digest_of(source),
+        symbol_rows(number, file.lang.scheme, parsed.symbol_fields),
+        pack(parsed.mention_fields),
+        [(1, unread)] if unread else [(problem.line, problem.what) for problem in parsed.problems],
+        pack_text(source) if file.lang is Lang.PYTHON else None,
+    )
 
 
 def _read(tree: Tree, path: str) -> tuple[bytes, str | None]:

@@ -27,6 +27,8 @@ _SLOTS = ("__len__", "__getitem__", "__setitem__")
 _WRAPPED = re.compile(r"(?:\w+::)*TypeError_to_NotImplemented_<([\w:]+)>")
 """A template that runs its argument (``torch/csrc/autograd/python_torch_functions.h``)."""
 _PLAIN = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*(::[A-Za-z_][A-Za-z0-9_]*)*")
+_THROUGH = re.compile(rb"(this->|[A-Za-z_]\w*(?:(?:\.|->)[A-Za-z_]\w*)*(?:\.|->))([A-Za-z_]\w*)", re.ASCII)
+"""A call through an object or pointer that is named as plainly."""
 _QUALIFIED = re.compile(r"(::)?~?[A-Za-z_]\w*(::~?[A-Za-z_]\w*)*")
 
 
@@ -209,6 +211,8 @@ def _held_in(call: Node, name: Node, source: bytes) -> str:
 
 def _called(node: Node, captures: Captures, source: bytes) -> str | None:
     """``a::b::c`` without template arguments; ``.f`` for a call through an object or pointer."""
+    if found := _THROUGH.fullmatch(source, node.start_byte, node.end_byte):
+        return f"{'this' if found[1] == b'this->' else ''}.{found[2].decode()}"
     if node.type == "field_expression":
         field = node.child_by_field_name("field")
         receiver = node.child_by_field_name("argument")

@@ -22,8 +22,8 @@ _BLOCK_COMMENT = re.compile(rb"/\*(?:\\\r?\n|.)*?\*/")
 _BLANKS = bytes(byte if byte in b"\\\r\n" else 0x20 for byte in range(256))
 """Line ends and what continues a line stay."""
 _CAPITALS, _RESERVED = re.compile(rb"[A-Z][A-Z0-9_]{2,}"), re.compile(rb"__\w+|PyObject_(?:VAR_)?HEAD")
-"""What every candidate is or ends in; looked for first, since ``re`` is slow at what begins with ``\\b``."""
-_CANDIDATE = re.compile(rb"\b(?:[A-Z][A-Z0-9_]{2,}|__\w+|PyObject_(?:VAR_)?HEAD)\b")
+"""What every candidate is or ends in."""
+_WORD_BYTES = frozenset(bytes([byte]) for byte in range(256) if bytes([byte]).isalnum() or byte == 0x5F)
 _SPECIFIERS = frozenset(
     b"inline static constexpr virtual noexcept extern __restrict__ __restrict restrict __host__ __device__ __global__ "
     b"__forceinline__ __forceinline __inline__ __inline __noinline__ __shared__ __constant__ __extension__".split()
@@ -186,25 +186,37 @@ def blank(source: bytes, mask: Mask) -> bytes:
     In a ``#define`` that runs over several lines comments are blanked too, for the grammar ends it at the first.
     """
     takes_arguments = _by_bytes(mask)
-    present = not takes_arguments.keys().isdisjoint(_CAPITALS.findall(source))
-    if not present and (b"__" in source or b"PyObject_" in source):
-        present = not takes_arguments.keys().isdisjoint(_RESERVED.findall(source))
-    if not present and b"\\\n" not in source:
+    names = takes_arguments.keys() & set(_CAPITALS.findall(source))
+    if b"__" in source or b"PyObject_" in source:
+        names |= takes_arguments.keys() & set(_RESERVED.findall(source))
+    if not names and b"\\\n" not in source:
         return _with_types_in_one_word(source)
     masked = bytearray(source)
+    places = [(*place, takes_arguments[name]) for name in names for place in _words(name, source)]
+    places.sort(reverse=True)
     at = 0
     for directive in [*directives(source), None]:
         end = directive.start() if directive else len(source)
-        for found in _CANDIDATE.finditer(source, at, end) if present else ():
-            if (with_arguments := takes_arguments.get(found[0])) is not None:
-                stop = min(_after_arguments(source, found.end()), end) if with_arguments else found.end()
-                masked[found.start() : stop] = source[found.start() : stop].translate(_BLANKS)
+        while places and places[-1][0] < end:
+            start, stop, with_arguments = places.pop()
+            if start >= at:
+                stop = min(_after_arguments(source, stop), end) if with_arguments else stop
+                masked[start:stop] = source[start:stop].translate(_BLANKS)
         if directive:
             at = directive.end()
             text = directive[0]
             if b"/*" in text and b"\\\n" in text:
                 masked[end:at] = _BLOCK_COMMENT.sub(lambda comment: comment[0].translate(_BLANKS), text)
     return _with_types_in_one_word(bytes(masked))
+
+
+def _words(name: bytes, source: bytes) -> Iterator[tuple[int, int]]:
+    """Where ``name`` stands as a whole word; ``find`` is several times as fast here as ``re``."""
+    end = 0
+    while (start := source.find(name, end)) >= 0:
+        end = start + len(name)
+        if source[start - 1 : start] not in _WORD_BYTES and source[end : end + 1] not in _WORD_BYTES:
+            yield start, end
 
 
 def _with_types_in_one_word(source: bytes) -> bytes:

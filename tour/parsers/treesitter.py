@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 import sys
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from itertools import chain
+from itertools import accumulate, chain
 from operator import itemgetter
 from pathlib import Path
 
@@ -126,27 +127,24 @@ def _grammar(lang: Lang) -> tuple[Language, Parser]:
 
 
 @cache
-def _query(lang: Lang, file: str, errors: bool) -> tuple[Query, dict[int, str]]:
+def _query(lang: Lang, file: str) -> tuple[Query, dict[int, str]]:
     """The query of a file, and for each of its patterns the capture that says what it finds, learnt as it goes."""
-    text = (Path(__file__).parent / "queries" / file).read_text()
-    if errors:
-        # In C++ a missing node is most often the semicolon that a macro brings along, and costs nothing.
-        text += "\n(ERROR) @error\n" + ("(MISSING) @error\n" if lang is Lang.PYTHON else "")
-    return Query(_grammar(lang)[0], text), {}
+    return Query(_grammar(lang)[0], (Path(__file__).parent / "queries" / file).read_text()), {}
 
 
 def prepare() -> None:
     """Read every query now: a third of a second, which a process that forks others spends once for all of them."""
     for lang, (_, always, extra) in GRAMMARS.items():
         for file in dict.fromkeys([*always, *(added for _, added in extra)]):
-            _query(lang, file, errors=file == always[0])
+            _query(lang, file)
 
 
 def text(node: Node, source: bytes, most: int = LONGEST_NAME) -> str:
     """The node's source text with runs of blanks folded, cut at ``most`` bytes."""
     start, end = node.start_byte, node.end_byte
     raw = source[start : end if end - start <= most else start + most]
-    return " ".join(raw.decode("utf-8", "replace").split())
+    written = raw.decode("utf-8", "replace")
+    return written if written.isidentifier() else " ".join(written.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +158,17 @@ class Syntax:
     @property
     def is_broken(self) -> bool:
         """Whether there are stretches in it that the grammar does not understand."""
+        return any(node.is_error for node in self.doubts())
+
+    def doubts(self) -> Iterator[Node]:
+        """The nodes that are errors or missing, in no order; others that hold none are not looked into."""
         doubtful = [self.tree.root_node]
         while doubtful:
             node = doubtful.pop()
-            if node.is_error:
-                return True
-            if node.has_error:  # or something is missing
+            if node.is_error or node.is_missing:
+                yield node
+            if node.has_error:
                 doubtful += node.children
-        return False
 
 
 def syntax(lang: Lang, source: bytes, known: Syntax | None = None) -> Syntax:
@@ -196,12 +197,11 @@ def records(parsed: Syntax, path: str, dialect: Dialect, module: str | None = No
     always = GRAMMARS[lang][1]
     found: list[_Found] = []
     mentions: list[_Placeless] = []
-    errors: list[Node] = []
     called: dict[bytes, str | None] = {}
     """How what is called reads, by its text. One file's, for a cache of all is too large for the processor's."""
     is_plain, call_name = dialect.plain_name.fullmatch, dialect.mention_names[Role.CALL]
     for file, needles in chain(((file, ()) for file in always), _added(lang, source, called)):
-        query, labels = _query(lang, file, errors=file == always[0])
+        query, labels = _query(lang, file)
         no_class: set[bytes] = set()
         """What is called or annotated without being a class: four in five, and a query's patterns tell by the text."""
         for pattern, captures in _matches(query, file, root, source, needles):
@@ -215,9 +215,7 @@ def records(parsed: Syntax, path: str, dialect: Dialect, module: str | None = No
                     if raw not in called:
                         called[raw] = raw.decode() if is_plain(raw) else call_name(node, captures, source) or None
                     if (name := called[raw]) is not None:
-                        row, column = node.start_point
-                        end_row, end_column = node.end_point
-                        mentions.append((start, "call", name, None, row + 1, column, end_row + 1, end_column))
+                        mentions.append((start, start, end, "call", name, None))
                     continue
                 called[source[end - LONGEST_NAME - 1 : end]] = None  # by its end, for ``_added``
             if label[0] == "m":
@@ -230,16 +228,17 @@ def records(parsed: Syntax, path: str, dialect: Dialect, module: str | None = No
                     mentions.append(mention)
                 elif raw:
                     no_class.add(raw)
-            elif label == "error":
-                errors.append(node)
             else:
                 # Of a definition in pieces the name is where it begins; what is before it may be anything.
                 start = captures["name"][0].start_byte if node.is_error else node.start_byte
                 found.append((start, -node.end_byte, label, node, captures))
     found.sort(key=itemgetter(0, 1))
     mentions.sort(key=itemgetter(0))
-    symbols, spans = _nest(found, source, dialect, module, root)
-    return symbols, _place(mentions, spans), _problems(errors, path)
+    lines = _lines(source)
+    symbols, spans = _nest(found, source, dialect, module, root, lines)
+    # In C++ a missing node is most often the semicolon that a macro brings along, and costs nothing.
+    errors = [node for node in parsed.doubts() if node.is_error or lang is Lang.PYTHON]
+    return symbols, _place(mentions, spans, lines), _problems(errors, path)
 
 
 def _added(lang: Lang, source: bytes, called: Iterable[bytes]) -> Iterator[tuple[str, Sequence[bytes]]]:
@@ -275,12 +274,20 @@ def _matches(
 
 _Found = tuple[int, int, str, Node, Captures]
 """Of a definition its start, minus its end, the label, the node, its captures."""
-_Placeless = tuple[int, str, str, str | None, int, int, int, int]
-"""A mention's start, and its fields without the symbol around it."""
+_Placeless = tuple[int, int, int, str, str, str | None]
+"""Where a mention begins, where what it names begins and ends, and its role, name and target."""
+
+
+def _lines(source: bytes) -> list[int]:
+    """Where each line begins, and a place behind all: a node's own ``start_point`` is made anew for each who asks."""
+    lengths = map(len, source.split(b"\n"))
+    starts = [*accumulate(lengths, lambda start, length: start + length + 1, initial=0)]
+    starts[-1] = sys.maxsize
+    return starts
 
 
 def _label(captures: Captures) -> str:
-    return next(label for label in captures if label.startswith(("mention.", "symbol.", "error")))
+    return next(label for label in captures if label.startswith(("mention.", "symbol.")))
 
 
 def _nest(
@@ -289,13 +296,14 @@ def _nest(
     dialect: Dialect,
     module: str | None,
     root: Node,
+    lines: list[int],
 ) -> tuple[list[SymbolFields], list[tuple[int, int, int]]]:
     """Symbols with their qualified names and parents, and the byte spans of those that can hold others."""
     symbols: list[SymbolFields] = []
     spans: list[tuple[int, int, int]] = []
     stack: list[tuple[int, int]] = []
     if module is not None:
-        symbols.append(("module", module, "", 1, 0, 1, root.end_point[0] + 1, -1, True))
+        symbols.append(("module", module, "", 1, 0, 1, bisect_right(lines, root.end_byte), -1, True))
         spans.append((0, len(source) + 1, 0))
         stack.append((len(source) + 1, 0))
     for start, minus_end, label, node, captures in found:
@@ -328,20 +336,20 @@ def _nest(
         if len(qualname) > LONGEST_QUALNAME:
             continue
         signature = captures.get("signature")
-        line, column = name_node.start_point
-        while name_node.end_point[0] > line and (last := name_node.child_by_field_name("name")):
+        line = bisect_right(lines, name_node.start_byte)
+        while name_node.end_byte >= lines[line] and (last := name_node.child_by_field_name("name")):
             name_node = last  # of `A::` and `f` on two lines the second says where it is
-            line, column = name_node.start_point
+            line = bisect_right(lines, name_node.start_byte)
         whole = dialect.whole(node)
         symbols.append(
             (
                 kind,
                 qualname,
                 text(signature[0], source, LONGEST_SIGNATURE) if signature else "",
-                line + 1,
-                column,
-                whole.start_point[0] + 1,
-                node.end_point[0] + 1,
+                line,
+                name_node.start_byte - lines[line - 1],
+                bisect_right(lines, whole.start_byte),
+                bisect_right(lines, node.end_byte),
                 parent,
                 not is_declaration and dialect.is_definition(whole),
             )
@@ -372,21 +380,20 @@ def _mention(label: str, node: Node, captures: Captures, source: bytes, dialect:
     name = dialect.mention_names[role](node, captures, source)
     if not name:
         return None
-    row, column = node.start_point
-    end_row, end_column = node.end_point
     role = dialect.role(role, node, source)
     target = dialect.mention_target(node, captures, source)
-    return start, role._value_, name, target, row + 1, column, end_row + 1, end_column
+    return start, node.start_byte, node.end_byte, role._value_, name, target
 
 
-def _place(mentions: list[_Placeless], spans: list[tuple[int, int, int]]) -> list[MentionFields]:
+def _place(mentions: list[_Placeless], spans: list[tuple[int, int, int]], lines: list[int]) -> list[MentionFields]:
     """Mentions with the innermost symbol around each; both lists are sorted by where they start."""
     placed: list[MentionFields] = []
     stack: list[tuple[int, int]] = []
     upcoming = iter(spans)
     following = next(upcoming, _NOWHERE)
     scope, turn = -1, following[0]
-    for start, role, name, target, line, column, end_line, end_column in mentions:
+    line = 1
+    for start, begin, stop, role, name, target in mentions:
         if start >= turn:
             while following[0] <= start:
                 while stack and stack[-1][0] <= following[0]:
@@ -397,7 +404,10 @@ def _place(mentions: list[_Placeless], spans: list[tuple[int, int, int]]) -> lis
                 stack.pop()
             end, scope = stack[-1] if stack else (_NOWHERE[0], -1)
             turn = min(end, following[0])
-        placed.append((role, name, target, line, column, end_line, end_column, scope))
+        if not lines[line - 1] <= begin < lines[line]:
+            line = bisect_right(lines, begin, line) if begin >= lines[line] else bisect_right(lines, begin)
+        last = line if stop < lines[line] else bisect_right(lines, stop, line)
+        placed.append((role, name, target, line, begin - lines[line - 1], last, stop - lines[last - 1], scope))
     return placed
 
 
