@@ -11,6 +11,7 @@ from tour import build
 from tour.index import Index
 from tour.links import Links
 from tour.model import Grade, Lang
+from tour.operators import operator_view
 from tour.references import MOST_CANDIDATES, Occurrence, References, references
 from tour.tree import Tree, TreeKind
 
@@ -224,3 +225,21 @@ def test_broken_text_is_read_as_far_as_it_goes(text: str, tmp_path: Path) -> Non
             stored = index.file(path)
             assert stored is not None
             assert references(path, stored.lang, made.read(path).decode(), index, Links(index)) is not None
+
+
+def test_an_operator_is_called_by_who_calls_its_python_name_too(tmp_path: Path) -> None:
+    root = tmp_path / "tree"
+    for file, text in {
+        "aten/src/ATen/native/native_functions.yaml": "- func: tiny(Tensor self) -> Tensor\n  variants: function\n",
+        "torch/__init__.py": "",
+        "torch/functional.py": "import torch\n\n\ndef wrap(x):\n    return torch.tiny(x)\n",
+        "test/test_tiny.py": "import torch\n\n\ndef test_tiny():\n    torch.tiny(1)\n",
+    }.items():
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).write_text(text)
+    build.update(Tree(root, "9.1.0", TreeKind.FOLDER), tmp_path / "index.sqlite")
+    with Index(tmp_path / "index.sqlite") as index:
+        view = operator_view("aten::tiny", index, Links(index))
+        assert view is not None
+        (overload,) = view.overloads
+        assert [one.id for one in overload.callers] == ["py:torch.functional.wrap", "py:test.test_tiny.test_tiny"]

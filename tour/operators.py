@@ -102,17 +102,18 @@ def _overload(symbol: StoredSymbol, index: Index, links: Links) -> OverloadView:
         made = index.symbols(mention.name, "op")
         if mention.scope == symbol.row:
             variants.append(Named(f"op:{mention.name}", made[0].at if made else None, mention.at))
+    bound = links.bound_names(here)
     return OverloadView(
         symbol.name,
         symbol.id,
         symbol.qualname + symbol.signature,
         symbol.at,
         symbol.end_line,
-        _once([Named(link.source, link.at, link.at) for link in links.bound_names(here)]),
+        _once([Named(link.source, link.at, link.at) for link in bound]),
         _once([_to(one) for one in leaving if one.kind is LinkKind.DISPATCHES and one.rule not in generated]),
         _once([*nodes, *formulas]),
         _once(variants),
-        _callers(here, links),
+        _callers([here, *(Node(link.source, None) for link in bound)], links),
         index.files_mentioning(last_part(symbol.qualname).partition(".")[0]) > MOST_FILES,
     )
 
@@ -121,12 +122,18 @@ def _to(link: Link) -> Named:
     return Named(link.target, link.target_at, link.at, link.key, link.grade, link.candidates)
 
 
-def _callers(here: Node, links: Links) -> tuple[Named, ...]:
+def _callers(called: list[Node], links: Links) -> tuple[Named, ...]:
+    """Who calls an operator, or its Python names; tests after all others."""
     found = []
-    for link in links.arriving(here, MOST_FILES):
-        if link.kind is LinkKind.CALLS:
-            found.append(Named(link.source, links.placed(link).at, link.at, None, link.grade, link.candidates))
-    return _once(found)[:MOST_RELATIONS]
+    for here in dict.fromkeys(called):
+        for link in links.arriving(here, MOST_FILES):
+            if link.kind is LinkKind.CALLS:
+                found.append(Named(link.source, links.placed(link).at, link.at, None, link.grade, link.candidates))
+    return tuple(sorted(_once(found), key=lambda one: _is_test(one.seen))[:MOST_RELATIONS])
+
+
+def _is_test(at: At) -> bool:
+    return "test" in at.file.split("/")[:-1] or at.file.rpartition("/")[2].startswith("test_")
 
 
 def _once(found: list[Named]) -> tuple[Named, ...]:
