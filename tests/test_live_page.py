@@ -338,6 +338,7 @@ def test_a_server_that_stops_leaves_the_recordings_and_comes_back(
             page.context.set_offline(False)
             state(page, "idle")
             expect(shown).to_contain_text("7")
+            page.close()  # before the server ends, of which it would complain
             page.trouble.clear()  # type: ignore[attr-defined]
             return
         write(page, "last", "import time\nprint('begun')\ntime.sleep(600)")
@@ -352,6 +353,7 @@ def test_a_server_that_stops_leaves_the_recordings_and_comes_back(
         state(page, "none")
         expect(shown).to_contain_text("The server stopped answering", timeout=1000)
         expect(press(page, "first")).to_contain_text("first tensor", timeout=90_000)
+        page.close()
     page.trouble.clear()  # type: ignore[attr-defined]
 
 

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -515,8 +516,10 @@ def test_a_run_that_is_killed_leaves_nothing_that_looks_whole(mirror: Mirror, en
 def test_no_host_is_named_but_the_repository() -> None:
     for module in (origins, tree):
         assert module.__file__
-        text = Path(module.__file__).read_text().replace(origins.REPOSITORY, "")
-        assert "://" not in text.replace("[a-z]+://", "")
+        text = Path(module.__file__).read_text()
+        for known in (origins.REPOSITORY, *origins.PROJECTS.values()):
+            text = text.replace(known, "")
+        assert re.findall(r"://\w[\w.-]*", text) == []
 
 
 @pytest.mark.real

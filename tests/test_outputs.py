@@ -47,7 +47,7 @@ def test_a_line_of_torch_in_a_traceback_leads_to_its_source_page() -> None:
     shown = replace(sample.recording("cpu", "cpu"), places={("torch/nn/f.py", 7): 3})
     view = replace(view, steps=(replace(view.steps[0], recordings=(shown,)), *view.steps[1:]))
     page = Page(html.tour_page(view, "../../"))
-    links = [attrs["href"] for tag, attrs in page.elements if tag == "a" and "f.py" in attrs["href"]]
+    links = [attrs["href"] for tag, attrs in page.elements if tag == "a" and "f.py" in attrs.get("href", "")]
     assert links == ["../../source/9.1.0/torch/nn/f.py.html#L3"]
     assert "torch/nn/f.py" in views.files_of(view)
     told = outputs.text("File /x/torch/nn/f.py:7, in f", lambda file, line: f"{file}?{line}")

@@ -155,6 +155,7 @@ def test_a_run_that_fails_says_why(page: Callable[..., Page], size: tuple[int, i
     shown = page("", size, "dark" if theme == DARK else "light")
     cell = shown.locator('.tour-cell[data-cell="last"]')
     cell.locator('[data-do="edit"]').click()
+    cell.locator(".cm-content, textarea").click()  # once it is there: until then keys are the page's
     shown.keyboard.press("Control+a")
     shown.keyboard.type("fail")
     cell.locator('[data-do="watch"]').click()

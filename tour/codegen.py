@@ -109,8 +109,9 @@ _ON = (
 _PACKAGES = {"yaml": "pyyaml"}
 """What installs a module, where it is not called the same."""
 
-_SETTINGS = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", "PYTHONUTF8": "1"}
-"""What the children run under: such that they write nothing into the tree, and the same each time."""
+_SETTINGS = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+"""What the children run under: such that they write nothing into the tree, the same each time, and what they say in its
+order, for the last line tells what went wrong."""
 
 _LOOK = 0.2
 """Seconds between two looks at the running generators."""

@@ -80,6 +80,10 @@ class _Book(Index):
     def text(self, path: str, first: int, last: int) -> bytes:
         return self._index.text(self._own(path), first, last)
 
+    def all_symbols(self) -> Iterator[tuple[str, str, str, str, int, bool]]:
+        for path, *told in self._index.all_symbols():
+            yield (in_tree(self.tree, path) if self.tree else path, *told)  # type: ignore[misc]
+
     def files_with_problems(self) -> int:
         return self._index.files_with_problems()
 
@@ -324,6 +328,10 @@ class _View(Index):
 
     def bound_names(self, name: str) -> list[str]:
         return list(dict.fromkeys(found for book in self._books for found in book.bound_names(name)))
+
+    def all_symbols(self) -> Iterator[tuple[str, str, str, str, int, bool]]:
+        for book in self._books:
+            yield from book.all_symbols()
 
     def files_with_problems(self) -> int:
         return sum(book.files_with_problems() for book in self._books)
