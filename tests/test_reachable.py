@@ -6,14 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
 
 from tour import site
 from tour.views import TourView
 
 from . import sample_views as sample
-from .test_browser import PHONE, WIDE, Open, address, browser, visit
+from .test_browser import PHONE, WIDE, Open, address, browser, serious, visit
 
 pytestmark = pytest.mark.browser
 
@@ -36,16 +34,6 @@ def well(view: TourView) -> TourView:
         for step in view.steps
     ]
     return replace(view, steps=tuple(steps))
-
-
-def serious(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{one['id']}: {node['html'][:120]}"
-        for one in found
-        if one["impact"] in {"serious", "critical"}
-        for node in one["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

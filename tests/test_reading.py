@@ -10,7 +10,6 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tour import build
@@ -20,7 +19,7 @@ from tour.server import static
 from tour.tree import Tree
 
 from .conftest import mini_tree
-from .test_browser import FAINT, PHONE, TABLET, WIDE, Open, address, browser, until, visit
+from .test_browser import FAINT, PHONE, TABLET, WIDE, Open, address, browser, serious, until, visit
 from .test_site import built
 
 pytestmark = pytest.mark.browser
@@ -252,17 +251,6 @@ def test_axe_finds_nothing_serious(visit: Open, path: str, size: tuple[int, int]
     assert serious(page) == []
     page.keyboard.press("Escape")
     assert page.evaluate(FAINT) == []
-
-
-def serious(page: Page) -> list[str]:
-    """What axe-core finds that keeps somebody out."""
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{one['id']}: {node['html'][:120]}"
-        for one in found
-        if one["impact"] in {"serious", "critical"}
-        for node in one["nodes"][:3]
-    ]
 
 
 @pytest.mark.parametrize("path", [MODULE, DECLARED, EVIL])

@@ -240,7 +240,12 @@ class TourView:
 
     def version_of(self, step: StepView) -> str:
         """The version that a step was looked for in: PyTorch's alone, a project's with its name."""
-        return next((tree.title for tree in self.beside if tree.name == step.tree), self.tree.version)
+        tree = self.tree_of(step)
+        return self.tree.version if tree is self.tree else tree.title
+
+    def tree_of(self, step: StepView) -> TreeView:
+        """The tree that a step is in."""
+        return next((tree for tree in self.beside if tree.name == step.tree), self.tree)
 
 
 @dataclass(frozen=True, slots=True)

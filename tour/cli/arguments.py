@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -22,6 +23,15 @@ def tree_option(multiple: bool = False) -> Callable[[Any], Any]:
         help=text + (" May be given several times." if multiple else ""),
         shell_complete=complete_trees,
     )
+
+
+def into_option(command: Any) -> Any:
+    """``--into``, for what makes a tour."""
+    return click.option(
+        "--into",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="The folder of tours that it goes into; by default the one that `tour list` lists.",
+    )(command)
 
 
 def lang_option(command: Any) -> Any:

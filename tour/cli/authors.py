@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 import tour
-from tour.cli.arguments import json_option, lang_option, tree_option
+from tour.cli.arguments import into_option, json_option, lang_option, tree_option
 from tour.cli.trees import ready
 
 
@@ -55,11 +55,7 @@ Examples:
     "--at", "places", metavar="FILE:LINE", multiple=True, help="A step at this place; after those of a route."
 )
 @click.option("--title", help="The tour's title; by default its name.")
-@click.option(
-    "--into",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="The folder of tours that it goes into; by default the one that `tour list` lists.",
-)
+@into_option
 @tree_option()
 def new(
     name: str,

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 import tour
-from tour.cli.arguments import complete_tours, tree_option
+from tour.cli.arguments import complete_tours, into_option, tree_option
 from tour.cli.files import write_whole
 from tour.cli.trees import ready
 from tour.errors import TourError
@@ -63,11 +63,7 @@ Examples:
 @click.option("--zh", "chinese", type=click.Path(path_type=Path), help="The same tour in Chinese.")
 @click.option("--lang", type=click.Choice(LANGS), default="en", show_default=True, help="The language of FILE.")
 @click.option("--name", help="What the tour is called here; by default like FILE.")
-@click.option(
-    "--into",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="The folder of tours that it goes into; by default the one that `tour list` lists.",
-)
+@into_option
 @tree_option()
 def import_command(
     file: Path, chinese: Path | None, lang: str, name: str | None, into: Path | None, tree: str | None

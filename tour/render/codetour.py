@@ -12,15 +12,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tour.model import PYTORCH
 from tour.render.crosslinks import plain, relinked
+from tour.render.places import is_release
 from tour.render.words import Words, words
 from tour.views import StepView, TourView
 
 MARK = "<!-- tour: {step} -->"
 """After it stands what is no prose. No player shows it; ``tour import`` takes the step's id from it."""
 SCHEMA = "https://aka.ms/codetour-schema"
-_RELEASE = re.compile(r"\d+\.\d+\.\d+")
 _SPECIAL = re.compile(r"[\\^$.*+?()\[\]{}|]")
 
 
@@ -32,7 +31,7 @@ def codetour(view: TourView, told: Mapping[str, TourView]) -> str:
     steps += [_step(step, view, tours, said) for step in view.steps]
     steps += [{"title": plain(view.onward_title), "description": _linked(_closing(view, said), view, tours)}]
     tour: dict[str, Any] = {"$schema": SCHEMA, "title": plain(view.title), "description": plain(_first(view.intro))}
-    if view.tree.name == PYTORCH and _RELEASE.fullmatch(view.tree.version):
+    if is_release(view.tree.version, view.tree.name):
         tour["ref"] = f"v{view.tree.version}"
     following = [
         other for other in told.values() if other.name != view.name and view.name in {name for name, _ in other.follows}

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from html import escape
 
 from tour.model import At, Lane
 from tour.render.crosslinks import plain, relinked
 from tour.render.places import public_place
 from tour.render.words import Words, words
-from tour.views import StepView, TourView
+from tour.views import RecordingView, StepView, TourView
 
 MOST = 24
 """Lines of a step's code that are shown."""
@@ -23,14 +24,19 @@ _FENCES = {"python": "python", "c": "c", "cpp": "cpp", "cuda": "cuda", "operator
 def markdown(view: TourView, told: Mapping[str, TourView]) -> str:
     """The file's text; ``told`` are the tours that are exported with it, by name, for links to them."""
     said = words(view.lang)
-    meta = f"{said.say('source_of', trees=view.trees)} · {said.say('steps_count', steps=len(view.steps))}"
-    parts = [f"# {view.title}", meta, linked(view.intro, view, told), f"```mermaid\n{lanes(view, said)}\n```"]
+    parts = opening(view, told, said)
     for step in view.steps:
         parts += [heading(step), where(step, view, said), linked(step.prose, view, told)]
         parts += _shown(step, said)
         parts.append(marks(step, view, said))
     parts += closing(view, told, said)
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def opening(view: TourView, told: Collection[str], said: Words, ending: str = "md") -> list[str]:
+    """The title, what is told and where, the first paragraph, and the lanes."""
+    meta = f"{said.say('source_of', trees=view.trees)} · {said.say('steps_count', steps=len(view.steps))}"
+    return [f"# {view.title}", meta, linked(view.intro, view, told, ending), f"```mermaid\n{lanes(view, said)}\n```"]
 
 
 def heading(step: StepView) -> str:
@@ -56,7 +62,7 @@ def where(step: StepView, view: TourView, said: Words) -> str:
     if step.file is None or step.line is None or step.code is None:
         return told
     at = At(step.file, step.line)
-    tree = next((tree for tree in view.beside if tree.name == step.tree), view.tree)
+    tree = view.tree_of(step)
     address = public_place(tree.version, At(step.file, step.code.lit[0]), tree.name, step.code.lit[1])
     return f"[`{at}`]({address}) · {told}" if address else f"`{at}` · {told}"
 
@@ -80,16 +86,24 @@ def fenced(text: str, lang: str) -> str:
 
 
 def _shown(step: StepView, said: Words) -> list[str]:
-    parts = [code(step)]
-    if step.figure:
-        parts.append(f"*{said.say('figure')} {step.figure.alt}*")
+    parts = [code(step), figure(step, said)]
     if step.cell:
         parts.append(f"**{said.say('cell')}**\n\n{fenced(step.cell.code.rstrip(), 'python')}")
-        recording = next((one for one in step.recordings if not one.stale), None)
+        recording = recorded(step)
         if recording and (text := "".join(_text(output) for output in recording.outputs).rstrip()):
             label = said.say("cell_label", device=recording.device, torch=recording.torch)
             parts.append(f"{label}:\n\n{fenced(text, 'text')}")
     return parts
+
+
+def figure(step: StepView, said: Words) -> str:
+    """What a step's drawing shows, in words."""
+    return f"*{said.say('figure')} {step.figure.alt}*" if step.figure else ""
+
+
+def recorded(step: StepView) -> RecordingView | None:
+    """The first recording that the step's program was not changed after."""
+    return next((one for one in step.recordings if not one.stale), None)
 
 
 def _text(output: Mapping[str, object]) -> str:
@@ -128,8 +142,7 @@ def closing(view: TourView, told: Collection[str], said: Words, ending: str = "m
 
 def _summary(text: str) -> str:
     """One line of Markdown where a forge reads none: code as HTML, the rest escaped."""
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", " ".join(escaped.split()))
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", " ".join(escape(text, quote=False).split()))
 
 
 def lanes(view: TourView, said: Words) -> str:

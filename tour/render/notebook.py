@@ -18,16 +18,14 @@ from tour.views import StepView, TourView
 def notebook(view: TourView, told: Mapping[str, TourView]) -> str:
     """The text of an ``.ipynb``; ``told`` are the tours that are exported with it, by name, for links to them."""
     said = words(view.lang)
-    meta = f"{said.say('source_of', trees=view.trees)} · {said.say('steps_count', steps=len(view.steps))}"
-    intro = [f"# {view.title}", meta, markdown.linked(view.intro, view, told, "ipynb")]
-    cells = [_prose("tour", [*intro, f"```mermaid\n{markdown.lanes(view, said)}\n```"])]
+    cells = [_prose("tour", markdown.opening(view, told, said, "ipynb"))]
     for step in view.steps:
         parts = [
             markdown.heading(step),
             markdown.where(step, view, said),
             markdown.linked(step.prose, view, told, "ipynb"),
             markdown.code(step),
-            f"*{said.say('figure')} {step.figure.alt}*" if step.figure else "",
+            markdown.figure(step, said),
             markdown.marks(step, view, said),
         ]
         cells.append(_prose(f"{step.id}-prose", parts))
@@ -51,7 +49,7 @@ def _prose(name: str, parts: list[str]) -> dict[str, Any]:
 def _program(step: StepView) -> dict[str, Any]:
     """A code cell with the outputs of a recording that the program was not changed after."""
     assert step.cell is not None
-    recording = next((one for one in step.recordings if not one.stale), None)
+    recording = markdown.recorded(step)
     outputs = [_output(output) for output in recording.outputs] if recording else []
     made = f"{recording.device}, torch {recording.torch}, {recording.date}" if recording else None
     return {

@@ -30,12 +30,17 @@ def operator_address(version: str, name: str) -> str:
     return f"operators/{version}/{space}/{rest.partition('.')[0]}.html"
 
 
+def is_release(version: str, name: str = PYTORCH) -> bool:
+    """Whether PyTorch's public repository has a tag of that version."""
+    return name == PYTORCH and _RELEASE.fullmatch(version) is not None
+
+
 def public_place(version: str, at: At, name: str = PYTORCH, last: int | None = None) -> str | None:
     """A line, or those up to ``last``, in PyTorch's public repository.
 
     ``None`` for another project, an unreleased version or a generated file.
     """
-    if name != PYTORCH or tree_of(at.file) or not _RELEASE.fullmatch(version) or at.file.startswith(_WRITTEN):
+    if not is_release(version, name) or tree_of(at.file) or at.file.startswith(_WRITTEN):
         return None
     until = f"-L{last}" if last and last > at.line else ""
     return f"{PUBLIC.format(version=version)}{quote(at.file)}#L{at.line}{until}"
