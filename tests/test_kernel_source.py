@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from tour import notebooks
 from tour.resources import folder
+
+from .live_site import PYTHON
 
 LISTED = """\
 GPU 0: NVIDIA H200 (UUID: GPU-aaa)
@@ -70,9 +73,8 @@ def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Begun:
     def begin(device: str) -> types.ModuleType:
         module = types.ModuleType("_tour")
         shell: dict[str, Callable[[Any], None]] = {}
-        module.__dict__["get_ipython"] = lambda: types.SimpleNamespace(
-            events=types.SimpleNamespace(register=shell.__setitem__)
-        )
+        ipython = types.SimpleNamespace(events=types.SimpleNamespace(register=shell.__setitem__))
+        monkeypatch.setattr("IPython.get_ipython", lambda: ipython)
         monkeypatch.setitem(__import__("sys").modules, "torch", TORCH)
         monkeypatch.setitem(__import__("sys").modules, "torch.profiler", TORCH.profiler)
         exec((folder("templates") / "assets/kernel.py").read_text(), module.__dict__)
@@ -130,3 +132,15 @@ def test_a_run_tells_its_kernels_and_starts_no_cuda(begun: Begun) -> None:
         "kernels": [{"name": "k2", "count": 1, "us": 30.0}, {"name": "k1", "count": 2, "us": 5.0}],
     }  # fmt: skip
     assert run(module, "with torch.profiler.profile(): pass")["kernels"] is None, "there is one profiler only"
+
+
+def test_a_real_kernel_on_a_gpu_begins_and_runs(tmp_path: Path) -> None:
+    """Where the GPU is pretended and all else is real: the kernel, its IPython, torch and its profiler."""
+    source = (folder("templates") / "assets/kernel.py").read_text()
+    source += "\n_gpus = lambda: [{'id': 'GPU-aaa', 'kind': 'cuda', 'name': 'NVIDIA H200'}]\n"
+    notebook = notebooks.made([("first", "x = 1\nprint(x + 1)", False)])
+    with notebooks.kernel(PYTHON, notebook, tmp_path, 60.0) as client:
+        told = client.begin(source, "auto")
+        assert told["device"]["name"] == "NVIDIA H200"
+        assert client.ran(0) == "ran"
+    assert notebook.cells[0].outputs[0]["text"] == "2\n", "what stands after it is torch's word that it sees no GPU"

@@ -1,8 +1,8 @@
 """What a kernel is told before a tour's first cell, by ``tour run`` and by the page alike; the module ``_tour`` there.
 
 It chooses the device, seeds the generators, and tells what the kernel is; after a run on a GPU, what the run did there.
-It needs the standard library alone, works with any torch that the tours are for, and starts no CUDA by itself: a cell
-may be about to show when that happens.
+It needs the standard library and the IPython that it runs in, works with any torch that the tours are for, and starts
+no CUDA by itself: a cell may be about to show when that happens.
 """
 
 import os
@@ -108,7 +108,9 @@ _run = {"kernels": None}
 
 def _watch():
     """From now on look at what each cell does on the GPU."""
-    shell = get_ipython()  # noqa: F821
+    from IPython import get_ipython
+
+    shell = get_ipython()
     shell.events.register("pre_run_cell", _before)
     shell.events.register("post_run_cell", _after)
 
