@@ -162,6 +162,21 @@ def test_a_program_that_hangs_under_gdb_is_ended(
     assert not left_of(tmp_path)
 
 
+def test_a_program_that_gdb_cannot_start_says_so_and_nothing_of_the_steps(
+    machine: Callable[..., Machine], debugger: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gdb in a wrapper that hands the program an environment in which no Python starts."""
+    wrapper = tmp_path / "gdb"
+    wrapper.write_text(f"#!/bin/sh\nexec {shutil.which('gdb')} -iex 'set environment PYTHONHOME /nowhere' \"$@\"\n")
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    observed = machine(native=True).watch(CELL, debugger=True)
+    told = {(one.state, one.why) for one in observed.record.steps.values() if "cpp:" in one.anchor}
+    assert told == {("not-run", "gdb")}
+    assert not [finding for finding in observed.findings if "cpp:" in finding.what]
+    assert any("does not start under gdb" in note and "encodings" in note for note in observed.notes)
+
+
 def test_without_gdb_it_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     native.available.cache_clear()

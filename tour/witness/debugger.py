@@ -24,6 +24,9 @@ MISSES = 300
 DEEPEST = 80
 """Native frames read of a stack."""
 
+HANDLER = 64
+"""Bytes that a handler of signals is away from where the program stood, at least."""
+
 FATAL = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT")
 
 EVALUATES = re.compile(r"_?PyEval_EvalFrame(Default)?")
@@ -51,7 +54,9 @@ class Session:
         self.kernels = {}
         self.rows_left = [target for target in spec["targets"] if target["kind"] == "row"]
         self.read = set()
-        self.crashed = False
+        self.crash = None
+        self.crash_told = 0
+        self.asking = False
 
     def write(self, kind, **fields):
         self.out.write(json.dumps(dict(fields, kind=kind)) + "\n")
@@ -162,24 +167,43 @@ class Session:
             self.read_rows()
 
     def python_stack(self):
-        """What CPython writes for a crash report: it takes no lock and no memory."""
-        path, descriptor = self.spec["traceback"], self.spec["descriptor"]
-        try:
-            before = os.path.getsize(path)
-        except OSError:
+        """What CPython writes for a crash report, which takes no lock and no memory; the probe has it answer a signal.
+
+        A call from gdb would write the registers back when it returns, which gdb before 14 cannot on processors whose
+        registers are more than it knows (AMX).
+        """
+        before = self.told()
+        thread = gdb.selected_thread()
+        if not catches(thread.ptid[1], self.spec["signal"]):
+            self.write("no-python-stack", error="the process does not listen")
             return []
-        call = (
-            "((void (*)(int, void *)) &_Py_DumpTraceback)(%d, ((void *(*)(void)) &PyGILState_GetThisThreadState)())"
-            % descriptor
-        )
+        back = gdb.newest_frame().pc()
+        self.asking = True
         try:
             gdb.execute("set scheduler-locking on", to_string=True)
-            gdb.parse_and_eval(call)
+            gdb.execute("queue-signal SIG%d" % self.spec["signal"], to_string=True)
+            gdb.execute("stepi", to_string=True)
+            if self.told() == before and abs(gdb.newest_frame().pc() - back) > HANDLER:
+                point = gdb.Breakpoint("*%d" % back, internal=True, temporary=True)
+                point.silent = True
+                gdb.execute("continue", to_string=True)
         except gdb.error as error:
             self.write("no-python-stack", error=str(error))
         finally:
-            gdb.execute("set scheduler-locking replay", to_string=True)
-        with open(path, encoding="utf-8", errors="replace") as file:
+            self.asking = False
+            if gdb.selected_inferior().pid:
+                gdb.execute("set scheduler-locking replay", to_string=True)
+        return self.python_frames(before)
+
+    def told(self):
+        """How much CPython has written."""
+        try:
+            return os.path.getsize(self.spec["traceback"])
+        except OSError:
+            return 0
+
+    def python_frames(self, before):
+        with open(self.spec["traceback"], encoding="utf-8", errors="replace") as file:
             file.seek(before)
             text = file.read()
         frames = re.findall(r'(?m)^  File "(.*)", line (\d+) in (.*)$', text)
@@ -215,16 +239,11 @@ class Session:
         self.rows_left = left
 
     def stopped(self, event):
-        """A fatal signal: what led to it is the last that can be seen."""
-        if isinstance(event, gdb.SignalEvent) and event.stop_signal in FATAL and not self.crashed:
-            self.crashed = True
-            self.write(
-                "crash",
-                signal=event.stop_signal,
-                native=native_stack(),
-                python=self.python_stack(),
-                cell=self.cell(),
-            )
+        """A fatal signal: what led to it is the last that can be seen; Python's stack comes when the signal is handled."""
+        if isinstance(event, gdb.SignalEvent) and event.stop_signal in FATAL and self.crash is None:
+            self.crash = {"signal": event.stop_signal, "native": native_stack(), "cell": self.cell()}
+            self.crash_told = self.told()
+            self.write("crash", python=[], **self.crash)
 
     def exited(self, event):
         self.write("exited", code=getattr(event, "exit_code", None), process=event.inferior.pid)
@@ -246,6 +265,8 @@ class Session:
                 gdb.execute("continue", to_string=True)
         except gdb.error as error:
             self.write("error", error=str(error))
+        if self.crash is not None:
+            self.write("crash", python=self.python_frames(self.crash_told), **self.crash)
         self.write("counts", counts=self.counts, capped=sorted(self.capped))
         self.out.close()
 
@@ -260,6 +281,8 @@ class Point(gdb.Breakpoint):
 
     def stop(self):
         """Whether the program is held: not where the call came from elsewhere, nor where all is known."""
+        if self.session.asking:
+            return False
         hold = False
         frame = None
         hit = False
@@ -279,6 +302,16 @@ class Point(gdb.Breakpoint):
 
 def integer(expression):
     return int(gdb.parse_and_eval("(unsigned long) %s" % expression))
+
+
+def catches(task, signal):
+    """Whether a thread has a handler for a signal, which would end it otherwise."""
+    try:
+        with open("/proc/%d/status" % task) as file:
+            caught = re.search(r"(?m)^SigCgt:\s*([0-9a-f]+)", file.read())
+    except OSError:
+        return False
+    return caught is not None and bool(int(caught.group(1), 16) >> (signal - 1) & 1)
 
 
 def mappings(process):

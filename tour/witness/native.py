@@ -26,6 +26,9 @@ SCRIPT = Path(__file__).with_name("debugger.py")
 DESCRIPTOR = 243
 """Where the program opens the file that CPython's traceback goes to: out of the way of the program's own."""
 
+SIGNAL = 50
+"""A real-time signal that the probe has CPython answer with its traceback; neither torch nor Python uses it."""
+
 POINTS = 160
 """Addresses of one name that are looked at."""
 
@@ -41,7 +44,6 @@ SETTINGS = (
     "set print inferior-events off",
     "set auto-solib-add off",
     "set stop-on-solib-events 1",
-    "set unwindonsignal on",
     "set follow-fork-mode parent",
     "handle all nostop noprint pass",
     "handle SIGSEGV SIGBUS SIGFPE SIGILL SIGABRT stop print pass",
@@ -381,7 +383,7 @@ def watch(
         "out": str(out),
         "cell": str(folder / "native" / "cell"),
         "traceback": str(folder / "traceback"),
-        "descriptor": DESCRIPTOR,
+        "signal": SIGNAL,
         "machine": machine(),
         "settings": [*SETTINGS, *(FOLLOWING if workers else ())],
         "libraries": {os.path.realpath(library): library for library in used},

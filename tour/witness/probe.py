@@ -690,6 +690,15 @@ def _watch(spec):
     return notes, program
 
 
+def _tell_stacks(spec):
+    """Have CPython write the Python stack where a debugger reads it, when it is asked by a signal and in a crash."""
+    import faulthandler
+
+    os.dup2(os.open(spec["traceback"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), spec["descriptor"])
+    faulthandler.register(spec["signal"], file=spec["descriptor"], all_threads=False)
+    faulthandler.enable(file=spec["descriptor"], all_threads=False)
+
+
 def in_child(path):
     """Watch a Python program that the program started."""
     with open(path, encoding="utf-8") as file:
@@ -706,7 +715,7 @@ def main():
     sys.path.pop(0)
     sys.modules["tour_probe"] = sys.modules["__main__"]
     if spec.get("traceback"):
-        os.dup2(os.open(spec["traceback"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), spec["descriptor"])
+        _tell_stacks(spec)
     notes, program = _watch(spec)
     calls = Calls(spec, notes) if spec.get("calls") else None
     operators = None

@@ -219,6 +219,7 @@ class Watch:
             "folder": str(folder / "native"),
             "traceback": str(folder / "traceback"),
             "descriptor": native.DESCRIPTOR,
+            "signal": native.SIGNAL,
         }
         (folder / "native").mkdir()
         written = folder / "native-probe.json"
@@ -228,6 +229,12 @@ class Watch:
         first = native.watch(chosen, command, **options)
         natives.add(first)
         observed.seconds["native"] = first.ended.seconds
+        if not _has_begun(folder / "native") and first.crash is None and first.ended.code is not None:
+            lines = [line.strip() for line in first.ended.output.splitlines() if line.strip()]
+            errors = [line for line in lines if "Error: " in line]
+            why = f"{self.runtime.executable} does not start under gdb: {(errors or lines or ['it said nothing'])[-1]}"
+            observed.notes.append(f"native steps were not watched: {why}")
+            return _Natives(steps, [], why)
         unseen = natives.unseen()
         if unseen and told.forked and first.crash is None:
             left = [target for target in chosen if target.step in unseen]
@@ -320,7 +327,7 @@ class Watch:
         if kernel := self._kernel(stop, told):
             return kernel
         visible = natives.visible(step.id)
-        if operator is not None and not visible:
+        if operator is not None and (operator.state == "seen" or not visible):
             return operator
         file = stop.tree.symbol.file if stop.tree.symbol else ""
         entries = [target for target in visible if target.way.how is How.ENTRY and not target.way.is_around]
@@ -402,6 +409,11 @@ class _Natives:
         return {target.step for target in self.targets} - {
             target.step for target in self.targets if target.slot in self.hits
         }
+
+
+def _has_begun(folder: Path) -> bool:
+    """Whether the probe there came to run the program."""
+    return any('"begin"' in file.read_text(encoding="utf-8", errors="replace") for file in folder.glob("seen-*.jsonl"))
 
 
 def _manner(target: native.Target, hit: native.Hit, stop: Stop) -> tuple[str | None, str | None]:
