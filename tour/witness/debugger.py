@@ -239,7 +239,7 @@ class Session:
         self.rows_left = left
 
     def stopped(self, event):
-        """A fatal signal: what led to it is the last that can be seen; Python's stack comes when the signal is handled."""
+        """A fatal signal: what led to it is the last that can be seen; Python's stack comes with its handler."""
         if isinstance(event, gdb.SignalEvent) and event.stop_signal in FATAL and self.crash is None:
             self.crash = {"signal": event.stop_signal, "native": native_stack(), "cell": self.cell()}
             self.crash_told = self.told()
