@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -317,3 +318,38 @@ def test_the_probe_is_written_for_the_oldest_python() -> None:
 
 def test_a_sighting_says_nothing_that_it_does_not_know() -> None:
     assert Sighting("py:f", "not-run").stack == ()
+
+
+GPU = """\
+import torch
+from types import SimpleNamespace
+names = {devices}
+torch.cuda = SimpleNamespace(
+    is_available=lambda: bool(names), device_count=lambda: len(names), get_device_name=names.__getitem__
+)
+"""
+
+
+@pytest.mark.parametrize(
+    ("devices", "states"),
+    [
+        ([], [("not-run", "gpu"), ("not-run", "gpus"), ("not-run", "build")]),
+        (["H100"], [("not-seen", "same-code"), ("not-run", "gpus"), ("not-run", "build")]),
+        (["H100", "H100"], [("not-seen", "same-code"), ("not-seen", "same-code"), ("not-run", "build")]),
+    ],
+)
+def test_what_needs_a_gpu_is_a_finding_where_there_is_one(
+    machine: Callable[..., Machine], monkeypatch: pytest.MonkeyPatch, devices: list[str], states: list[tuple[str, str]]
+) -> None:
+    never = 'lane: python, anchor: {symbol: "py:torch.nn.Module.never"}'
+    needing = "".join(
+        f"  - {{id: on-{needs}, witness: {{needs: {needs}}}, {never}}}\n" for needs in ("gpu", "gpus", "build")
+    )
+    monkeypatch.setattr(fake_torch, "tell", partial(fake_torch.tell, steps=fake_torch.STEPS + needing))
+    observed = machine(native=False).watch(GPU.format(devices=devices))
+    seen = [observed.record.steps[f"on-{needs}"] for needs in ("gpu", "gpus", "build")]
+    assert [(one.state, one.why) for one in seen] == states
+    found = {finding.step for finding in observed.findings} & {"on-gpu", "on-gpus", "on-build"}
+    assert found == {
+        f"on-{needs}" for needs, state in zip(("gpu", "gpus"), states, strict=False) if state[0] == "not-seen"
+    }

@@ -157,14 +157,21 @@ def watch(
     return observed
 
 
-def follow(program: Program, *, python: str | None = None, seconds: float = 120.0) -> Passage:
+def follow(program: Program, tree: Tree | None = None, *, python: str | None = None, seconds: float = 120.0) -> Passage:
     """Run any program with the torch of a Python and give the way that it took through PyTorch.
 
-    Raises ``TourError`` where that Python has no torch or the program cannot be started.
+    A ``tree`` with an index gives operators and kernels their places. Raises ``TourError`` where that Python has no
+    torch or the program cannot be started.
     """
+    from contextlib import ExitStack
+
+    from tour.index import Index
+    from tour.tree import index_path
     from tour.witness import programs, runtimes
 
-    return programs.passage(program, runtimes.runtime(python), seconds=seconds)
+    with ExitStack() as stack:
+        index = stack.enter_context(Index(index_path(tree))) if tree else None
+        return programs.passage(program, runtimes.runtime(python), seconds=seconds, index=index)
 
 
 def record(observed: Observation) -> tuple[Path, bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,9 @@ from tour.cli.files import write_whole
 from tour.cli.trees import ready
 from tour.cli.walks import known
 from tour.errors import TourError
+
+if TYPE_CHECKING:
+    from tour.tree import Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,20 @@ def _run(name: str, asked: Asked) -> None:
         raise click.exceptions.Exit(1)
 
 
+def _sources(asked: str | None) -> Tree | None:
+    """The tree in which operators and kernels have their places; ``None`` where none was named and none is ready."""
+    from tour.index import state_of
+    from tour.tree import index_path
+
+    if asked is not None:
+        return ready(asked)
+    try:
+        tree = tour.open_tree(None)
+    except TourError:
+        return None
+    return tree if state_of(index_path(tree)) == "ready" else None
+
+
 def _follow(asked: Asked) -> None:
     import json
 
@@ -156,7 +173,7 @@ def _follow(asked: Asked) -> None:
         raise TourError(f"there is no file {asked.running!r}", hint="Give a script, code in quotes, or `-m MODULE`.")
     else:
         program = Program(code=asked.running)
-    ran = tour.follow(program, python=asked.python, seconds=asked.timeout)
+    ran = tour.follow(program, _sources(asked.tree), python=asked.python, seconds=asked.timeout)
     title = asked.module or (script.name if program.script and script else str(asked.running).splitlines()[0][:80])
     if asked.as_json:
         click.echo(data.dumps(data.passage(ran)))
@@ -164,10 +181,10 @@ def _follow(asked: Asked) -> None:
         click.echo(ran.ended.output, nl=False, err=True)
         terminal.show_passage(ran, asked.lang, pager=asked.pager)
     if asked.svg:
-        write_whole(Path(asked.svg), flames.svg(ran.tree, title, asked.lang))
+        write_whole(Path(asked.svg), flames.svg(ran, title, asked.lang))
     if asked.html:
-        write_whole(Path(asked.html), flames.html(ran.tree, title, asked.lang))
+        write_whole(Path(asked.html), flames.html(ran, title, asked.lang))
     if asked.chrome:
-        write_whole(Path(asked.chrome), json.dumps(chrome(dict(ran.threads), ran.main)))
+        write_whole(Path(asked.chrome), json.dumps(chrome(ran.threads, ran.main, ran.devices)))
     if ran.wrong:
         raise click.exceptions.Exit(1)

@@ -79,14 +79,30 @@ def run(view: TourView, observed: Observation) -> dict[str, Any]:
 
 
 def passage(ran: Passage) -> dict[str, Any]:
-    """``tour trace --run PROGRAM --json``: the calls as a tree, those of the same way folded, largest first."""
+    """``tour trace --run PROGRAM --json``: the calls as a tree, those of the same way folded, largest first.
+
+    ``places`` says of which releases the files are: Python's those of the torch that ran, others the tree's.
+    """
+    from tour.witness.calls import kernels
+
     return {
         **{key: getattr(ran, key) for key in ("torch", "python", "device", "wrong")},
+        "places": {"python": ran.release, "tree": ran.version},
         "notes": list(ran.notes),
         "output": ran.ended.output,
         "seconds": round(ran.ended.seconds, 3),
         "imports": [asdict(module) for module in ran.imports],
         "calls": _call(ran.tree),
+        "kernels": [
+            {
+                "name": kernel.name,
+                "at": kernel.at,
+                "count": kernel.count,
+                "seconds": round(kernel.nanoseconds / 1e9, 9),
+                "operators": operators,
+            }
+            for kernel, operators in kernels(ran.tree)
+        ],
     }
 
 

@@ -44,6 +44,9 @@ WIDTH = 100
 SHOWN = 9
 """Lines of code shown for a step."""
 
+MOST_KERNELS = 20
+"""Kernels shown of a run."""
+
 
 def _console() -> Console:
     width = min(WIDTH, Console().width) if sys.stdout.isatty() else WIDTH
@@ -156,13 +159,17 @@ def show_passage(ran: Passage, lang: str, *, pager: bool | None = None) -> None:
     names: dict[Lane, set[tuple[str, str | None]]] = {}
     parts: list[RenderableType] = [Text(said.witness("passage"), "bold"), Rule(style="dim")]
     lines: list[RenderableType] = []
-    waiting = [(call, 0) for call in reversed(tree.largest())]
+    modules = {module.name for module in ran.imports}
+    whole = {True: 0, False: 0}  # a program's calls are not held against the second that an import takes
+    for call in tree.below.values():
+        whole[call.name in modules] += call.nanoseconds
+    waiting = [(call, 0, SHARE * whole[call.name in modules]) for call in reversed(tree.largest())]
     while waiting:
-        call, depth = waiting.pop()
+        call, depth, least = waiting.pop()
         names.setdefault(call.lane, set()).add((call.name, call.at))
         below = call.largest()
-        waiting += [(other, depth + 1) for other in reversed(below)]
-        if call.nanoseconds < SHARE * tree.nanoseconds:
+        waiting += [(other, depth + 1, least) for other in reversed(below)]
+        if call.nanoseconds < least or call.lane is Lane.KERNEL:
             continue
         text = Text(f"{call.nanoseconds / 1e6:>9.1f} ms {call.nanoseconds / (tree.nanoseconds or 1):>4.0%} ", "dim")
         text.append("  " * depth + call.name, Style(color=COLOURS[call.lane]))
@@ -178,12 +185,34 @@ def show_passage(ran: Passage, lang: str, *, pager: bool | None = None) -> None:
         modules=len(ran.imports),
         importing=f"{importing * 1000:.0f}",
     )
-    parts += [*lines, Text(""), Text(told, "bold")]
+    parts += [*lines, Text(""), *_kernels(ran, said), Text(told, "bold")]
     parts.append(Text(f"torch {ran.torch}, Python {ran.python}, {ran.device}", "dim"))
+    if ran.version and ran.version != ran.release:
+        parts.append(Text(said.witness("places", tree=ran.version, torch=ran.release), "dim"))
     parts += [Text(f"note: {note}", "dim") for note in ran.notes]
     if ran.wrong:
         parts.append(Text(ran.wrong, "bold red"))
     _print(Console(width=200, highlight=False), Group(*parts), pager)
+
+
+def _kernels(ran: Passage, said: Words) -> list[RenderableType]:
+    """What ran on an accelerator: short beside what waits for it, so in a list of its own."""
+    from tour.witness.calls import kernels
+
+    found = kernels(ran.tree)
+    if not found:
+        return []
+    lines: list[RenderableType] = [Text(said.witness("kernels", device=ran.device), "bold")]
+    for kernel, operators in found[:MOST_KERNELS]:
+        text = Text(f"{kernel.nanoseconds / 1e3:>9.1f} µs      ", "dim")
+        text.append(f"  {kernel.name}", Style(color=COLOURS[kernel.lane]))
+        text.append(f"  {kernel.count}×" if kernel.count > 1 else "", "dim")
+        text.append(f"  ← {', '.join(operators)}", "dim")
+        text.append(f"  {kernel.at}" if kernel.at else "", "dim underline")
+        lines.append(text)
+    if len(found) > MOST_KERNELS:
+        lines.append(Text(" " * 20 + said.witness("more-kernels", count=len(found) - MOST_KERNELS), "dim"))
+    return [*lines, Text("")]
 
 
 def _provenance(view: TourView, said: Words) -> str:

@@ -1,13 +1,14 @@
 """The way that any program took through PyTorch: its calls as a tree, those with the same way there folded into one.
 
 Python's functions in torch's files come from the probe, operators from the torch profiler, with times on one clock. A
-call belongs under the call that holds it in time, on the same thread.
+call belongs under the call that holds it in time, on the same thread. What an accelerator does belongs under the
+operator that launched it, and runs later.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -26,7 +27,18 @@ class Span(NamedTuple):
     name: str
     lane: Lane
     at: str | None
-    """``file:line`` of a Python function, from torch's folder."""
+    """``file:line``: of a Python function from torch's folder, of an operator or a kernel from the tree's."""
+    launched: tuple[Launch, ...] = ()
+
+
+class Launch(NamedTuple):
+    """What an operator had an accelerator do."""
+
+    name: str
+    """Demangled, without parameters."""
+    nanoseconds: int
+    """On the accelerator."""
+    at: str | None
 
 
 @dataclass(slots=True)
@@ -43,8 +55,8 @@ class Call:
 
     @property
     def own(self) -> int:
-        """Nanoseconds that are no part of what they call."""
-        return self.nanoseconds - sum(call.nanoseconds for call in self.below.values())
+        """Nanoseconds that are no part of what they call; an accelerator's are no part of the processor's."""
+        return self.nanoseconds - sum(call.nanoseconds for call in self.below.values() if call.lane is not Lane.KERNEL)
 
     def largest(self, share: float = 0.0) -> list[Call]:
         """What they call, that which took longest first, as far as it took that share of the time."""
@@ -101,6 +113,10 @@ def folded(threads: Iterable[Sequence[Span]]) -> Call:
             call.count += 1
             # a function that calls itself on the way is not counted twice
             call.nanoseconds += span.end - span.start
+            for launch in span.launched:
+                kernel = call.below.setdefault((launch.name, launch.at), Call(launch.name, Lane.KERNEL, launch.at))
+                kernel.count += 1
+                kernel.nanoseconds += launch.nanoseconds
     top.nanoseconds = sum(call.nanoseconds for call in top.below.values())
     return top
 
@@ -117,15 +133,41 @@ def nested(several: Sequence[Span]) -> Iterator[tuple[tuple[Span, ...], Span]]:
         stack.append(span)
 
 
-def chrome(threads: dict[int, Sequence[Span]], main: int | None) -> dict[str, object]:
-    """The calls as a trace in the format of Chrome's, which Perfetto and speedscope open."""
-    first = min((span.start for several in threads.values() for span in several), default=0)
-    order = sorted(threads, key=lambda thread: (thread != main, thread))
+def kernels(tree: Call) -> list[tuple[Call, list[str]]]:
+    """What an accelerator did, each kernel once, that which took longest first, with the operators that launched it."""
+    found: dict[tuple[str, str | None], tuple[Call, list[str]]] = {}
+    waiting = [tree]
+    while waiting:
+        call = waiting.pop()
+        for below in call.below.values():
+            if below.lane is not Lane.KERNEL:
+                waiting.append(below)
+                continue
+            whole, operators = found.setdefault((below.name, below.at), (Call(below.name, below.lane, below.at), []))
+            whole.count += below.count
+            whole.nanoseconds += below.nanoseconds
+            if call.name not in operators:
+                operators.append(call.name)
+    return sorted(found.values(), key=lambda one: (-one[0].nanoseconds, one[0].name))
+
+
+def chrome(
+    threads: Mapping[int, Sequence[Span]], main: int | None, devices: Mapping[str, Sequence[Span]] | None = None
+) -> dict[str, object]:
+    """The calls as a trace in the format of Chrome's, which Perfetto and speedscope open.
+
+    ``devices`` are what accelerators did, by the name of the device and its stream, each on a track of its own.
+    """
+    tracks = [
+        ("main" if thread == main else f"thread {number}", threads[thread])
+        for number, thread in enumerate(sorted(threads, key=lambda thread: (thread != main, thread)))
+    ]
+    tracks += sorted((devices or {}).items())
+    first = min((span.start for _, several in tracks for span in several), default=0)
     events: list[dict[str, object]] = []
-    for number, thread in enumerate(order):
-        name = "main" if thread == main else f"thread {number}"
+    for number, (name, several) in enumerate(tracks):
         events.append({"name": "thread_name", "ph": "M", "pid": 1, "tid": number, "args": {"name": name}})
-        for span in sorted(threads[thread], key=lambda span: (span.start, -span.end)):
+        for span in sorted(several, key=lambda span: (span.start, -span.end)):
             event: dict[str, object] = {
                 "name": span.name,
                 "cat": span.lane.value,

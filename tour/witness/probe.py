@@ -26,6 +26,9 @@ import types
 DEEPEST = 60
 """Frames kept of a stack."""
 
+MOST_SPANS = 100000
+"""Operators and kernels of which each one's times are kept."""
+
 TELLING = 4000
 """Characters kept of a traceback."""
 
@@ -508,8 +511,8 @@ class Operators:
         self.ours = None
         self.starting = False
         self.told = {}
-        self.kernels = {}
-        self.number = 0
+        self.kernels, self.names = {}, {}
+        self.number = self.spans = 0
         self.pid = os.getpid()
 
     def begin(self):
@@ -600,7 +603,7 @@ class Operators:
         if self.calls is not None:
             self._take_times(events)
         for event in events or ():
-            if event.name.startswith(("ProfilerStep", "[")) or "::" not in event.name:
+            if event.name.startswith(("ProfilerStep", "[")) or "::" not in event.name or _on_device(event):
                 continue
             way, parent = [event.name], event.cpu_parent
             while parent is not None and len(way) < DEEPEST:
@@ -617,16 +620,38 @@ class Operators:
                 self.number += 1
 
     def _take_times(self, events):
-        """Each operator with its times on Python's clock."""
+        """Each operator, and what an accelerator did, with times on Python's clock."""
         mark = next((event for event in events or () if event.name == self.MARK), None)
         if mark is None:
             return
+
+        def clock(at):
+            return self.marked + int((at - mark.time_range.start) * 1000)
+
         for event in events:
-            if "::" in event.name and len(self.told) < 100_000:
-                start = self.marked + int((event.time_range.start - mark.time_range.start) * 1000)
-                end = self.marked + int((event.time_range.end - mark.time_range.start) * 1000)
+            if self.spans >= MOST_SPANS:
+                break
+            start, end = clock(event.time_range.start), clock(event.time_range.end)
+            if _on_device(event):
+                if event.name != self.MARK:
+                    stream = getattr(event, "device_resource_id", event.thread)
+                    device = [getattr(event, "device_index", 0), stream]
+                    self.notes.write("device-span", name=self._named(event.name), start=start, end=end, device=device)
+                    self.spans += 1
+            elif "::" in event.name:
                 thread = threading.get_ident() if event.thread == mark.thread else -event.thread
-                self.notes.write("span", name=event.name, start=start, end=end, thread=thread)
+                launched = [[self._named(kernel.name), int(kernel.duration * 1000)] for kernel in event.kernels or ()]
+                more = {"launched": launched} if launched else {}
+                self.notes.write("span", name=event.name, start=start, end=end, thread=thread, **more)
+                self.spans += 1
+
+    def _named(self, kernel):
+        """A kernel's number; its name, which can be pages long, is written once."""
+        number = self.names.get(kernel)
+        if number is None:
+            number = self.names[kernel] = len(self.names)
+            self.notes.write("kernel-name", number=number, name=kernel)
+        return number
 
     def end(self):
         """Write down what was seen."""
@@ -637,6 +662,11 @@ class Operators:
             self.notes.write("operator", way=list(way), count=count, order=order, shapes=shapes)
         for (name, operator), (count, order) in self.kernels.items():
             self.notes.write("kernel", name=name, operator=operator, count=count, order=order)
+
+
+def _on_device(event):
+    """Whether an event of the profiler tells what an accelerator did, rather than the processor."""
+    return getattr(event, "device_type", None) is not None and "CPU" not in str(event.device_type).upper()
 
 
 def _lines(code):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from array import array
 from collections.abc import Mapping, Sequence
@@ -12,12 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from tour.errors import TourError
+from tour.index import Index
 from tour.model import Lane
-from tour.witness.calls import Call, Code, Span, folded, spans
+from tour.witness.binaries import demangled, plain
+from tour.witness.calls import Call, Code, Launch, Span, folded, spans
 from tour.witness.children import Ended, run
 from tour.witness.runs import PROBE, environment
 from tour.witness.runtimes import Runtime
 from tour.witness.told import Imported
+
+_KERNELS = re.compile(r"\.(cu|cuh|hip)$")
+"""Files with code for accelerators."""
+
+_COPIES = re.compile(r"Mem(cpy|set) ")
+"""What the profiler calls copies, which are no functions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,8 @@ class Passage:
     python: str
     device: str
     threads: Mapping[int, Sequence[Span]]
+    devices: Mapping[str, Sequence[Span]]
+    """What accelerators did, by device and stream."""
     main: int | None
     """The thread that the program began on."""
     imports: tuple[Imported, ...]
@@ -53,6 +64,10 @@ class Passage:
     wrong: str | None
     """What it ended with, where it was not meant to."""
     notes: tuple[str, ...]
+    release: str
+    """The torch's number, to whose files the places in Python are."""
+    version: str | None = None
+    """The tree's in which operators and kernels have their places."""
 
     @property
     def tree(self) -> Call:
@@ -60,8 +75,11 @@ class Passage:
         return folded(self.threads.values())
 
 
-def passage(program: Program, runtime: Runtime, *, seconds: float) -> Passage:
-    """Run a program to its end, or for so many seconds; raises ``TourError`` where it cannot be started at all."""
+def passage(program: Program, runtime: Runtime, *, seconds: float, index: Index | None = None) -> Passage:
+    """Run a program to its end, or for so many seconds; raises ``TourError`` where it cannot be started at all.
+
+    An ``index`` of PyTorch's sources gives operators and kernels their places.
+    """
     with tempfile.TemporaryDirectory(prefix="tour-") as made:
         folder = Path(made)
         spec = {
@@ -82,10 +100,39 @@ def passage(program: Program, runtime: Runtime, *, seconds: float) -> Passage:
             environment=environment() | {"PYTHONPATH": os.environ.get("PYTHONPATH", "")},
             folder=Path.cwd(),
         )
-        return _read(folder, ended, runtime)
+        return read(folder, ended, runtime, index)
 
 
-def _read(folder: Path, ended: Ended, runtime: Runtime) -> Passage:
+class _Places:
+    """Where in the sources what the profiler names is."""
+
+    def __init__(self, index: Index | None) -> None:
+        self.index = index
+        self.known: dict[str, str | None] = {}
+
+    def operator(self, name: str) -> str | None:
+        """The declaration of an operator; of overloads, which the profiler does not tell apart, the first."""
+        space, _, base = name.partition("::")
+        if name not in self.known:
+            found = self.index.operators(space, base) if self.index and base else []
+            self.known[name] = str(found[0].at) if found else None
+        return self.known[name]
+
+    def kernel(self, name: str) -> str | None:
+        """The definition of a kernel, by its name without parameters, where the sources have one of that name."""
+        key = f"kernel {name}"
+        if key not in self.known:
+            named = self.index.symbols(name, "cpp") if self.index else []
+            found = [symbol for symbol in named if symbol.is_definition and _KERNELS.search(symbol.file)]
+            self.known[key] = str(found[0].at) if len({symbol.file for symbol in found}) == 1 else None
+        return self.known[key]
+
+
+def read(folder: Path, ended: Ended, runtime: Runtime, index: Index | None = None) -> Passage:
+    """What the probe wrote down of a program's calls, in ``folder``."""
+    places = _Places(index)
+    kernels: dict[int, str] = {}
+    accelerators: dict[str, list[Span]] = {}
     threads: dict[int, list[Span]] = {}
     imports: list[Imported] = []
     notes: list[str] = []
@@ -109,8 +156,20 @@ def _read(folder: Path, ended: Ended, runtime: Runtime) -> Passage:
                 name = module if told["name"] == "<module>" else f"{module}.{told['name']}"
                 codes[told["number"]] = Code(name, f"{shown}:{max(told['line'], 1)}")
             elif kind == "span":
-                span = Span(told["start"], told["end"], told["name"], Lane.DISPATCHER, None)
+                name = told["name"]
+                launched = tuple(
+                    Launch(kernels[number], took, places.kernel(kernels[number]))
+                    for number, took in told.get("launched", ())
+                )
+                span = Span(told["start"], told["end"], name, Lane.DISPATCHER, places.operator(name), launched)
                 threads.setdefault(told["thread"], []).append(span)
+            elif kind == "kernel-name":
+                name = told["name"]
+                kernels[told["number"]] = name if _COPIES.match(name) else plain(demangled(name))
+            elif kind == "device-span":
+                name, (device, stream) = kernels[told["name"]], told["device"]
+                span = Span(told["start"], told["end"], name, Lane.KERNEL, places.kernel(name))
+                accelerators.setdefault(f"device {device}, stream {stream}", []).append(span)
             elif kind == "import":
                 imports.append(Imported(told["name"], told["depth"], told["seconds"]))
             elif kind == "begin":
@@ -141,4 +200,8 @@ def _read(folder: Path, ended: Ended, runtime: Runtime) -> Passage:
     device = ", ".join(dict.fromkeys(devices)) or "cpu"
     output = "".join(line for line in ended.output.splitlines(keepends=True) if not line.startswith("USDT:"))
     ended = replace(ended, output=output)  # the profiler's own words
-    return Passage(runtime.torch, runtime.python, device, threads, main, tuple(imports), ended, wrong, tuple(notes))
+    version = index.version if index else None
+    return Passage(
+        runtime.torch, runtime.python, device, threads, accelerators, main, tuple(imports), ended, wrong, tuple(notes),
+        runtime.release, version,
+    )  # fmt: skip

@@ -38,6 +38,9 @@ SITE = Path(__file__).parent / "site"
 SECONDS = 120.0
 """How long the program may take under watch."""
 
+_DEVICES = {"gpu": 1, "gpus": 2}
+"""Accelerators that a step can need."""
+
 _CUDA = re.compile(r"(^|/)cuda(/|$)|\.cuh?$|(^|/)nccl")
 _LIBRARY = re.compile(r"\.so(\.\d+)*$")
 
@@ -276,8 +279,11 @@ class Watch:
             found = self._native(stop, told, natives, index) if _is_native(stop) else self._python(stop, told)
             sighting = replace(found, anchor=kept)
             if sighting.state != "seen" and step.witness is not None:
-                why = step.witness.needs or "author"
-                sighting = Sighting(kept, "not-run" if step.witness.needs else sighting.state, why=why)
+                needs = step.witness.needs
+                if needs is None:
+                    sighting = Sighting(kept, sighting.state, why="author")
+                elif needs not in _DEVICES or len(told.devices) < _DEVICES[needs]:
+                    sighting = Sighting(kept, "not-run", why=needs)
             sightings[step.id] = sighting
             if sighting.state == "not-seen" and sighting.why != "author":
                 observed.findings.append(Finding(step.id, self._verdict(stop), is_unseen=True))
