@@ -18,8 +18,8 @@ from tour.links import Links, Node
 from tour.model import Link, LinkKind
 
 AUTOGRAD_KERNELS = "cpp:torch::autograd::VariableType::"
-_FIRST = re.compile(r"Autocast.*|Batched.*|FuncTorch.*|Functionalize|Named|PreDispatch|Python.*|Tracer|TESTING_.*")
-"""Keys that the dispatcher asks before autograd's (``c10/core/DispatchKey.h``)."""
+SWITCHED_ON = re.compile(r"Autocast.*|Batched.*|FuncTorch.*|Functionalize|Named|PreDispatch|Python.*|Tracer|TESTING_.*")
+"""Keys that the dispatcher asks before autograd's (``c10/core/DispatchKey.h``), each where something switched it on."""
 _REGISTERED = "build/aten/src/ATen/Register"
 
 
@@ -59,7 +59,7 @@ class Dispatch:
             return side
         if link.target.startswith(AUTOGRAD_KERNELS):
             return Side.IN_AUTOGRAD if side is Side.ABOVE else None
-        if side is Side.BELOW or not self._told(source)[0] or _FIRST.fullmatch(link.key or ""):
+        if side is Side.BELOW or not self._told(source)[0] or SWITCHED_ON.fullmatch(link.key or ""):
             return side
         return None
 

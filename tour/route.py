@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from itertools import count
 from math import inf, log2
 
-from tour.dispatch import Dispatch, Side
+from tour.dispatch import SWITCHED_ON, Dispatch, Side
 from tour.index import Index
 from tour.links import LINKERS, WRITTEN, Links, Node, arriving, stored
 from tour.model import Grade, Kind, Link, LinkKind
@@ -45,13 +45,17 @@ _STANDS_FOR = {"operators/binding": 4.0, "dispatcher/entry": 2.0, "dispatcher/st
 """Rules whose links stand for generated code, and how many links lead through that code where the index has it: a
 binding, ``at::f``, ``at::_ops::f::call``, the operator; the kernel's wrapper, the kernel."""
 
+_RARE = 3.0
+"""What a way costs more through a kernel for a key that something must switch on first, such as ``vmap``."""
+
 
 def cost(link: Link) -> float:
     """What a link adds to a route: 1 for a fact, or a little more than the code it stands for; for a guess 4, and 1
-    more each time its candidates double."""
+    more each time its candidates double. A kernel that a plain call does not come to costs more."""
+    rare = _RARE if link.key is not None and SWITCHED_ON.fullmatch(link.key) else 0.0
     if link.grade is not Grade.EXACT:
-        return 3.0 + log2(max(2, link.candidates))
-    return _STANDS_FOR.get(link.rule, 0.5) + 0.5
+        return 3.0 + log2(max(2, link.candidates)) + rare
+    return _STANDS_FOR.get(link.rule, 0.5) + 0.5 + rare
 
 
 def surest(

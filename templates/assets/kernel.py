@@ -11,6 +11,7 @@ import random
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # else the profiler's own log stands among what a cell shows
@@ -125,8 +126,10 @@ def _before(info):
     try:
         from torch.profiler import ProfilerActivity, profile
 
-        profiler = profile(activities=[ProfilerActivity.CUDA])
-        profiler.start()
+        with warnings.catch_warnings():  # what it says of itself is no output of the cell
+            warnings.simplefilter("ignore")
+            profiler = profile(activities=[ProfilerActivity.CUDA])
+            profiler.start()
     except Exception:  # a torch or a driver without it: the run matters more
         return
     _run["profiler"] = profiler
@@ -140,8 +143,10 @@ def _after(result):
     try:
         if not torch.cuda.is_initialized():
             torch.cuda.synchronize = lambda *args: None  # stopping would start CUDA
-        profiler.stop()
-        _run["kernels"] = _kernels(profiler.events())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            profiler.stop()
+            _run["kernels"] = _kernels(profiler.events())
     except Exception:
         return
     finally:

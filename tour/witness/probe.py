@@ -22,6 +22,7 @@ import threading
 import time
 import traceback
 import types
+import warnings
 
 DEEPEST = 60
 """Frames kept of a stack."""
@@ -565,8 +566,10 @@ class Operators:
         if ours is not None:
             self._hold(True)
             try:
-                ours.stop()
-                events = ours.events()
+                with warnings.catch_warnings():  # what it says of itself is no output of the program
+                    warnings.simplefilter("ignore")
+                    ours.stop()
+                    events = ours.events()
             finally:
                 self._hold(False)
             self._take(events)
