@@ -530,17 +530,23 @@ def index_state(tree: Tree) -> str:
     return f"{behind} files behind" if behind else "ready"
 
 
-def export(names: Sequence[str], tree: Tree, to: str, langs: Iterable[str] = LANGS) -> Mapping[str, str]:
-    """Tours as the files of another tool, ``codetour``, ``markdown`` or ``notebook``: each one's name and text.
+def export(
+    names: Sequence[str], tree: Tree, to: str, langs: Iterable[str] = LANGS, steps: Sequence[str] = ()
+) -> Mapping[str, str]:
+    """Tours as the files of another tool (``render.exports.FORMATS``): each one's name and text.
 
-    Links between tours that are exported together lead on there; links to others become plain text. The tree must be
-    indexed. Raises ``TourError`` where a tour or the format is unknown.
+    Links between tours that are exported together lead on there; links to others become plain text. ``steps`` are ids
+    and ranges ``first..last``, for an ``embed`` that shows no more. The tree must be indexed. Raises ``TourError``
+    where a tour, a step or the format is unknown.
     """
     from tour import tours, views
+    from tour.render.embed import embed
     from tour.render.exports import FORMATS
 
     if to not in FORMATS:
         raise TourError(f"no export is called {to!r}", hint=f"There are {', '.join(FORMATS)}.")
+    if steps and to != "embed":
+        raise TourError(f"a {to} holds a whole tour", hint="Only an embed may show some of its steps.")
     told = [tours.named(name) for name in dict.fromkeys(names)]
     with _opened(tree) as index:
         made = [views.tour_views(one, tree, index, langs) for one in told]
@@ -548,7 +554,9 @@ def export(names: Sequence[str], tree: Tree, to: str, langs: Iterable[str] = LAN
     for lang in langs:
         together = {page[lang].name: page[lang] for page in made}
         for name, view in together.items():
-            files[FORMATS[to].file(name, lang)] = FORMATS[to].render(view, together)
+            called = ".".join([name, *(word.replace("..", "-") for word in steps)])
+            text = embed(view, together, steps) if steps else FORMATS[to].render(view, together)
+            files[FORMATS[to].file(called, lang)] = text
     return files
 
 
