@@ -363,9 +363,8 @@ def check_prose(names: Iterable[str], trees: Iterable[Tree], progress: Progress 
 def check_recordings(names: Iterable[str]) -> list[Finding]:
     """What recorded outputs do not show any more: those of cells that changed or came since."""
     from tour import recordings, tours, views
-    from tour.resources import folder
 
-    told = [tours.load(name, folder("annotations")) for name in names]
+    told = [tours.named(name) for name in names]
     return [finding for tour in told for finding in views.check_recordings(tour, recordings.load(tour))]
 
 
@@ -569,18 +568,20 @@ def publish(
     others: Sequence[Tree] = (),
     sources: str = "tours",
     operators: str = "tours",
+    url: str | None = None,
 ) -> Path:
     """Build the static site of all tours, or of ``only`` some, in both languages, with the sources that they touch.
 
     ``others`` are versions that each step is shown in besides ``tree``, with what changed; all must be indexed.
-    ``sources`` and ``operators`` say how many pages of those there are (``stock.SOURCES``, ``stock.OPERATORS``).
+    ``sources`` and ``operators`` say how many pages of those there are (``stock.SOURCES``, ``stock.OPERATORS``); with
+    ``url``, the address at which others will find the site, wikis unfold links to its tours and steps.
     """
     from tour import site, tours
 
     told = [tours.named(name) for name in only or names()]
     with ExitStack() as stack:
         opened = [(one, stack.enter_context(_opened(one))) for one in (tree, *others)]
-        return site.build(*pages(told, opened, progress, sources, operators), out, progress=progress)
+        return site.build(*pages(told, opened, progress, sources, operators), out, url=url, progress=progress)
 
 
 def republish(name: str, trees: Sequence[Tree], out: Path) -> None:

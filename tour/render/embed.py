@@ -46,6 +46,8 @@ class Setting:
     """Whether it is the whole page: no frame around it, and its headings are the page's."""
     runs: bool = False
     """Whether cells may run on this page: those before the steps that are shown are then there, unseen."""
+    present: Collection[str] = ()
+    """Steps of the tour whose cells stand further up in the page."""
 
 
 def stretch(view: TourView, asked: Sequence[str] = ()) -> list[StepView]:
@@ -94,15 +96,13 @@ def part(view: TourView, asked: Sequence[str] = (), setting: Setting | None = No
         }
         for step in chosen
     ]
-    before = view.steps[: view.steps.index(chosen[-1])] if setting.runs else ()
-    unseen = [step for step in before if step.cell and step not in chosen]
     return Markup(
         html.rendered(
             "embed.html",
             view=view,
             said=said,
             steps=steps,
-            hidden=[{**_cell(step, view, said, f"{setting.prefix}unseen-"), "unseen": True} for step in unseen],
+            hidden=_unseen(view, chosen, said, setting),
             whole=whole,
             bare=setting.bare,
             title_tag="h1" if setting.bare else "p",
@@ -125,11 +125,7 @@ def cell(view: TourView, step: str, setting: Setting) -> Markup:
         having = ", ".join(one.id for one in view.steps if one.cell)
         raise TourError(f"step {step} of {view.name} has no cell", hint=f"Those with one: {having or 'none'}.")
     said = words(view.lang)
-    before = view.steps[: view.steps.index(found)]
-    cells = [
-        *({**_cell(one, view, said, f"{setting.prefix}unseen-"), "unseen": True} for one in before if one.cell),
-        _cell(found, view, said, setting.prefix),
-    ]
+    cells = [*_unseen(view, [found], said, setting), _cell(found, view, said, setting.prefix)]
     return Markup(html.rendered("embed-cells.html", lang=view.lang, said=said, cells=cells))
 
 
@@ -137,7 +133,8 @@ def program(code: str, number: int, lang: str, prefix: str) -> Markup:
     """The element that shows a program of the page's own, its ``number``-th cell; nothing was recorded of it."""
     said = words(lang)
     told = {
-        "view": {"id": f"{prefix}{number}", "number": number, "cell": {"raises": None}},
+        "view": {"number": number, "cell": {"raises": None}},
+        "group": f"{prefix}{number}",
         "cell": [Markup(line) for line in source.lines(code, Lang.PYTHON)],
         "shown": [],
         "label": said.say("cell"),
@@ -243,6 +240,13 @@ def _cell(step: StepView, view: TourView, said: Words, prefix: str) -> dict[str,
         "label": said.say("cell_of", number=step.number),
         "output_label": said.say("cell_output", number=step.number),
     }
+
+
+def _unseen(view: TourView, chosen: Sequence[StepView], said: Words, setting: Setting) -> list[dict[str, Any]]:
+    """The cells that those of the chosen steps go on from and that the page does not show."""
+    before = view.steps[: view.steps.index(chosen[-1])] if setting.runs else ()
+    missing = [step for step in before if step.cell and step not in chosen and step.id not in setting.present]
+    return [{**_cell(step, view, said, f"{setting.prefix}unseen-"), "unseen": True} for step in missing]
 
 
 def _shown(recording: RecordingView, number: int, view: TourView, said: Words) -> dict[str, Any]:
