@@ -93,11 +93,14 @@
     return alpha ? [red, green, blue] : [0, 0, 0];
   }
 
-  /** Bring the lit lines into sight. @param {Element | undefined} step */
+  /** Bring the lit lines into sight, and what scrolls into the keyboard's reach. @param {Element | undefined} step */
   function centre(step) {
     for (const pre of step?.querySelectorAll(".embed-code pre") ?? []) {
       const lit = pre.querySelector(".lit");
       if (lit) pre.scrollTop += lit.getBoundingClientRect().top - pre.getBoundingClientRect().top - pre.clientHeight / 4;
+    }
+    for (const pre of step?.querySelectorAll(".outs pre") ?? []) {
+      if (pre.scrollWidth > pre.clientWidth || pre.scrollHeight > pre.clientHeight) pre.tabIndex = 0;
     }
   }
 
@@ -113,7 +116,7 @@
       const bar = page.querySelector(".tour-kernel[data-live]");
       if (!bar || begun.has(page)) return;
       begun.add(page);
-      const cells = await import(`${base}assets/tour/cells.js`).catch(() => null);
+      const cells = await import(new URL(`${base}assets/tour/cells.js`, location.href).href).catch(() => null);
       cells?.begin(page, { ...JSON.parse(bar.dataset.live), root: base });
     });
   }
