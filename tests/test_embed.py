@@ -174,7 +174,7 @@ def test_a_site_without_an_address_promises_nothing(tmp_path: Path) -> None:
 
 
 HOST = """<!doctype html><meta charset="utf-8"><title>A wiki</title>
-<iframe src="{frame}" title="A tour" width="100%" height="100" style="border:0"></iframe>
+<iframe src="{frame}" title="A tour" width="100%" height="100" style="border:0"{more}></iframe>
 <script>
 window.heard = [];
 addEventListener("message", (event) => {{
@@ -208,8 +208,9 @@ def hosted(browser: Browser, servers: tuple[str, str, Path]) -> Iterator[Callabl
     theirs, host, folder = servers
     contexts, trouble = [], []
 
-    def visit(query: str = "", theme: str = "light", width: int = 900, page_: str = "embed/sample.html") -> Page:
-        (folder / "index.html").write_text(HOST.format(frame=f"{theirs}/{page_}{query}"))
+    def visit(query: str = "", theme: str = "light", width: int = 900, more: str = "") -> Page:
+        frame = f"{theirs}/embed/sample.html{query}"
+        (folder / "index.html").write_text(HOST.format(frame=frame, more=more))
         context = browser.new_context(color_scheme=theme, viewport={"width": width, "height": 700})  # type: ignore[arg-type]
         contexts.append(context)
         page = context.new_page()
@@ -262,6 +263,15 @@ def test_the_host_hears_the_height_whenever_it_changes(hosted: Callable[..., Pag
     expect(frame.get_by_role("button", name="Next step")).to_be_disabled()
     frame.locator("summary").first.click()
     fits()
+
+
+@pytest.mark.browser
+def test_a_sandboxed_frame_walks_as_well(hosted: Callable[..., Page]) -> None:
+    page = hosted(more=' sandbox="allow-scripts"')
+    frame = page.frame_locator("iframe")
+    frame.get_by_role("button", name="Next step").click()
+    expect(frame.locator("#s2")).to_be_visible()
+    page.wait_for_function("heard.at(-1).step === 's2'")
 
 
 @pytest.mark.browser

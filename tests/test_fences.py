@@ -135,6 +135,12 @@ def test_cells_of_the_page_and_of_a_step(render: Render) -> None:
     assert "<b>" not in html and "print('<b>')" in Parsed(html).text
 
 
+def test_a_fence_stands_in_a_tab(render: Render) -> None:
+    html = render('=== "Walk"\n\n    ```tour mini steps=deps\n    ```\n', "pymdownx.tabbed", "pymdownx.superfences")
+    assert re.search(r'<div class="tabbed-content">\s*<tour-embed', html)
+    assert steps(html) == ["mini-deps"]
+
+
 @pytest.mark.parametrize(
     ("fence", "sentence"),
     [
@@ -169,6 +175,26 @@ def test_what_is_wrong_is_a_sentence_in_the_page_and_a_warning(
     assert record.name == "mkdocs.tour" and sentence in record.message and "line 3" in record.message
     with pytest.raises(SystemExit, match=re.escape(sentence)):
         render(fence, strict=True)
+
+
+def test_a_step_that_is_lost_or_elsewhere_shows_so_and_is_a_warning(
+    render: Render, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    lost = CELLS.replace("py:torch.nn.module.Module.to", "py:torch.nn.module.Module.gone")
+    there = '{symbol: "cpp:initModule", tree: minishapes}'
+    (tmp_path / "ours/mini/tour.yaml").write_text(lost.replace('{symbol: "cpp:initModule"}', there))
+    with caplog.at_level(logging.WARNING):
+        text = Parsed(render("```tour mini\n```")).text
+    assert "lost in 9.1.0" in text and "minishapes is not at hand" in text
+    assert [record.message.partition("page: ")[2] for record in caplog.records] == [
+        "step module-to of mini is lost in 9.1.0. `tour check mini` says more.",
+        "steps of mini in minishapes, which has no index here: 1. `tour index minishapes` makes it.",
+    ]
+    with pytest.raises(SystemExit, match="module-to of mini is lost"):
+        render("```tour mini\n```", strict=True)
+    caplog.clear()
+    render("```tour mini steps=deps\n```", strict=True)
+    assert not caplog.records
 
 
 def test_a_tour_that_cannot_be_read_is_told_with_its_line(render: Render, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -34,13 +34,14 @@ from tour.errors import TourError, UnknownName
 from tour.model import LANGS
 from tour.render import embed
 from tour.tours import NAME, names
-from tour.views import TourView
+from tour.views import StepView, TourView
 
 _LOG = logging.getLogger("mkdocs.tour")
 """Below MkDocs' own logger, which counts the warnings that end a strict build; elsewhere it is a logger like any."""
 
 _OPENING = re.compile(r"^(?P<indent>[ ]*)(?P<fence>`{3,}|~{3,})[ ]*(?P<kind>[\w.+#-]*)(?P<rest>.*)$")
-_KEYS = {"tour": ("steps", "lang", "tree"), "cell": ("lang", "tree")}
+KEYS = {"tour": ("steps", "lang", "tree"), "cell": ("lang", "tree")}
+"""What each kind of fence may be given."""
 _EARLY = 29
 """Before any extension that takes fences (at most 25), once line ends are one (30)."""
 
@@ -109,10 +110,7 @@ class TourExtension(Extension):
             made = str(self._made(fence))
         except TourError as error:
             sentence = f"{error}. {error.hint}" if error.hint else f"{error}."
-            told = f"`{fence.kind} {fence.rest}`, line {fence.line} of its page: {sentence}"
-            if self.getConfig("strict"):
-                _end_build(f"tour: {told}")
-            _LOG.warning("%s", told)
+            self._warn(fence, sentence)
             made = str(embed.wrong(sentence))
         self._page.fences += 1
         if self._page.fences > 1:
@@ -125,6 +123,12 @@ class TourExtension(Extension):
         page = self._page
         bar = embed.kernel(page.lang) if page.cells else ""
         return f"{bar}{embed.script()}" if page.fences else ""
+
+    def _warn(self, fence: Fence, sentence: str) -> None:
+        told = f"`{fence.kind} {fence.rest}`, line {fence.line} of its page: {sentence}"
+        if self.getConfig("strict"):
+            _end_build(f"tour: {told}")
+        _LOG.warning("%s", told)
 
     def _made(self, fence: Fence) -> str:
         name, given = _arguments(fence)
@@ -139,7 +143,10 @@ class TourExtension(Extension):
             view = self._view(name, given.get("tree"), lang)
             asked = [word for word in given.get("steps", "").split(",") if word]
             made = embed.part(view, asked, self._setting(name))
-            self._holds(view, embed.stretch(view, asked)[-1].id, lang)
+            chosen = embed.stretch(view, asked)
+            for sentence in _missing(view, chosen):
+                self._warn(fence, sentence)
+            self._holds(view, chosen[-1].id, lang)
             return str(made)
         if not name:
             if not fence.body.strip():
@@ -218,7 +225,7 @@ class _Fences(Preprocessor):
                 yield lines[at]
                 at += 1
                 continue
-            if opening["kind"] in _KEYS:
+            if opening["kind"] in KEYS:
                 indent = len(opening["indent"])
                 body = "\n".join(line[indent:] if not line[:indent].strip() else line for line in lines[at + 1 : end])
                 made = self._extension.html(Fence(opening["kind"], opening["rest"].strip(), body, at + 1))
@@ -236,6 +243,17 @@ def _end(lines: list[str], start: int, opening: re.Match[str]) -> int | None:
     if "`" in opening["rest"] and opening["fence"][0] == "`":
         return None  # code within a line
     return next((at for at in range(start + 1, len(lines)) if closing.match(lines[at])), None)
+
+
+def _missing(view: TourView, steps: Sequence[StepView]) -> Iterator[str]:
+    """What the page shows, and says so, without its code."""
+    for step in steps:
+        if step.located == "lost":
+            version = view.version_of(step)
+            yield f"step {step.id} of {view.name} is lost in {version}. `tour check {view.name}` says more."
+    for name in dict.fromkeys(step.tree for step in steps if not step.has_tree):
+        count = sum(step.tree == name for step in steps)
+        yield f"steps of {view.name} in {name}, which has no index here: {count}. `tour index {name}` makes it."
 
 
 def _end_build(sentence: str) -> NoReturn:
@@ -258,8 +276,8 @@ def _arguments(fence: Fence) -> tuple[str, dict[str, str]]:
     if len(names) > 1:
         raise TourError(f"one name is asked for, not {len(names)}: {' '.join(names)}")
     for key in given:
-        if key not in _KEYS[fence.kind]:
-            raise TourError(f"a {fence.kind} fence has no {key}=", hint=f"There are {', '.join(_KEYS[fence.kind])}.")
+        if key not in KEYS[fence.kind]:
+            raise TourError(f"a {fence.kind} fence has no {key}=", hint=f"There are {', '.join(KEYS[fence.kind])}.")
     return (names[0] if names else ""), given
 
 
