@@ -217,7 +217,9 @@ def test_links_to_other_tours_lead_to_the_site_that_is_named(render: Render, tmp
     assert "import-torch" not in render("```tour mini\n```")
     html = render("```tour mini steps=deps\n```", site="https://t.example/")
     assert 'href="https://t.example/tours/import-torch/#pyinit"' in html
-    assert 'href="https://t.example/tours/mini/#deps"' in html
+    assert "/tours/mini/" not in html, "that site has no tours of the team's"
+    html = render("```tour import-torch lang=zh steps=pyinit\n```", site="https://t.example")
+    assert 'href="https://t.example/zh/tours/import-torch/#pyinit"' in html
 
 
 def run(*words: str, into: Path) -> subprocess.CompletedProcess[str]:

@@ -21,7 +21,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -72,6 +72,8 @@ class _Page:
     """For each tour the steps whose cells stand in the page so far."""
     lang: str = LANGS[0]
     """The language of the first one that has cells."""
+    version: str = ""
+    """The version of PyTorch that the first tour with cells was shown in."""
 
     def prefix(self, name: str) -> str:
         """For the ids of a fence: each time that a page shows a tour its own."""
@@ -121,7 +123,7 @@ class TourExtension(Extension):
     def below(self) -> str:
         """What stands below a page with fences."""
         page = self._page
-        bar = embed.kernel(page.lang) if page.cells else ""
+        bar = embed.kernel(page.lang, page.version) if page.cells else ""
         return f"{bar}{embed.script()}" if page.fences else ""
 
     def _warn(self, fence: Fence, sentence: str) -> None:
@@ -135,71 +137,83 @@ class TourExtension(Extension):
         lang = given.get("lang") or self.getConfig("lang")
         if lang not in LANGS:
             raise TourError(f"lang={lang} is no language of tours", hint=f"There are {' and '.join(LANGS)}.")
-        if fence.kind == "tour":
-            if not name:
-                raise TourError("a tour fence names a tour", hint="Such as ```tour import-torch.")
-            if fence.body.strip():
-                raise TourError("a tour fence holds no text of its own", hint="Close it in its next line.")
-            view = self._view(name, given.get("tree"), lang)
-            asked = [word for word in given.get("steps", "").split(",") if word]
-            made = embed.part(view, asked, self._setting(name))
-            chosen = embed.stretch(view, asked)
-            for sentence in _missing(view, chosen):
-                self._warn(fence, sentence)
-            self._holds(view, chosen[-1].id, lang)
-            return str(made)
+        made = self._tour if fence.kind == "tour" else self._cell
+        return made(fence, name, given, lang)
+
+    def _tour(self, fence: Fence, name: str, given: Mapping[str, str], lang: str) -> str:
         if not name:
-            if not fence.body.strip():
-                raise TourError(
-                    "a cell fence holds a program, or names a tour's step", hint="Such as ```cell import-torch#pyinit."
-                )
-            self._page.programs += 1
-            self._counts(1, lang)
-            return str(embed.program(fence.body.strip("\n"), self._page.programs, lang, "cell-"))
+            raise TourError("a tour fence names a tour", hint="Such as ```tour import-torch.")
         if fence.body.strip():
-            raise TourError("a cell fence that names a step holds no program of its own")
-        told, mark, step = name.partition("#")
-        if not mark:
-            raise TourError(f"a cell fence names a step, as in {name}#id")
-        view = self._view(told, given.get("tree"), lang)
-        made = embed.cell(view, step, self._setting(told))
-        self._holds(view, step, lang)
+            raise TourError("a tour fence holds no text of its own", hint="Close it in its next line.")
+        view = self._view(name, given.get("tree"), lang)
+        asked = [word for word in given.get("steps", "").split(",") if word]
+        made = embed.part(view, asked, self._setting(view))
+        chosen = embed.stretch(view, asked)
+        for sentence in _missing(view, chosen):
+            self._warn(fence, sentence)
+        self._holds(view, chosen[-1].id)
         return str(made)
 
-    def _holds(self, view: TourView, last: str, lang: str) -> None:
+    def _cell(self, fence: Fence, name: str, given: Mapping[str, str], lang: str) -> str:
+        told, mark, step = name.partition("#")
+        code = fence.body.strip("\n")
+        if name and fence.body.strip():
+            raise TourError("a cell fence that names a step holds no program of its own")
+        if name and not mark:
+            raise TourError(f"a cell fence names a step, as in {name}#id")
+        if not name and not code.strip():
+            example = "Such as ```cell import-torch#pyinit."
+            raise TourError("a cell fence holds a program, or names a tour's step", hint=example)
+        if not name:
+            self._page.programs += 1
+            self._counts(1, lang)
+            return str(embed.program(code, self._page.programs, lang, "cell-"))
+        view = self._view(told, given.get("tree"), lang)
+        made = embed.cell(view, step, self._setting(view))
+        self._holds(view, step)
+        return str(made)
+
+    def _holds(self, view: TourView, last: str) -> None:
         """The page now holds the tour's cells down to a step's, seen or unseen."""
         upto = [step.id for step in view.steps].index(last) + 1
         having = [step.id for step in view.steps[:upto] if step.cell]
         self._page.present.setdefault(view.name, set()).update(having)
-        self._counts(len(having), lang)
+        self._counts(len(having), view.lang)
+        self._page.version = self._page.version or (view.tree.version if having else "")
 
     def _counts(self, cells: int, lang: str) -> None:
         if cells and not self._page.cells:
             self._page.lang = lang
         self._page.cells += cells
 
-    def _setting(self, name: str) -> embed.Setting:
-        """How a tour stands in the page; links to others lead to the site that was named."""
+    def _setting(self, view: TourView) -> embed.Setting:
+        """How a tour stands in the page; links to tours of ours lead to the site that was named, if one was."""
         site = self.getConfig("site").rstrip("/")
-        prefix = self._page.prefix(name)
+        root = site if view.lang == LANGS[0] else f"{site}/{view.lang}"
+        there = set(tour.names()) - set(self._mine()) if site else set()
 
         def elsewhere(other: str, step: str | None) -> str | None:
-            return f"{site}/tours/{other}/{f'#{step}' if step else ''}" if site else None
+            return f"{root}/tours/{other}/{f'#{step}' if step else ''}" if other in there else None
 
-        return embed.Setting(prefix, elsewhere, runs=True, present=frozenset(self._page.present.get(name, ())))
+        present = frozenset(self._page.present.get(view.name, ()))
+        return embed.Setting(self._page.prefix(view.name), elsewhere, runs=True, present=present)
+
+    def _mine(self) -> list[str]:
+        """The tours in the team's own folder; raises ``TourError`` where there is no such folder."""
+        own = self.getConfig("annotations")
+        if own and not Path(own).is_dir():
+            raise TourError(f"annotations is {own!r}, and {Path(own).resolve()} is no folder")
+        return names(Path(own)) if own else []
 
     def _view(self, name: str, tree: str | None, lang: str) -> TourView:
         """A tour of the team's own folder, else one of ours; raises ``TourError``."""
         if not NAME.fullmatch(name):
             raise TourError(f"{name!r} is no name of a tour", hint="`tour list` has them.")
-        own = self.getConfig("annotations")
-        if own and not Path(own).is_dir():
-            raise TourError(f"annotations is {own!r}, and {Path(own).resolve()} is no folder")
-        mine = names(Path(own)) if own else []
+        mine = self._mine()
         if name not in (known := [*mine, *tour.names()]):
             nearest = tuple(difflib.get_close_matches(name, known, n=3, cutoff=0.4))
             raise UnknownName(f"there is no tour {name!r}", nearest, hint=None if nearest else "`tour list` has ours.")
-        spec = str(Path(own) / name) if name in mine else name
+        spec = str(Path(self.getConfig("annotations"), name).resolve()) if name in mine else name
         return tour.trace(spec, tour.open_tree(tree or self.getConfig("tree") or None), lang)
 
 

@@ -3,6 +3,7 @@
 The theme has a few scripts inside its pages. They are allowed by their hashes, which are taken from the page that shows
 nothing of any tree or tour: the one for addresses that are not there. A script that got into another page by way of a
 source tree has no hash there, and does not run. Styles may stand inside, for outputs of cells bring theirs along.
+A page for somebody's ``<iframe>`` needs no file at all, and has a stricter policy.
 """
 
 from __future__ import annotations

@@ -149,10 +149,13 @@ def wrong(sentence: str) -> Markup:
     return told.format(sentence)
 
 
-def kernel(lang: str) -> Markup:
-    """The bar that tells of the kernel, once a page; unseen until a kernel answers."""
+def kernel(lang: str, version: str = "") -> Markup:
+    """The bar that tells of the kernel, once a page; unseen until a kernel answers.
+
+    Lines of torch that a traceback passes lead to their source in PyTorch's ``version``.
+    """
     said = words(lang)
-    live = {"words": said.live(), "tree": "", "editor": True}
+    live = {"words": said.live(), "tree": version, "editor": True}
     return Markup(html.rendered("embed-kernel.html", lang=lang, said=said, live=live))
 
 
