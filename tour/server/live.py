@@ -302,7 +302,11 @@ class TourApp(ExtensionApp):
 
         A site of somebody else's, whose pages hold tours by our fences, gets the scripts that run cells from us.
         """
-        scripts = (r"/tour/assets/tour/([\w.-]+)", SiteHandler, {"path": str(folder("templates") / "assets")})
+        scripts = (
+            r"/tour/assets/tour/((?:cells|kernel|outputs|places|watch|editor)\.js|kernel\.py|cells\.css)",
+            SiteHandler,
+            {"path": str(folder("templates") / "assets")},
+        )
         is_ours = (Path(self.site) / "assets/tour/cells.js").is_file()
         self.handlers.extend(
             [
