@@ -15,10 +15,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from click.testing import CliRunner
 from playwright.sync_api import Browser, Page, expect
 
 import tour
-from tour import build, site
+from tour import build, cli, site
 from tour.errors import TourError
 from tour.render import embed, oembed
 from tour.tree import index_path
@@ -171,6 +172,12 @@ def test_a_site_without_an_address_promises_nothing(tmp_path: Path) -> None:
     edited = {lang: replace(one, title=f"New {lang}") for lang, one in pages.items()}
     site.refresh(edited, built)
     assert "New zh" in (built / "zh/embed/sample.html").read_text()
+
+
+@pytest.mark.parametrize("url", ["docs.example.org", "ftp://x/", "https://", "https://x/?a=1", "https://x/#a"])
+def test_an_address_that_no_wiki_can_ask_is_refused(url: str) -> None:
+    done = CliRunner().invoke(cli.main, ["build", "--url", url])
+    assert done.exit_code == 2 and "is no address such as https://" in done.output
 
 
 HOST = """<!doctype html><meta charset="utf-8"><title>A wiki</title>

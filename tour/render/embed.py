@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from html import escape
 from typing import Any
@@ -25,7 +25,7 @@ from tour.render.crosslinks import plain, relinked
 from tour.render.places import public_place
 from tour.render.words import Words, words
 from tour.resources import folder
-from tour.views import RecordingView, StepView, TourView, TreeView
+from tour.views import NEAR, CodeView, RecordingView, StepView, TourView, TreeView
 
 Elsewhere = Callable[[str, str | None], str | None]
 """The address of another tour, or of its step; ``None`` where it has none."""
@@ -78,8 +78,9 @@ def _known(step: str, ids: Sequence[str], tour: str) -> str:
 
 
 def part(view: TourView, asked: Sequence[str] = (), setting: Setting | None = None) -> Markup:
-    """The element that shows a tour's steps; raises what ``stretch`` raises."""
+    """The element that shows a tour's steps in its first version; raises what ``stretch`` raises."""
     setting = setting or Setting()
+    view = replace(view, steps=tuple(replace(step, code=_near(step.code)) for step in view.steps), editions=())
     chosen = stretch(view, asked)
     whole = len(chosen) == len(view.steps)
     said, each = words(view.lang), editions.editions(view)
@@ -204,6 +205,16 @@ def _asset(name: str) -> str:
 
 def _data(kind: str, text: str) -> str:
     return f"data:{kind};charset=utf-8;base64,{b64encode(text.encode()).decode()}"
+
+
+def _near(code: CodeView | None) -> CodeView | None:
+    """The code with as much around the lit lines as a frame has room for."""
+    if code is None:
+        return None
+    first = max(code.first_line, code.lit[0] - NEAR.before)
+    last = min(code.lit[1] + NEAR.after_statement, first + NEAR.most - 1)
+    kept = code.lines[first - code.first_line : last + 1 - code.first_line]
+    return replace(code, first_line=first, lines=kept, lit=(code.lit[0], min(code.lit[1], last)))
 
 
 def _public(tree: TreeView, at: At) -> str:
