@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tour import build, cli, links, model
+from tour import build, cli, fences, links, model
 from tour.resources import folder
 from tour.tree import index_path
 
@@ -39,10 +39,22 @@ def test_the_format_names_every_kind_of_hop_and_lane() -> None:
 
 
 def test_local_links_of_the_documents_lead_somewhere() -> None:
-    for document in (ROOT / "README.md", ROOT / "annotations/README.md", ROOT / "BENCHMARKS.md"):
+    for name in ("README.md", "annotations/README.md", "BENCHMARKS.md", "docs/embedding.md"):
+        document = ROOT / name
         text = re.sub(r"`[^`\n]+`", "", document.read_text())  # what is quoted is no link
         for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
             assert (document.parent / link).exists(), f"{document.name}: {link}"
+
+
+def test_what_hosts_and_fences_may_say_is_told() -> None:
+    text = (ROOT / "docs/embedding.md").read_text()
+    script = (folder("templates") / "assets/embed.js").read_text()
+    for message in re.findall(r'"(tour:\w+)"', script):
+        assert f'type: "{message}"' in text, message
+    for key in {key for keys in fences.KEYS.values() for key in keys}:
+        assert f"`{key}=`" in text, key
+    for option in fences.TourExtension().config:
+        assert f"`{option}`" in text, option
 
 
 @pytest.mark.real

@@ -139,7 +139,9 @@ def test_the_command_writes_a_file_for_each_tour_and_language(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     view = sample.tour("en")
-    monkeypatch.setattr(tour, "export", lambda names, tree, to, langs: {f"{names[0]}.{to}": view.title for _ in langs})
+    monkeypatch.setattr(
+        tour, "export", lambda names, tree, to, langs, steps: {f"{names[0]}.{to}": view.title for _ in langs}
+    )
     monkeypatch.setattr("tour.cli.exports.ready", lambda spec: spec)
     done = CliRunner().invoke(cli.main, ["export", "import-torch", "--to", "codetour"])
     assert (done.exit_code, done.output.split()) == (0, [".tours/import-torch.codetour"])
@@ -147,7 +149,12 @@ def test_the_command_writes_a_file_for_each_tour_and_language(
     Path("taken").write_text("")
     done = CliRunner().invoke(cli.main, ["export", "import-torch", "--to", "markdown", "--out", "taken/below"])
     assert done.exit_code == 2 and "cannot write" in done.output and "Traceback" not in done.output
-    for words in (["export", "--to", "codetour"], ["export", "import-torch", "--to", "pdf"]):
+    for words in (
+        ["export", "--to", "codetour"],
+        ["export", "import-torch", "--to", "pdf"],
+        ["export", "import-torch", "--to", "markdown", "--step", "pyinit"],
+        ["export", "--all", "--to", "embed", "--step", "pyinit"],
+    ):
         assert CliRunner().invoke(cli.main, words).exit_code == 2
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from markdown import Markdown
 from playwright.sync_api import Browser, expect
 
 from .live_site import ROOT, until
@@ -54,7 +55,12 @@ def free() -> int:
 
 @pytest.fixture(scope="module")
 def hub(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A hub's address."""
+    """A hub's address; beside the tours its site has a page of a team's with a fence."""
+    (built / "team").mkdir(exist_ok=True)
+    fence = Markdown(extensions=["tour.fences"]).convert("```cell\nprint(6 * 7)\n```")
+    (built / "team/index.html").write_text(
+        f"<!doctype html><meta charset=utf-8><title>Team</title><main>{fence}</main>"
+    )
     if not PROXY.exists() and not os.environ.get("CI"):
         pytest.skip("the hub's proxy is missing: cd editor && npm ci")
     work = tmp_path_factory.mktemp("hub")
@@ -101,6 +107,9 @@ def test_a_reader_of_a_hub_runs_cells_and_reaches_no_other(hub: str, browser: Br
     expect(press(page, "last")).to_have_text("last 42", timeout=180_000)
     page.locator(".md-search__input").press_sequentially("pyinit", delay=20)
     page.locator('[data-cell="last"] [data-do="run"]').wait_for()
+    page.goto(f"{hub}/user/alice/tour/team/")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator(".outs:visible")).to_have_text("42")
     assert failed == []
     ask = "(path) => fetch(path, {redirect: 'manual'}).then((answer) => answer.type + answer.status)"
     assert page.evaluate(ask, "/user/alice/api/kernels") == "basic403", "not without the page's own header"

@@ -104,6 +104,16 @@ def test_every_page_is_there(built: Path) -> None:
     assert not list(built.glob("zh/source"))
 
 
+def test_a_page_for_a_frame_shows_each_step_once(built: Path) -> None:
+    for at in ("embed/mini.html", "zh/embed/mini.html"):
+        text = (built / at).read_text()
+        assert text.count('<article class="embed-step') == len(annotations.STEPS)
+        assert text.count('<p class="embed-marks"') == len(annotations.STEPS)
+        assert text.count('<figure class="embed-code"') == text.count("located in 9.1.0") + text.count(
+            "在 9.1.0 中定位"
+        )
+
+
 def dead_links(built: Path) -> list[tuple[Path, str]]:
     pages = {page: Links(page.read_text()) for page in built.rglob("*.html") if page.name != "404.html"}
     dead = []

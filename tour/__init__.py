@@ -370,9 +370,8 @@ def check_prose(names: Iterable[str], trees: Iterable[Tree], progress: Progress 
 def check_recordings(names: Iterable[str]) -> list[Finding]:
     """What recorded outputs do not show any more: those of cells that changed or came since."""
     from tour import recordings, tours, views
-    from tour.resources import folder
 
-    told = [tours.load(name, folder("annotations")) for name in names]
+    told = [tours.named(name) for name in names]
     return [finding for tour in told for finding in views.check_recordings(tour, recordings.load(tour))]
 
 
@@ -537,17 +536,23 @@ def index_state(tree: Tree) -> str:
     return f"{behind} files behind" if behind else "ready"
 
 
-def export(names: Sequence[str], tree: Tree, to: str, langs: Iterable[str] = LANGS) -> Mapping[str, str]:
-    """Tours as the files of another tool, ``codetour``, ``markdown`` or ``notebook``: each one's name and text.
+def export(
+    names: Sequence[str], tree: Tree, to: str, langs: Iterable[str] = LANGS, steps: Sequence[str] = ()
+) -> Mapping[str, str]:
+    """Tours as the files of another tool (``render.exports.FORMATS``): each one's name and text.
 
-    Links between tours that are exported together lead on there; links to others become plain text. The tree must be
-    indexed. Raises ``TourError`` where a tour or the format is unknown.
+    Links between tours that are exported together lead on there; links to others become plain text. ``steps`` are ids
+    and ranges ``first..last``, for an ``embed`` that shows no more. The tree must be indexed. Raises ``TourError``
+    where a tour, a step or the format is unknown.
     """
     from tour import tours, views
+    from tour.render.embed import embed
     from tour.render.exports import FORMATS
 
     if to not in FORMATS:
         raise TourError(f"no export is called {to!r}", hint=f"There are {', '.join(FORMATS)}.")
+    if steps and to != "embed":
+        raise TourError(f"a {to} holds a whole tour", hint="Only an embed may show some of its steps.")
     told = [tours.named(name) for name in dict.fromkeys(names)]
     with _opened(tree) as index:
         made = [views.tour_views(one, tree, index, langs) for one in told]
@@ -555,7 +560,9 @@ def export(names: Sequence[str], tree: Tree, to: str, langs: Iterable[str] = LAN
     for lang in langs:
         together = {page[lang].name: page[lang] for page in made}
         for name, view in together.items():
-            files[FORMATS[to].file(name, lang)] = FORMATS[to].render(view, together)
+            called = ".".join([name, *(word.replace("..", "-") for word in steps)])
+            text = embed(view, together, steps) if steps else FORMATS[to].render(view, together)
+            files[FORMATS[to].file(called, lang)] = text
     return files
 
 
@@ -568,18 +575,20 @@ def publish(
     others: Sequence[Tree] = (),
     sources: str = "tours",
     operators: str = "tours",
+    url: str | None = None,
 ) -> Path:
     """Build the static site of all tours, or of ``only`` some, in both languages, with the sources that they touch.
 
     ``others`` are versions that each step is shown in besides ``tree``, with what changed; all must be indexed.
-    ``sources`` and ``operators`` say how many pages of those there are (``stock.SOURCES``, ``stock.OPERATORS``).
+    ``sources`` and ``operators`` say how many pages of those there are (``stock.SOURCES``, ``stock.OPERATORS``); with
+    ``url``, the address at which others will find the site, wikis unfold links to its tours and steps.
     """
     from tour import site, tours
 
     told = [tours.named(name) for name in only or names()]
     with ExitStack() as stack:
         opened = [(one, stack.enter_context(_opened(one))) for one in (tree, *others)]
-        return site.build(*pages(told, opened, progress, sources, operators), out, progress=progress)
+        return site.build(*pages(told, opened, progress, sources, operators), out, url=url, progress=progress)
 
 
 def republish(name: str, trees: Sequence[Tree], out: Path) -> None:

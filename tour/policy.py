@@ -3,6 +3,7 @@
 The theme has a few scripts inside its pages. They are allowed by their hashes, which are taken from the page that shows
 nothing of any tree or tour: the one for addresses that are not there. A script that got into another page by way of a
 source tree has no hash there, and does not run. Styles may stand inside, for outputs of cells bring theirs along.
+A page for somebody's ``<iframe>`` needs no file at all, and has a stricter policy.
 """
 
 from __future__ import annotations
@@ -25,6 +26,14 @@ def policy(trusted: str = "") -> str:
     )
 
 
+def framed(script: str, styles: str) -> str:
+    """The policy of a page in anybody's frame: its one script and style sheet, which stand inside, and no address."""
+    return (
+        f"default-src 'none'; script-src 'sha256-{_digest(script)}'; style-src 'sha256-{_digest(styles)}';"
+        " img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
 def hashes(page: str) -> list[str]:
     """The SHA-256 of each script that stands inside a page and is run, in base64."""
     found = []
@@ -32,9 +41,13 @@ def hashes(page: str) -> list[str]:
         attributes = script["attributes"].lower()
         if "src=" in attributes or "json" in attributes:
             continue
-        digest = hashlib.sha256(script["text"].encode()).digest()
-        found.append(base64.b64encode(digest).decode())
+        found.append(_digest(script["text"]))
     return sorted(set(found))
+
+
+def _digest(text: str) -> str:
+    """The SHA-256 of an inline script or style, in base64."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def secured(page: str, rule: str) -> str:

@@ -23,7 +23,7 @@ from typing import Any
 from tour import policy
 from tour.errors import TourError
 from tour.model import LANGS, Progress, silent
-from tour.render import html, operator_page, palette, source_page
+from tour.render import embed, html, oembed, operator_page, palette, source_page
 from tour.render.passing import ADDRESS, Passing, passing
 from tour.render.places import Addresses, operator_address, source_address
 from tour.render.words import words
@@ -37,6 +37,8 @@ OURS = "assets/tour/tour.css"
 _UP, _DOWN = {"en": "", "zh": "../"}, {"en": "", "zh": "zh"}
 """From the root of a language's site to the root of the whole, and back."""
 BUILT = "assets/tour/built.json"
+_EMBED = "embed/{name}.html"
+"""A tour's page for an ``<iframe>``, from the root of a language's site."""
 _BEGIN, _END = '<div class="tour lanes-', "<!--/tour-->"
 """Around what a tour's page holds of its own; text of a tree has neither, for its ``<`` is escaped."""
 _PART, _HOLE = re.compile(r"<!--\[-->(.*?)<!--\]-->", re.DOTALL), re.compile(r"<!--\[(\d+)\]-->")
@@ -52,11 +54,13 @@ def build(
     out: Path,
     *,
     work: Path | None = None,
+    url: str | None = None,
     progress: Progress = silent,
 ) -> Path:
     """Build the site into ``out``; give its folder. Each of ``tours`` holds one tour's view by language.
 
-    ``stocks`` are the trees whose sources it holds, the one that pages open with first.
+    ``stocks`` are the trees whose sources it holds, the one that pages open with first. ``url`` is the address at
+    which others will find the site: with it wikis unfold links to tours and steps.
 
     The docs tree stays in ``work``; left out, that is a checkout's ``build/``, so that plain ``mkdocs build`` works
     there too, or nowhere. Raises ``TourError`` where ``out`` holds anything but a site of ours, or where MkDocs finds
@@ -77,7 +81,9 @@ def build(
             parts = {}
             for number, lang in enumerate(LANGS):
                 progress("Writing pages", number, len(LANGS))
-                parts[lang] = _write_docs([views[lang] for views in tours], stocks, lang, docs[lang], whole)
+                address = f"{url.rstrip('/')}/{_DOWN[lang]}".rstrip("/") + "/" if url else None
+                views = [page[lang] for page in tours]
+                parts[lang] = _write_docs(views, stocks, lang, docs[lang], whole, address)
             told = passing(tours)
             for stock in stocks:
                 _write_stock(stock, stocks, told, docs["en"], target, progress)
@@ -121,6 +127,7 @@ def refresh(views: Mapping[str, TourView], out: Path) -> None:
                 raise TourError(f"{page} is no tour's page", hint="Build the site again: `tour serve --rebuild`.")
             body = html.tour_page(view, f"../../{_UP[lang]}", told, operators)
             page.write_text(before + _PART.sub(r"\1", body.removesuffix("\n")) + after, encoding="utf-8")
+            _write(out / _DOWN[lang] / _EMBED.format(name=view.name), _embedded(view, told))
         shutil.copytree(folder("templates") / "assets", out / "assets/tour", dirs_exist_ok=True)
         _stamp(out)
     except FileNotFoundError:
@@ -151,11 +158,17 @@ def _refuse_others(out: Path) -> None:
 
 
 def _write_docs(
-    views: Sequence[TourView], stocks: Sequence[Stock], lang: str, docs: Path, whole: dict[Path, str]
+    views: Sequence[TourView],
+    stocks: Sequence[Stock],
+    lang: str,
+    docs: Path,
+    whole: dict[Path, str],
+    address: str | None,
 ) -> dict[str, list[str]]:
     """The Markdown pages and assets of one language; by tour what its page lacks.
 
-    ``whole`` gets the pages that lack nothing, for who builds them without us.
+    ``whole`` gets the pages that lack nothing, for who builds them without us. ``address`` is where others will find
+    the site of this language.
     """
     said = words(lang)
     first = (folder("annotations") / f"index.{lang}.md").read_text(encoding="utf-8")
@@ -167,7 +180,8 @@ def _write_docs(
     told = {view.name for view in views}
     operators = {stock.tree.version: stock.named for stock in stocks}
     parts = {
-        view.name: _write_tour(view, lang, docs, told, operators.get(view.tree.version, ()), whole) for view in views
+        view.name: _write_tour(view, lang, docs, told, operators.get(view.tree.version, ()), whole, address)
+        for view in views
     }
     shutil.copytree(folder("templates") / "assets", docs / "assets/tour")
     return parts
@@ -180,10 +194,19 @@ def _write_tour(
     told: Collection[str],
     operators: Collection[str],
     whole: dict[Path, str],
+    address: str | None,
 ) -> list[str]:
-    """The Markdown page of one tour, and what it lacks."""
+    """The Markdown page of one tour, and what it lacks; beside it what others take into pages of theirs."""
     versions = " ".join(tree.version for tree in (view.tree, *(other.tree for other in view.editions)))
     facts = {"title": view.title.replace("`", ""), "hide": ["navigation", "toc"], "versions": versions}
+    if address is not None:
+        facts["oembed"] = f"{address}{oembed.place(view)}oembed.json"
+        _write(docs / oembed.place(view) / "oembed.json", oembed.answer(view, address))
+        for step in view.steps:
+            door = docs / oembed.place(view, step)
+            _write(door / "oembed.json", oembed.answer(view, address, step))
+            _write(door / "index.html", oembed.door(view, address, step))
+    _write(docs / _EMBED.format(name=view.name), _embedded(view, told))
     body = html.tour_page(view, f"../../{_UP[lang]}", told, operators)
     file = docs / f"tours/{view.name}.md"
     _page(file, facts, body)
@@ -191,6 +214,15 @@ def _write_tour(
     thin, parts = _thinned(body)
     _page(file, facts, thin)
     return parts
+
+
+def _embedded(view: TourView, told: Collection[str]) -> str:
+    """A tour's page for an ``<iframe>``, whose links lead to the pages of those that are ``told``."""
+
+    def elsewhere(name: str, step: str | None) -> str | None:
+        return f"../tours/{name}/{f'#{step}' if step else ''}" if name in told else None
+
+    return embed.page(view, elsewhere=elsewhere)
 
 
 def _page(file: Path, facts: Mapping[str, Any], body: str) -> None:

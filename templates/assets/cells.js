@@ -14,8 +14,8 @@ const CHOICE = "tour-recording";
 const YOURS = "yours"; // the name of the reader's own run among the recordings
 const STUBBORN = 5000; // milliseconds after which an interrupt was of no use
 
-/** @param {HTMLElement} tour @param {Setting} setting */
-async function begin(tour, setting) {
+/** Make the cells within an element live: of a tour's page, or of a page that shows cells by our fences. @param {HTMLElement} tour @param {Setting} setting */
+export async function begin(tour, setting) {
   const figures = /** @type {HTMLElement[]} */ ([...tour.querySelectorAll(".tour-cell")]);
   const cells = figures.map((figure, index) => new Cell(figure, index, setting));
   recordings(tour, cells);
@@ -205,7 +205,7 @@ class Page {
     this.setting = setting;
     this.live = live;
     this.bar = /** @type {HTMLElement} */ (tour.querySelector(".tour-kernel"));
-    this.kernel = new Kernel(live.base, `tour-kernel ${live.base} ${tour.dataset.tour}`, () => this.#tell());
+    this.kernel = new Kernel(live.base, `tour-kernel ${live.base} ${tour.dataset.tour ?? location.pathname}`, () => this.#tell());
     if (live.login) this.kernel.state = "login";
     else this.kernel.resume();
     this.bar.hidden = false;
@@ -230,7 +230,7 @@ class Page {
     this.#on(cell.figure, "interrupt", () => this.interrupt());
     this.#on(cell.figure, "above", () => this.above(cell));
     this.#on(cell.figure, "edit", () => cell.edit(run));
-    if (this.live.watch) {
+    if (this.live.watch && this.tour.dataset.tour) {
       cell.button("watch").hidden = false;
       this.#on(cell.figure, "watch", () => watch(this.tour, this.cells.slice(0, cell.index + 1), this.live.base, this.setting.words));
     }

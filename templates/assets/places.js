@@ -31,6 +31,7 @@ function read(html) {
  * @param {{root: string, tree: string, torch: string | null, said: (line: number) => string}} where
  */
 export async function place(element, frame, { root, tree, torch, said }) {
+  if (!tree) return; // a page of programs alone is of no tree
   const address = `${root}source/${tree}/${frame.file.split("/").map(encodeURIComponent).join("/")}.html`;
   const source = await lines(address);
   if (!source) return;

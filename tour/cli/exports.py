@@ -21,14 +21,23 @@ Examples:
   tour export import-torch --to codetour           .tours/import-torch.tour, for VS Code's CodeTour in a checkout
   tour export --all --to codetour --out ~/pytorch/.tours
   tour export batch-norm-cpu --to notebook         runs from top to bottom in JupyterLab
-  tour export batch-norm-cpu --to markdown --lang zh"""
+  tour export batch-norm-cpu --to markdown --lang zh
+  tour export batch-norm-cpu --to embed --step kernel     batch-norm-cpu.kernel.en.html, for an <iframe>"""
 )
 @click.argument("names", metavar="NAME…", nargs=-1, shell_complete=complete_tours)
 @click.option(
     "--to",
-    type=click.Choice(["codetour", "markdown", "notebook"]),
+    type=click.Choice(["codetour", "embed", "markdown", "notebook"]),
     required=True,
-    help="codetour: VS Code. markdown: a file with permalinks that reads well on a forge. notebook: .ipynb.",
+    help="codetour: VS Code. embed: a page for an <iframe>, which needs no other file. markdown: a file with"
+    " permalinks that reads well on a forge. notebook: .ipynb.",
+)
+@click.option(
+    "--step",
+    "steps",
+    metavar="ID|FIRST..LAST",
+    multiple=True,
+    help="For an embed: only this step, or from one to another. May be given several times.",
 )
 @click.option("--all", "every", is_flag=True, help="All tours.")
 @click.option("--lang", type=click.Choice([*LANGS, "both"]), default="both", show_default=True, help="Language.")
@@ -38,14 +47,24 @@ Examples:
     help="Where the files go; .tours for CodeTour, else where you stand.",
 )
 @tree_option()
-def export(names: tuple[str, ...], to: str, every: bool, lang: str, out: Path | None, tree: str | None) -> None:
+def export(
+    names: tuple[str, ...],
+    to: str,
+    steps: tuple[str, ...],
+    every: bool,
+    lang: str,
+    out: Path | None,
+    tree: str | None,
+) -> None:
     """Write tours as files of another tool; links among those that are exported together lead on there."""
     from tour.render.exports import FORMATS
 
     if bool(names) == every:
         raise click.UsageError("Name tours, or give --all.")
+    if steps and (to != "embed" or len(names) != 1):
+        raise click.UsageError("--step goes with --to embed and one tour.")
     folder = out or Path(FORMATS[to].folder)
-    files = tour.export(names or tour.names(), ready(tree), to, LANGS if lang == "both" else (lang,))
+    files = tour.export(names or tour.names(), ready(tree), to, LANGS if lang == "both" else (lang,), steps)
     for file, text in files.items():
         write_whole(folder / file, text)
         click.echo(folder / file)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -62,12 +63,18 @@ def _stock_options(command: Any) -> Any:
 Examples:
   tour build                                  all tours, in the two newest versions at hand, into ./site
   tour build --tree 2.6.0 --tree 1.13.1       2.6.0 first, and what is another in 1.13.1
-  tour build --tree 2.6.0 --out /srv/www/tour""",
+  tour build --tree 2.6.0 --out /srv/www/tour
+  tour build --url https://docs.example.org/tour/   wikis unfold links to tours and steps""",
 )
 @tree_option(multiple=True)
 @_out_option
 @_stock_options
-def build_command(trees: tuple[str, ...], out: Path, sources: str, operators: str) -> None:
+@click.option(
+    "--url",
+    callback=lambda _, __, url: _address(url),
+    help="Where others will find the site: links to a tour, or to tours/NAME/STEP/, then unfold in wikis (oEmbed).",
+)
+def build_command(trees: tuple[str, ...], out: Path, sources: str, operators: str, url: str | None) -> None:
     """Build the static site: every tour in both languages, and the sources they touch.
 
     Of several trees the first is the one that pages open with; each step is shown in the others as well, with what
@@ -78,16 +85,28 @@ def build_command(trees: tuple[str, ...], out: Path, sources: str, operators: st
     each name means is worked out once for a file and kept in the index: for the tours' own files that takes two to
     three minutes the first time.
     """
-    home = _build(trees, out, sources, operators)
+    home = _build(trees, out, sources, operators, url)
     click.echo(f"The site is at {home}. `tour serve` shows it.")
 
 
-def _build(specs: Sequence[str], out: Path, sources: str = "tours", operators: str = "tours") -> Path:
+def _build(
+    specs: Sequence[str], out: Path, sources: str = "tours", operators: str = "tours", url: str | None = None
+) -> Path:
     from tour.render import terminal
 
     first, *others = _editions(specs)
     with terminal.progress() as progress:
-        return tour.publish(first, out, progress=progress, others=others, sources=sources, operators=operators)
+        return tour.publish(first, out, progress=progress, others=others, sources=sources, operators=operators, url=url)
+
+
+def _address(url: str | None) -> str | None:
+    """An address that a wiki can ask; anything else is a user's mistake."""
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
+        raise click.BadParameter(f"{url!r} is no address such as https://docs.example.org/tour/.")
+    return url
 
 
 def _editions(specs: Sequence[str]) -> list[Tree]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tour.render.codetour import codetour
+from tour.render.embed import embed
 from tour.render.markdown import markdown
 from tour.render.notebook import notebook
 from tour.views import TourView
@@ -25,6 +26,7 @@ class Format:
 
 FORMATS = {
     "codetour": Format(lambda name, lang: f"{name}{'' if lang == 'en' else f'.{lang}'}.tour", ".tours", codetour),
+    "embed": Format(lambda name, lang: f"{name}.{lang}.html", ".", embed),
     "markdown": Format(lambda name, lang: f"{name}.{lang}.md", ".", markdown),
     "notebook": Format(lambda name, lang: f"{name}.{lang}.ipynb", ".", notebook),
 }

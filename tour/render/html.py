@@ -93,6 +93,9 @@ def tour_page(view: TourView, root: str, told: Collection[str] = (), operators: 
             "in": editions.shown(step.id, each, said, link),
             "cell": [Markup(line) for line in source.lines(step.cell.code, Lang.PYTHON)] if step.cell else None,
             "shown": [_shown(recording, step.number, first, root, said) for recording in step.recordings],
+            "group": step.id,
+            "label": said.say("cell_of", number=step.number),
+            "output_label": said.say("cell_output", number=step.number),
             "figure": Markup(step.figure.svg) if step.figure else None,
         }
         for step in view.steps
@@ -103,7 +106,7 @@ def tour_page(view: TourView, root: str, told: Collection[str] = (), operators: 
         "root": root,
         "editor": (folder("templates") / EDITOR).is_file(),
     }
-    return _render(
+    return rendered(
         "tour.html",
         view=view,
         steps=steps,
@@ -145,14 +148,14 @@ def tour_list(views: Sequence[TourView], lang: str, root: str) -> str:
         }
         for view in views
     ]
-    return _render("tours.html", cards=cards, said=words(lang))
+    return rendered("tours.html", cards=cards, said=words(lang))
 
 
 def home(views: Sequence[TourView], lang: str, root: str) -> str:
     """What stands below the first page's own words: where to start, and the map of the tours."""
     said = words(lang)
     found = crossings(views)
-    return _render(
+    return rendered(
         "home.html",
         said=said,
         root=root,
@@ -164,8 +167,9 @@ def home(views: Sequence[TourView], lang: str, root: str) -> str:
 
 def filled(template: str, **values: Any) -> str:
     """A whole page of its own from a template of ours; what it is given is escaped unless it is ``Markup``."""
-    return secured(_render(template, **values), policy())
+    return secured(rendered(template, **values), policy())
 
 
-def _render(template: str, **values: Any) -> str:
+def rendered(template: str, **values: Any) -> str:
+    """A template of ours, filled in; what it is given is escaped unless it is ``Markup``."""
     return _environment().get_template(template).render(**values)

@@ -35,6 +35,7 @@ from traitlets import Unicode, default
 from traitlets.config import Config
 
 from tour.errors import TourError
+from tour.resources import folder
 
 HOST = "127.0.0.1"
 
@@ -297,13 +298,23 @@ class TourApp(ExtensionApp):
         return "tour.server"
 
     def initialize_handlers(self) -> None:
-        """Put the site's addresses before the server's own."""
+        """Put the site's addresses before the server's own.
+
+        A site of somebody else's, whose pages hold tours by our fences, gets the scripts that run cells from us.
+        """
+        scripts = (
+            r"/tour/assets/tour/((?:cells|kernel|outputs|places|watch|editor)\.js|kernel\.py|cells\.css)",
+            SiteHandler,
+            {"path": str(folder("templates") / "assets")},
+        )
+        is_ours = (Path(self.site) / "assets/tour/cells.js").is_file()
         self.handlers.extend(
             [
                 (r"/tour", HomeHandler),
                 (r"/tour/start", StartHandler),
                 (r"/tour/(?:zh/)?assets/tour/live\.json", LiveHandler),
                 (r"/tour/watch", WatchHandler),
+                *([] if is_ours else [scripts]),
                 (
                     r"/tour/(.*)",
                     SiteHandler,
