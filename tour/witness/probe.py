@@ -537,7 +537,9 @@ class Operators:
             activities.append(torch.profiler.ProfilerActivity.CUDA)
         self._hold(True)
         try:
-            self.ours = torch.profiler.profile(activities=activities, record_shapes=self.calls is None)
+            with warnings.catch_warnings():  # what it says of itself is no output of the program
+                warnings.simplefilter("ignore")
+                self.ours = torch.profiler.profile(activities=activities, record_shapes=self.calls is None)
             # torch 2.13 imports its whole compiler here, for one setting that says nothing of a program without it
             lazy = getattr(torch, "_lazy_modules", None)
             hidden = isinstance(lazy, set) and "_inductor" in lazy
@@ -566,7 +568,7 @@ class Operators:
         if ours is not None:
             self._hold(True)
             try:
-                with warnings.catch_warnings():  # what it says of itself is no output of the program
+                with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     ours.stop()
                     events = ours.events()
