@@ -84,6 +84,7 @@ def test_in_a_stripped_library_what_is_hidden_is_not_visible(machine: Callable[.
     observed = machine(native=True, strip=True).watch(CELL, debugger=True)
     told = states(observed)
     assert (told["native"], told["leaf"], told["hidden"]) == ("seen", "seen", "not-visible")
+    assert observed.record.steps["hidden"].why == "stripped", "whether it was inlined cannot be told there"
     assert told["call-hidden"] == "not-visible"
     assert observed.record.steps["call-hidden"].detail == "at::native::statements"
     assert any("only exported functions have names" in note for note in observed.notes)

@@ -51,7 +51,7 @@ def test_a_tour_is_passed_as_it_is_told(watched: Observation) -> None:
         assert run.steps["operator"].by == "operator"
     if run.tour == "import-torch":
         assert [module.name for module in watched.imports if module.depth == 0] == ["torch"]
-        assert run.steps["methods-table"].why in {"row", "inlined"}
+        assert run.steps["methods-table"].why in {"row", "stripped"}
 
 
 @pytest.mark.real

@@ -22,7 +22,7 @@ from tour.witness.runs import PROBE, environment
 from tour.witness.runtimes import Runtime
 from tour.witness.told import Imported
 
-_KERNELS = re.compile(r"\.(cu|cuh|hip)$")
+_KERNELS = re.compile(r"\.cuh?$|/cuda/.*\.h$")
 """Files with code for accelerators."""
 
 _COPIES = re.compile(r"Mem(cpy|set) ")

@@ -214,6 +214,7 @@ class Watch:
         chosen, _ = native.targets(steps, libraries)
         natives = _Natives(steps, chosen, None)
         stripped = [name for one in libraries if one.is_stripped and "torch_" in (name := Path(one.path).name)]
+        natives.is_stripped = bool(stripped)
         if stripped:
             observed.notes.append(f"only exported functions have names in {', '.join(stripped)}")
         spec = json.loads((folder / "probe.json").read_text())
@@ -342,7 +343,7 @@ class Watch:
         if hit is not None:
             return Sighting("", "not-visible", "native", detail=hit[0].way.name, why="statement")
         if not any(target.is_telling for target in visible):
-            return Sighting("", "not-visible", "native", why="inlined")
+            return Sighting("", "not-visible", "native", why="stripped" if natives.is_stripped else "inlined")
         return Sighting("", "not-seen", "native", why="same-code" if stop.same else "other-code")
 
     def _operator(self, stop: Stop, told: Told, index: Index) -> Sighting | None:
@@ -393,6 +394,8 @@ class _Natives:
     targets: list[native.Target]
     why: str | None
     """Why it was not asked."""
+    is_stripped: bool = False
+    """Whether torch's libraries keep the names of what they export alone."""
     runs: list[native.Run] = field(default_factory=list)
     hits: dict[int, native.Hit] = field(default_factory=dict)
 
