@@ -2,7 +2,9 @@
 
 Reads the stacks that `tour trace --run --record` kept with the tours. Each pair of neighbours on a native stack, and
 each operator with the function that it led to, is looked up in the index of the tree: there directly, or through
-functions that the compiler may have inlined away (at most three links). Each pair counts once. Not counted: frames
+functions that the compiler may have inlined away (at most three links). A constructor is its class, which the index
+gives as what is called. Of a kernel on a GPU the profiler tells the operator alone, so all between them is searched.
+Each pair counts once. Not counted: frames
 without a name, CPython's own, the glue of dispatcher and stubs (`wrap_kernel_functor…`, `DispatchStub…`), and functions
 that this version of the tree does not have.
 
@@ -27,7 +29,7 @@ from tour.witness import records
 from tour.witness.binaries import normal
 from tour.witness.records import Frame
 
-TREES = {"2.13.0": "2.6.0", "1.13.1": "1.13.1"}
+TREES = {"2.13.0": "2.6.0", "2.11.0": "2.6.0", "1.13.1": "1.13.1"}
 GLUE = (
     "c10::impl::wrap_kernel_functor",
     "c10::impl::make_boxed",
@@ -36,6 +38,7 @@ GLUE = (
     "at::native::DispatchStub",
 )
 LONGEST = 3
+LAUNCHED = 10
 CALLED = frozenset({LinkKind.CALLS, LinkKind.STUBS, LinkKind.DISPATCHES, LinkKind.BINDS, LinkKind.INIT})
 
 
@@ -62,11 +65,15 @@ def symbols(frame: Frame, index: Index) -> list[StoredSymbol]:
     return [symbol for symbol in found if symbol.kind is not Kind.NAMESPACE]
 
 
-def how(caller: Sequence[StoredSymbol], callee: Sequence[StoredSymbol], links: Links) -> str:
+def how(caller: Sequence[StoredSymbol], callee: Sequence[StoredSymbol], links: Links, is_kernel: bool) -> str:
     ids = {symbol.id for symbol in callee}
+    ids |= {
+        symbol.id.rpartition("::")[0] for symbol in callee if symbol.qualname.endswith(f"{symbol.name}::{symbol.name}")
+    }
     starts = [(node(symbol), None) for symbol in caller]
-    for longest, told in ((1, "directly"), (LONGEST, "through what was inlined")):
-        if surest(links, starts, lambda link: link.target in ids, kinds=CALLED, longest=longest):
+    kinds = CALLED | {LinkKind.LAUNCHES} if is_kernel else CALLED
+    for longest, told in ((1, "directly"), (LAUNCHED if is_kernel else LONGEST, "through what was inlined")):
+        if surest(links, starts, lambda link: link.target in ids, kinds=kinds, longest=longest):
             return told
     return "not"
 
@@ -93,13 +100,16 @@ def main() -> None:
                     continue
                 kind = "operator → function" if caller.layer == "operator" else "function → operator"
                 kind = kind if "operator" in (caller.layer, callee.layer) else "function → function"
-                told = how(*ends, links)
+                is_kernel = caller.layer == "operator" and ends[1][0].file.endswith((".cu", ".cuh"))
+                kind = "operator → kernel on a GPU" if is_kernel else kind
+                told = how(*ends, links, is_kernel)
                 counts[kind, told] += 1
                 if told == "not":
                     missed.append(f"{caller.name} → {callee.name}")
         print(f"\n### Pairs seen in recorded runs, in the index of {version}\n")
         print("| pair | directly | through what was inlined | not | share |\n| --- | ---: | ---: | ---: | ---: |")
-        for kind in ("function → function", "function → operator", "operator → function"):
+        kinds = ("function → function", "function → operator", "operator → function", "operator → kernel on a GPU")
+        for kind in (kind for kind in kinds if any(one == kind for one, _ in counts)):
             direct, inlined, lacking = (counts[kind, told] for told in ("directly", "through what was inlined", "not"))
             whole = direct + inlined + lacking
             print(f"| {kind} | {direct} | {inlined} | {lacking} | {(direct + inlined) / max(whole, 1):.1%} |")
