@@ -14,6 +14,7 @@ LAYERS: dict[str, set[str]] = {
     "errors": set(),
     "model": set(),
     "resources": set(),
+    "repository": {"errors", "resources"},
     "tree": {"errors", "model"},
     "projects": {"errors", "model", "tree"},
     "origins": {"errors", "model", "tree", "projects", "origins.children", "origins.releases"},
@@ -23,7 +24,7 @@ LAYERS: dict[str, set[str]] = {
     "shelf": {"model", "index"},
     "form": {"errors"},
     "figures": {"errors", "model"},
-    "tours": {"errors", "model", "resources", "form", "figures"},
+    "tours": {"errors", "model", "repository", "form", "figures"},
     "links": {
         "errors",
         "model",

@@ -47,6 +47,7 @@ __all__ = [
     "library",
     "names",
     "open_tree",
+    "own_names",
     "path",
     "publish",
     "record",
@@ -106,11 +107,17 @@ def update(tree: Tree, progress: Progress = silent) -> Report:
 
 
 def names() -> list[str]:
-    """The tours that there are."""
+    """The tours that there are: a team's own, where we stand in its repository, then ours."""
     from tour import tours
-    from tour.resources import folder
 
-    return tours.names(folder("annotations"))
+    return tours.at_hand()
+
+
+def own_names() -> list[str]:
+    """The tours that are whoever's who stands here: a team's own in its repository, else every one."""
+    from tour import repository, tours
+
+    return tours.names(repository.folders()[0])
 
 
 def trace(name: str, tree: Tree, lang: str = "en", run: Record | None = None) -> TourView:
@@ -266,24 +273,23 @@ def _passing(index: Index) -> dict[str, list[list[str]]]:
     """The tours and steps that pass each symbol; kept in the index until a tour or the index changes."""
     import json
 
-    from tour.resources import folder
+    from tour import repository
 
-    annotations = folder("annotations")
-    key = f"passing {_stamp(annotations)}"
+    key = f"passing {_stamp(repository.folders())}"
     kept = index.recall(key)
     if kept is None:
         from tour import tours
 
-        kept = json.dumps(tours.passing(annotations))
+        kept = json.dumps(tours.passing())
         index.remember(key, kept)
     passes: dict[str, list[list[str]]] = json.loads(kept)
     return passes
 
 
-def _stamp(annotations: Path) -> str:
+def _stamp(folders: Iterable[Path]) -> str:
     """What changes when a tour's anchors may have."""
-    states = [(file.parent.name, file.stat().st_mtime_ns) for file in annotations.glob("*/tour.yaml")]
-    return repr(sorted(states))
+    files = [file for folder in folders for file in folder.glob("*/tour.yaml")]
+    return repr(sorted((str(file.parent), file.stat().st_mtime_ns) for file in files))
 
 
 def path(origin: str, goal: str, tree: Tree, *, alternatives: int = 0) -> list[list[Link]]:
@@ -363,9 +369,8 @@ def check_prose(names: Iterable[str], trees: Iterable[Tree], progress: Progress 
 def check_recordings(names: Iterable[str]) -> list[Finding]:
     """What recorded outputs do not show any more: those of cells that changed or came since."""
     from tour import recordings, tours, views
-    from tour.resources import folder
 
-    told = [tours.load(name, folder("annotations")) for name in names]
+    told = map(tours.named, names)
     return [finding for tour in told for finding in views.check_recordings(tour, recordings.load(tour))]
 
 

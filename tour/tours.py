@@ -9,12 +9,12 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tour import figures, resources
+from tour import figures, repository
 from tour.errors import AnnotationError, TourError, UnknownName
 from tour.figures import Figure
 from tour.form import Form, read
@@ -182,7 +182,7 @@ def with_cells(tour: Tour, cells: Mapping[str, str]) -> Tour:
 
 def schema() -> Path:
     """The form of a ``tour.yaml``, as JSON Schema."""
-    return resources.folder("annotations") / "tour.schema.json"
+    return repository.ours() / "tour.schema.json"
 
 
 def names(folder: Path) -> list[str]:
@@ -190,15 +190,20 @@ def names(folder: Path) -> list[str]:
     return sorted(found.parent.name for found in folder.glob("*/tour.yaml"))
 
 
-def passing(folder: Path) -> dict[str, list[tuple[str, str]]]:
+def at_hand() -> list[str]:
+    """Every tour at hand: a team's own, then ours."""
+    return list(dict.fromkeys(name for folder in repository.folders() for name in names(folder)))
+
+
+def passing() -> dict[str, list[tuple[str, str]]]:
     """For each symbol that an anchor names the tours and steps that pass it.
 
     A tour that cannot be read is left out: here it is no reader's question.
     """
     passes: dict[str, list[tuple[str, str]]] = {}
-    for name in names(folder):
+    for name in at_hand():
         try:
-            told = load(name, folder)
+            told = named(name)
         except AnnotationError:
             continue
         for step in told.steps:
@@ -208,25 +213,27 @@ def passing(folder: Path) -> dict[str, list[tuple[str, str]]]:
 
 
 def named(spec: str) -> Tour:
-    """The tour of that name, or the one in the folder that ``spec`` leads to; raises what ``load`` raises."""
-    home = resources.folder("annotations")
+    """The tour of that name, a team's own before ours, or the one in the folder that ``spec`` leads to.
+
+    Raises what ``load`` raises.
+    """
+    home = repository.home(spec) if NAME.fullmatch(spec) else None
+    if home is not None:
+        return load(spec, home)
     path = Path(spec).expanduser()
     inside = (path.parent if path.name == "tour.yaml" else path).resolve()
-    if (inside / "tour.yaml").is_file() and not (NAME.fullmatch(spec) and (home / spec).is_dir()):
+    if (inside / "tour.yaml").is_file():
         return load(inside.name, inside.parent)
     if len(path.parts) > 1 or spec.startswith("."):
         raise UnknownName(f"there is no tour in {spec!r}", hint="A tour is named by its folder, which holds tour.yaml.")
-    return load(spec, home)
+    raise _unknown(spec, at_hand())
 
 
 def load(name: str, folder: Path) -> Tour:
     """Read one tour. Raises ``UnknownName`` with the nearest names, or ``AnnotationError`` with file and line."""
     file = folder / name / "tour.yaml"
     if not NAME.fullmatch(name) or not file.is_file():
-        known = names(folder)
-        nearest = tuple(difflib.get_close_matches(name, known, n=3, cutoff=0.4))
-        hint = f"The nearest: {', '.join(nearest)}." if nearest else f"There are: {', '.join(known) or 'none'}."
-        raise UnknownName(f"there is no tour {name!r}", nearest, hint=hint)
+        raise _unknown(name, names(folder))
     text = _read(file)
     form = read(file, text, schema(), _HINT)
     steps = _steps(form)
@@ -240,6 +247,12 @@ def load(name: str, folder: Path) -> Tour:
     )
 
 
+def _unknown(name: str, known: Sequence[str]) -> UnknownName:
+    nearest = tuple(difflib.get_close_matches(name, known, n=3, cutoff=0.4))
+    hint = f"The nearest: {', '.join(nearest)}." if nearest else f"There are: {', '.join(known) or 'none'}."
+    return UnknownName(f"there is no tour {name!r}", nearest, hint=hint)
+
+
 def _read(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
@@ -251,7 +264,7 @@ def _read(file: Path) -> str:
 
 def title(name: str, folder: Path, lang: str) -> str:
     """A tour's title, without reading the tour; raises ``AnnotationError`` where its prose cannot be read."""
-    home = folder if (folder / name).is_dir() else resources.folder("annotations")
+    home = next((one for one in repository.beside(folder) if (one / name).is_dir()), folder)
     found = _HEADING.search(_read(home / name / f"{lang}.md"))
     return found[2] if found else name
 
@@ -333,7 +346,7 @@ def _unseen(written: dict[str, Any]) -> Unseen:
 
 def _follows(form: Form, name: str) -> tuple[str, ...]:
     """The tours that this one takes as known."""
-    known = {*names(form.file.parents[1]), *names(resources.folder("annotations"))}
+    known = {other for folder in repository.beside(form.file.parents[1]) for other in names(folder)}
     follows = tuple(form.data.get("follows", ()))
     for number, other in enumerate(follows):
         if other == name or other not in known:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 import tour
-from tour.cli.arguments import into_option, json_option, lang_option, tree_option
+from tour.cli.arguments import annotations_option, into_option, json_option, lang_option, tree_option
 from tour.cli.trees import ready
 
 
@@ -57,6 +57,7 @@ Examples:
 @click.option("--title", help="The tour's title; by default its name.")
 @into_option
 @tree_option()
+@annotations_option
 def new(
     name: str,
     origin: str | None,
@@ -67,7 +68,7 @@ def new(
     tree: str | None,
 ) -> None:
     """Start a tour that passes `tour check`: its steps in tour.yaml, its prose to be written in both languages."""
-    from tour.resources import folder
+    from tour import repository
 
     if not origin and not goal and not places:
         if not sys.stdin.isatty():
@@ -78,7 +79,7 @@ def new(
     if bool(origin) != bool(goal):
         raise click.UsageError("A route has two ends: --from A --to B.")
     route = (origin, goal) if origin and goal else None
-    made = tour.draft(name, ready(tree), into or folder("annotations"), title=title, route=route, places=places)
+    made = tour.draft(name, ready(tree), into or repository.place(), title=title, route=route, places=places)
     click.echo(f"{made}: written, with en.md and zh.md beside it. annotations/README.md says what goes in.")
     spec = made.parent if into else name
     click.echo(f"`tour trace {spec}` shows it, `tour check {spec}` checks it.")

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 import tour
-from tour.cli.arguments import complete_tours, into_option, tree_option
+from tour.cli.arguments import annotations_option, complete_tours, into_option, tree_option
 from tour.cli.files import write_whole
 from tour.cli.trees import ready
 from tour.errors import TourError
@@ -38,6 +38,7 @@ Examples:
     help="Where the files go; .tours for CodeTour, else where you stand.",
 )
 @tree_option()
+@annotations_option
 def export(names: tuple[str, ...], to: str, every: bool, lang: str, out: Path | None, tree: str | None) -> None:
     """Write tours as files of another tool; links among those that are exported together lead on there."""
     from tour.render.exports import FORMATS
@@ -65,6 +66,7 @@ Examples:
 @click.option("--name", help="What the tour is called here; by default like FILE.")
 @into_option
 @tree_option()
+@annotations_option
 def import_command(
     file: Path, chinese: Path | None, lang: str, name: str | None, into: Path | None, tree: str | None
 ) -> None:
@@ -72,8 +74,7 @@ def import_command(
 
     Without --tree its places are looked for in the release that its `ref` names, where that is at hand.
     """
-    from tour import codetours
-    from tour.resources import folder
+    from tour import codetours, repository
 
     if chinese and lang == "zh":
         raise click.UsageError("FILE and --zh are the two languages of a tour: FILE is in English then.")
@@ -86,7 +87,7 @@ def import_command(
             raise
         found = ready(None)
     called = name or "-".join(re.findall(r"[a-z0-9]+", file.name.removesuffix(".tour").lower()))
-    made, lost = tour.bring(files, called, found, into or folder("annotations"))
+    made, lost = tour.bring(files, called, found, into or repository.place())
     click.echo(f"{made}: written, its places as they are in {found.title}.")
     for sentence in lost:
         click.echo(f"{sentence}; its text stands with the step before.", err=True)

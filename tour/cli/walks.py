@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 import tour
-from tour.cli.arguments import complete_tours, complete_trees, json_option, lang_option, tree_option
+from tour.cli.arguments import annotations_option, complete_tours, complete_trees, json_option, lang_option, tree_option
 from tour.cli.trees import is_source, read_precisely, ready
 
 
 @click.command(name="list")
 @tree_option()
 @lang_option
+@annotations_option
 @json_option
 def list_command(tree: str | None, lang: str, as_json: bool) -> None:
     """List the tours with their state in a tree."""
@@ -25,6 +27,17 @@ def list_command(tree: str | None, lang: str, as_json: bool) -> None:
         click.echo(data.dumps({"tree": found.version, "tours": rows}))
     else:
         terminal.show_tours(rows, lang)
+
+
+def all_option(command: Any) -> Any:
+    """``--all``: every tour, also where a team's own are what naming none means."""
+    text = "Every tour; naming none means a team's own where we stand in its repository, else every one."
+    return click.option("--all", "every", is_flag=True, help=text)(command)
+
+
+def _asked(names: Sequence[str], every: bool) -> Sequence[str]:
+    """The tours that a command is for."""
+    return tour.names() if every else names or tour.own_names()
 
 
 def known(name: str, step: str | None) -> None:
@@ -45,16 +58,17 @@ def known(name: str, step: str | None) -> None:
 @click.command(
     epilog="""\b
 Examples:
-  tour check                                          every tour, in the newest tree at hand
+  tour check                                          every tour; in a team's repository its own
   tour check import-torch --tree 2.6.0 --tree 1.13.1
   tour check docs/tours/our-walk                      a tour of your own, by its folder"""
 )
 @click.argument("names", metavar="[NAME…]", nargs=-1, shell_complete=complete_tours)
 @tree_option(multiple=True)
-@click.option("--all", "every", is_flag=True, help="Every tour; the same as naming none.")
+@all_option
 @click.option(
     "--precise", is_flag=True, help="First resolve the calls of the C and C++ files on the way with libclang."
 )
+@annotations_option
 @json_option
 def check(names: tuple[str, ...], trees: tuple[str, ...], every: bool, precise: bool, as_json: bool) -> None:
     """Is every anchor located and every hop proven, in each tree given? Exit code 1 if not.
@@ -64,12 +78,12 @@ def check(names: tuple[str, ...], trees: tuple[str, ...], every: bool, precise: 
     from tour import tours, views
     from tour.render import data, terminal
 
-    asked = tour.names() if every or not names else names
+    asked = _asked(names, every)
     for name in asked:
         tours.named(name)  # a tour that cannot be read is said before a tree is asked for
     found: list[views.Finding] = []
     checked: list[dict[str, Any]] = []
-    opened = [ready(spec) for spec in trees or (None,)]
+    opened = [ready(spec, fresh=True) for spec in trees or (None,)]
     for tree in opened:
         if precise:
             steps = [step.file for name in asked for step in tour.trace(name, tree).steps if step.file]
@@ -97,7 +111,7 @@ Examples:
   tour run module-to --as cpu-1.13.1 --python /usr/bin/python3   one more recording, beside the others"""
 )
 @click.argument("names", metavar="[NAME…]", nargs=-1, shell_complete=complete_tours)
-@click.option("--all", "every", is_flag=True, help="Every tour; the same as naming none.")
+@all_option
 @click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
@@ -111,6 +125,7 @@ Examples:
 )
 @click.option("--record/--no-record", default=True, help="Store the outputs beside the tour; by default yes.")
 @click.option("--as", "name", metavar="NAME", help="What the recording is called; by default after its device.")
+@annotations_option
 @json_option
 def run(
     names: tuple[str, ...],
@@ -129,7 +144,7 @@ def run(
     from tour import cells, tours
     from tour.render import data, terminal
 
-    told = [tours.named(name) for name in (tour.names() if every or not names else names)]
+    told = [tours.named(name) for name in _asked(names, every)]
     where = cells.runner(python)
     rows: list[dict[str, Any]] = []
     failed = False
@@ -165,6 +180,7 @@ Examples:
 @click.option("--step", metavar="ID", help="Only this step.")
 @click.option("--quiet", "-q", is_flag=True, help="What changed, without the lines.")
 @click.option("--pager/--no-pager", default=None, help="Page the output; by default on a terminal when it is long.")
+@annotations_option
 @json_option
 def diff(
     name: str, old: str, new: str, lang: str, step: str | None, quiet: bool, pager: bool | None, as_json: bool
