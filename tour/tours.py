@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tour import figures, repository
+from tour.crosslinks import relinked
 from tour.errors import AnnotationError, TourError, UnknownName
 from tour.figures import Figure
 from tour.form import Form, read
@@ -35,6 +36,7 @@ RESERVED = frozenset({ONWARD, QUESTIONS})
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 """What tours and steps are called."""
 
+_STRETCH = re.compile(r"(?P<tour>[^#]+)(?:#(?P<first>[^.]*(?:\.[^.]+)*?)(?P<to>\.\.(?P<last>.*))?)?")
 _HEADING = re.compile(r"(?m)^(#{1,2}) +(.+?)(?: +\{#([\w-]+)\})? *$")
 _QUESTION = re.compile(r"(?m)^### +(.+?) *$")
 
@@ -102,6 +104,20 @@ class Unseen:
 
 
 @dataclass(frozen=True, slots=True)
+class Included:
+    """Where a step is from that a tour takes from another."""
+
+    tour: str
+    """The tour that is named, to which the page leads back."""
+    step: str
+    """The step's id there."""
+    folder: Path
+    """Of the tour that wrote it, with the runs that saw it."""
+    written_as: str
+    """Its id in that folder."""
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One stop of a tour."""
 
@@ -115,6 +131,8 @@ class Step:
     cell: Cell | None = None
     figure: Figure | None = None
     witness: Unseen | None = None
+    included: Included | None = None
+    """``None`` for a step of the tour's own. One that is taken has the line of what takes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,21 +248,31 @@ def named(spec: str) -> Tour:
 
 
 def load(name: str, folder: Path) -> Tour:
-    """Read one tour. Raises ``UnknownName`` with the nearest names, or ``AnnotationError`` with file and line."""
+    """Read one tour, with what it takes from others: those beside it, or ours.
+
+    Raises ``UnknownName`` with the nearest names, or ``AnnotationError`` with file and line.
+    """
+    return _load(name, folder, ())
+
+
+def _load(name: str, folder: Path, within: tuple[Path, ...]) -> Tour:
+    """``within`` are the tours that are being read, for each takes from the next."""
     file = folder / name / "tour.yaml"
     if not NAME.fullmatch(name) or not file.is_file():
         raise _unknown(name, names(folder))
     text = _read(file)
     form = read(file, text, schema(), _HINT)
-    steps = _steps(form)
-    prose = {lang: _prose(file.with_name(f"{lang}.md"), [step.id for step in steps]) for lang in LANGS}
+    taken: dict[str, Tour] = {}
+    steps = _steps(form, (*within, file.resolve()), taken)
+    own = [step.id for step in steps if step.included is None]
+    prose = {lang: _with(taken, steps, _prose(file.with_name(f"{lang}.md"), own), lang) for lang in LANGS}
     asked = {lang: len(words.questions) for lang, words in prose.items()}
     if len(set(asked.values())) > 1:
         counts = ", ".join(f"{lang} has {count}" for lang, count in asked.items())
         raise AnnotationError(f"the languages ask unlike questions: {counts}", at=str(file.parent), hint=_HINT)
-    return Tour(
-        name, file, _follows(form, name), steps, prose, hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-    )
+    said = "\0".join([text, *(other.digest for other in taken.values())])
+    digest = hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
+    return Tour(name, file, _follows(form, name), steps, prose, digest)
 
 
 def _unknown(name: str, known: Sequence[str]) -> UnknownName:
@@ -269,12 +297,16 @@ def title(name: str, folder: Path, lang: str) -> str:
     return found[2] if found else name
 
 
-def _steps(form: Form) -> tuple[Step, ...]:
+def _steps(form: Form, within: tuple[Path, ...], taken: dict[str, Tour]) -> tuple[Step, ...]:
+    """The steps, with those of other tours; ``taken`` learns which tours these are."""
     steps: list[Step] = []
     tree = form.data.get("tree", PYTORCH)
     for number, written in enumerate(form.data["steps"]):
         where = ("steps", number)
         known = {step.id for step in steps}
+        if "include" in written:
+            steps += _stretch(form, number, known, within, taken)
+            continue
         if written["id"] in {*known, *RESERVED}:
             raise form.wrong(f"step id {written['id']!r} is taken", *where, "id")
         several = written["anchor"] if isinstance(written["anchor"], list) else [written["anchor"]]
@@ -311,6 +343,94 @@ def _steps(form: Form) -> tuple[Step, ...]:
             f"step {steps[-1].id!r} is the last and cannot hop on", *where, "hop", hint="Take its hop away."
         )
     return tuple(steps)
+
+
+def _stretch(form: Form, number: int, known: set[str], within: tuple[Path, ...], taken: dict[str, Tour]) -> list[Step]:
+    """The steps that an entry takes from another tour, under ids that begin with that tour's name."""
+    where = ("steps", number, "include")
+    written = form.data["steps"][number]
+    asked = _STRETCH.fullmatch(written["include"])
+    assert asked is not None
+    name = asked["tour"]
+    home = next((one for one in repository.beside(form.file.parents[1]) if (one / name / "tour.yaml").is_file()), None)
+    if home is None:
+        there = [other for one in repository.beside(form.file.parents[1]) for other in names(one)]
+        near = difflib.get_close_matches(name, there, n=1, cutoff=0.4)
+        hint = f"The nearest is {near[0]}." if near else None
+        raise form.wrong(f"there is no tour {name!r} to take steps from", *where, hint=hint)
+    if (home / name / "tour.yaml").resolve() in within:
+        raise form.wrong(f"{name} takes steps from this tour, so this one cannot take steps from it", *where)
+    tour = taken[name] = _load(name, home, within)
+    ids = [step.id for step in tour.steps]
+    ends = [asked["first"] or ids[0], (asked["last"] or ids[-1]) if asked["to"] or not asked["first"] else ""]
+    for end in ends:
+        if end and end not in ids:
+            near = difflib.get_close_matches(end, ids, n=1, cutoff=0.4)
+            hint = f"The nearest is {near[0]}." if near else f"Its steps: {', '.join(ids)}."
+            raise form.wrong(f"{name} has no step {end!r}", *where, hint=hint)
+    first, last = ids.index(ends[0]), ids.index(ends[1] or ends[0])
+    if first > last:
+        raise form.wrong(f"an empty stretch: in {name} {ends[0]!r} comes after {ends[1]!r}", *where)
+    if repeated := next((step for step in ids[first : last + 1] if f"{name}.{step}" in known), None):
+        raise form.wrong(f"step {repeated!r} of {name} is taken twice", *where)
+    line = form.line(*where)
+    steps = [_taken(step, tour, set(ids[first : last + 1]), line) for step in tour.steps[first : last + 1]]
+    steps = _runnable(steps, tour.steps[:first])
+    hop = None
+    if "hop" in written:
+        hop = _hop(written["hop"], steps[-1].id, form.line("steps", number, "hop"))
+        if hop.origin not in {*known, *(step.id for step in steps)}:
+            raise form.wrong(f"hop: from is {hop.origin!r}, expected an earlier step", "steps", number, "hop", "from")
+    return [*steps[:-1], replace(steps[-1], hop=hop)]
+
+
+def _taken(step: Step, tour: Tour, stretch: set[str], line: int) -> Step:
+    """A step of another tour as it stands in one that takes it; a hop from outside of the stretch falls away."""
+    of = step.included
+    hop = step.hop if step.hop and step.hop.origin in stretch else None
+    return replace(
+        step,
+        id=f"{tour.name}.{step.id}",
+        line=line,
+        anchors=tuple(replace(anchor, line=line) for anchor in step.anchors),
+        hop=replace(hop, origin=f"{tour.name}.{hop.origin}", line=line) if hop else None,
+        cell=replace(step.cell, line=line) if step.cell else None,
+        included=Included(tour.name, step.id, of.folder if of else tour.file.parent, of.written_as if of else step.id),
+    )
+
+
+def _runnable(steps: list[Step], before: Sequence[Step]) -> list[Step]:
+    """A stretch whose first program begins with those that ran ``before`` it in its tour, for it goes on from them."""
+    earlier = [step.cell.code for step in before if step.cell and not step.cell.raises]
+    first = next((number for number, step in enumerate(steps) if step.cell), None)
+    if first is None or not earlier:
+        return steps
+    cell = steps[first].cell
+    assert cell is not None
+    whole = replace(cell, code="\n\n".join([*earlier, cell.code]))
+    return [*steps[:first], replace(steps[first], cell=whole), *steps[first + 1 :]]
+
+
+def _with(taken: Mapping[str, Tour], steps: Sequence[Step], prose: Prose, lang: str) -> Prose:
+    """A tour's prose with that of the steps that it takes, whose links lead on to where their targets are."""
+    stretches = {step.id for step in steps if step.included}
+    if not stretches:
+        return prose
+    sections = {}
+    for step in steps:
+        if step.included is None:
+            sections[step.id] = prose.sections[step.id]
+            continue
+        name = step.included.tour
+
+        def written(text: str, tour: str | None, to: str | None, name: str = name) -> str:
+            if tour is None and f"{name}.{to}" in stretches:
+                return f"[{text}](#{name}.{to})"
+            return f"[{text}](../{tour or name}/{f'#{to}' if to else ''})"
+
+        of = taken[name].prose[lang].sections[step.included.step]
+        sections[step.id] = replace(of, text=relinked(of.text, written))
+    return replace(prose, sections=sections | {ONWARD: prose.sections[ONWARD]})
 
 
 def _anchor(written: dict[str, Any], tree: str, line: int) -> Anchor:

@@ -161,6 +161,17 @@ class WitnessView:
 
 
 @dataclass(frozen=True, slots=True)
+class IncludedView:
+    """Where a step is from that a tour takes from another."""
+
+    tour: str
+    title: str
+    """That tour's."""
+    step: str
+    """The step's id there."""
+
+
+@dataclass(frozen=True, slots=True)
 class StepView:
     """One stop of a tour in one tree."""
 
@@ -192,6 +203,8 @@ class StepView:
     """What the cell showed, in each run that was recorded."""
     witness: WitnessView | None = None
     """``None`` where no run is recorded for it."""
+    included: IncludedView | None = None
+    """``None`` for a step of the tour's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +354,7 @@ def tour_views(
     recordings = load(tour)
     recorded = {step.id: _recorded(tour, step.id, recordings, tree.version, read, index) for step in tour.steps}
     runs = [run] if run else records.nearest(records.read(tour.file.parent), tree.version)
+    elsewhere = {} if run else _seen_elsewhere(tour, tree.version)
     in_trees = {passage.place.tree for passage in passages}
     beside = tuple(tree_view(other) for other in tree.beside if other.name in in_trees)
     views = {}
@@ -349,7 +363,14 @@ def tour_views(
         onward = prose.sections[ONWARD]
         steps = tuple(
             replace(
-                _step(number, passage, tour, lang, runs, _code(passage.place, read, index, context)),
+                _step(
+                    number,
+                    passage,
+                    tour,
+                    lang,
+                    [*runs, *elsewhere.get(passage.step.id, ())],
+                    _code(passage.place, read, index, context),
+                ),
                 recordings=recorded[passage.step.id],
             )
             for number, passage in enumerate(passages, start=1)
@@ -438,7 +459,24 @@ def _step(
         witness=witness_view(step, runs, lang) if place.located != "absent" else None,
         tree=place.tree,
         has_tree=place.has_tree,
+        included=IncludedView(of.tour, title(of.tour, tour.file.parents[1], lang), of.step)
+        if (of := step.included)
+        else None,
     )
+
+
+def _seen_elsewhere(tour: Tour, version: str) -> Mapping[str, list[records.Record]]:
+    """For each step that a tour takes from another the runs of that one which speak for a tree, as if of this one."""
+    taken = {step.id: step.included for step in tour.steps if step.included}
+    ids = {(of.folder, of.written_as): step for step, of in taken.items()}
+    runs = {of.folder: records.nearest(records.read(of.folder), version) for of in taken.values()}
+    found: dict[str, list[records.Record]] = {}
+    for step, of in taken.items():
+        for run in runs[of.folder]:
+            if (seen := run.steps.get(of.written_as)) is not None:
+                cell = ids.get((of.folder, seen.cell)) if seen.cell else None
+                found.setdefault(step, []).append(replace(run, steps={step: replace(seen, cell=cell)}))
+    return found
 
 
 def _recorded(

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tour.render.crosslinks import plain, relinked
+from tour.crosslinks import plain, relinked
 from tour.render.places import is_release
 from tour.render.words import Words, words
 from tour.views import StepView, TourView
@@ -47,6 +47,9 @@ def _first(text: str) -> str:
 
 def _step(step: StepView, view: TourView, tours: Mapping[str, TourView], said: Words) -> dict[str, Any]:
     parts = [_linked(step.prose, view, tours), MARK.format(step=step.id), f"{said.lane(step.lane)} · `{step.symbol}`"]
+    if step.included:
+        tour = f"[{plain(step.included.title)}](../{step.included.tour}/#{step.included.step})"
+        parts.append(_linked(said.say("taken_from", tour=tour), view, tours))
     if step.figure:
         parts.append(f"{said.say('figure')} {step.figure.alt}")
     if step.cell:

@@ -299,6 +299,7 @@ def _step(step: StepView) -> dict[str, Any]:
         "figure": {"file": step.figure.file, "alt": step.figure.alt} if step.figure else None,
         "hop": _hop(step.hop) if step.hop else None,
         "witness": asdict(step.witness) if step.witness else None,
+        **({"included": {"tour": step.included.tour, "step": step.included.step}} if step.included else {}),
     }
 
 

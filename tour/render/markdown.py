@@ -9,8 +9,8 @@ import re
 from collections.abc import Collection, Mapping
 from html import escape
 
+from tour.crosslinks import plain, relinked
 from tour.model import At, Lane
-from tour.render.crosslinks import plain, relinked
 from tour.render.places import public_place
 from tour.render.words import Words, words
 from tour.views import RecordingView, StepView, TourView
@@ -26,7 +26,12 @@ def markdown(view: TourView, told: Mapping[str, TourView]) -> str:
     said = words(view.lang)
     parts = opening(view, told, said)
     for step in view.steps:
-        parts += [heading(step), where(step, view, said), linked(step.prose, view, told)]
+        parts += [
+            heading(step),
+            where(step, view, said),
+            origin(step, view, told, said),
+            linked(step.prose, view, told),
+        ]
         parts += _shown(step, said)
         parts.append(marks(step, view, said))
     parts += closing(view, told, said)
@@ -65,6 +70,14 @@ def where(step: StepView, view: TourView, said: Words) -> str:
     tree = view.tree_of(step)
     address = public_place(tree.version, At(step.file, step.code.lit[0]), tree.name, step.code.lit[1])
     return f"[`{at}`]({address}) · {told}" if address else f"`{at}` · {told}"
+
+
+def origin(step: StepView, view: TourView, told: Collection[str], said: Words, ending: str = "md") -> str:
+    """Which tour a step is taken from, with a link to it there."""
+    if step.included is None:
+        return ""
+    tour = f"[{plain(step.included.title)}](../{step.included.tour}/#{step.included.step})"
+    return f"*{linked(said.say('taken_from', tour=tour), view, told, ending)}*"
 
 
 def code(step: StepView) -> str:

@@ -363,6 +363,8 @@ def _where(step: StepView, said: Words) -> Text:
         where.append(f"{step.file}:{step.line}", style="underline")
         where.append("  ")
     where.append(f"{said.lane(step.lane)} · {step.symbol}", style="dim")
+    if step.included:
+        where.append(f"  {_unticked(said.say('taken_from', tour=step.included.title))}", style="dim")
     if not step.has_tree:
         where.append(f"  {said.say('no_tree', tree=step.tree)}", style="yellow")
     elif step.located != "exact":
@@ -417,7 +419,7 @@ def _summary(view: TourView, said: Words) -> str:
 
 def _plain(markdown: str) -> str:
     """Prose for a terminal: a link to another step is its text alone."""
-    return re.sub(r"\[([^\]]+)\]\(#[\w-]+\)", r"\1", markdown)
+    return re.sub(r"\[([^\]]+)\]\(#[\w.-]+\)", r"\1", markdown)
 
 
 def _unticked(title: str) -> str:
