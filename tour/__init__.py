@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tour.stock import Stock
     from tour.tours import Anchor, Tour
     from tour.tree import Tree
-    from tour.views import AnchorView, Finding, TourView
+    from tour.views import AnchorView, Finding, PathView, TourView
     from tour.witness.programs import Passage, Program
     from tour.witness.records import Record
     from tour.witness.routes import Taken
@@ -44,6 +44,7 @@ __all__ = [
     "fetch",
     "follow",
     "generate",
+    "learning_paths",
     "library",
     "names",
     "open_tree",
@@ -118,6 +119,13 @@ def own_names() -> list[str]:
     from tour import repository, tours
 
     return tours.names(repository.folders()[0])
+
+
+def learning_paths(lang: str = "en") -> Sequence[PathView]:
+    """Tours in an order with a sentence each: a team's own paths, then ours."""
+    from tour import paths, views
+
+    return views.path_views(paths.at_hand(), lang)
 
 
 def trace(name: str, tree: Tree, lang: str = "en", run: Record | None = None) -> TourView:
@@ -541,14 +549,14 @@ def export(names: Sequence[str], tree: Tree, to: str, langs: Iterable[str] = LAN
     Links between tours that are exported together lead on there; links to others become plain text. The tree must be
     indexed. Raises ``TourError`` where a tour or the format is unknown.
     """
-    from tour import tours, views
+    from tour import paths, tours, views
     from tour.render.exports import FORMATS
 
     if to not in FORMATS:
         raise TourError(f"no export is called {to!r}", hint=f"There are {', '.join(FORMATS)}.")
     told = [tours.named(name) for name in dict.fromkeys(names)]
     with _opened(tree) as index:
-        made = [views.tour_views(one, tree, index, langs) for one in told]
+        made = [views.tour_views(one, tree, index, langs, paths=paths.at_hand()) for one in told]
     files = {}
     for lang in langs:
         together = {page[lang].name: page[lang] for page in made}
@@ -618,9 +626,10 @@ def _editions(told: Tour, opened: Sequence[tuple[Tree, Index]]) -> Mapping[str, 
     """A tour's views by language in the first of several trees, with those of the others."""
     from dataclasses import replace
 
-    from tour import changes, families, views
+    from tour import changes, families, paths, views
 
-    each = [views.tour_views(told, tree, index, LANGS, context=views.WIDE) for tree, index in opened]
+    on = paths.at_hand()
+    each = [views.tour_views(told, tree, index, LANGS, context=views.WIDE, paths=on) for tree, index in opened]
     sides = [changes.Side(tree.version, index, views.reader(tree, index)) for tree, index in opened]
     others = []
     for page, side in zip(each[1:], sides[1:], strict=True):

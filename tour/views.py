@@ -5,7 +5,7 @@ Views hold text and numbers only, so a renderer needs no index, no tree and no f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from packaging.version import InvalidVersion, Version
@@ -16,6 +16,7 @@ from tour.errors import StaleIndex
 from tour.index import Index, digest_of
 from tour.links import Links
 from tour.model import PYTORCH, At, Lane, Lang, Link, LinkKind, inside, told, tree_of
+from tour.paths import LearningPath
 from tour.proof import Passage, walk
 from tour.recordings import Output, Recording, frames, line_in, load
 from tour.references import NOTHING, References, references
@@ -208,6 +209,42 @@ class StepView:
 
 
 @dataclass(frozen=True, slots=True)
+class LegView:
+    """A tour on a learning path."""
+
+    tour: str
+    title: str
+    why: str
+    """Markdown: why it stands there."""
+
+
+@dataclass(frozen=True, slots=True)
+class PathView:
+    """A learning path in one language."""
+
+    id: str
+    number: int
+    """From 1, among all paths."""
+    title: str
+    reader: str
+    """Markdown: whom it is for."""
+    legs: tuple[LegView, ...]
+
+    def place(self, tour: str) -> int:
+        """Which tour of the path a tour is, from 1; 0 where it is not on it."""
+        return next((place for place, leg in enumerate(self.legs, start=1) if leg.tour == tour), 0)
+
+    def following(self, tour: str) -> LegView | None:
+        """The tour that comes next on the path."""
+        place = self.place(tour)
+        return self.legs[place] if 0 < place < len(self.legs) else None
+
+    def of(self, there: Container[str]) -> PathView:
+        """The path with only the tours that are there."""
+        return replace(self, legs=tuple(leg for leg in self.legs if leg.tour in there))
+
+
+@dataclass(frozen=True, slots=True)
 class EditionView:
     """A tour's steps as they are in another version than the one that its view was made from."""
 
@@ -243,6 +280,8 @@ class TourView:
     """The trees that its steps are in besides the first."""
     editions: tuple[EditionView, ...] = ()
     """The same tour in other versions, where a page shows several."""
+    paths: tuple[PathView, ...] = ()
+    """The learning paths that it is on."""
     family: tuple[Link, ...] = ()
     """From class to base: the classes that its steps are in, where a page draws them."""
 
@@ -347,8 +386,12 @@ def tour_views(
     langs: Iterable[str],
     run: records.Record | None = None,
     context: Context = NEAR,
+    paths: Sequence[LearningPath] = (),
 ) -> Mapping[str, TourView]:
-    """A tour in one tree, in each language, located and proven once; with ``run`` in place of what is recorded."""
+    """A tour in one tree, in each language, located and proven once; with ``run`` in place of what is recorded.
+
+    Of ``paths`` those that it is on are kept with it.
+    """
     read = reader(tree, index)
     passages = walk(tour, index, read, tree.version)
     recordings = load(tour)
@@ -387,8 +430,23 @@ def tour_views(
             onward=onward.text,
             tree=tree_view(tree),
             beside=beside,
+            paths=tuple(path for path in path_views(paths, lang) if path.place(tour.name)),
         )
     return views
+
+
+def path_views(paths: Sequence[LearningPath], lang: str) -> tuple[PathView, ...]:
+    """Learning paths in one language."""
+    return tuple(
+        PathView(
+            path.id,
+            number,
+            path.title[lang],
+            path.reader[lang],
+            tuple(LegView(leg.tour, title(leg.tour, path.file.parent, lang), leg.why[lang]) for leg in path.legs),
+        )
+        for number, path in enumerate(paths, start=1)
+    )
 
 
 def together(

@@ -12,21 +12,57 @@ from tour.cli.arguments import annotations_option, complete_tours, complete_tree
 from tour.cli.trees import is_source, read_precisely, ready
 
 
-@click.command(name="list")
+@click.command(
+    name="list",
+    epilog="""\b
+Examples:
+  tour list --tree 1.13.1
+  tour list --path               the learning paths: which tours in which order, for whom and why
+  tour list --path extend --json""",
+)
+@click.option(
+    "--path", "path", metavar="[ID]", is_flag=False, flag_value="", help="The learning paths, or one of them."
+)
 @tree_option()
 @lang_option
 @annotations_option
 @json_option
-def list_command(tree: str | None, lang: str, as_json: bool) -> None:
-    """List the tours with their state in a tree."""
+def list_command(path: str | None, tree: str | None, lang: str, as_json: bool) -> None:
+    """List the tours with their state in a tree, or the learning paths that they are on."""
     from tour.render import data, terminal
 
+    if path is not None:
+        _list_paths(path, lang, as_json)
+        return
     found = ready(tree)
     rows = [data.tour_row(tour.trace(name, found, lang)) for name in tour.names()]
     if as_json:
         click.echo(data.dumps({"tree": found.version, "tours": rows}))
     else:
         terminal.show_tours(rows, lang)
+
+
+def _list_paths(asked: str, lang: str, as_json: bool) -> None:
+    import difflib
+
+    from tour import tours
+    from tour.errors import UnknownName
+    from tour.render import data, terminal
+
+    known = tour.learning_paths(lang)
+    found = [path for path in known if asked in {"", path.id}]
+    if not found and asked:
+        ids = [path.id for path in known]
+        raise UnknownName(
+            f"there is no learning path {asked!r}",
+            tuple(difflib.get_close_matches(asked, ids, n=3, cutoff=0.4)),
+            hint=f"There are: {', '.join(ids) or 'none'}.",
+        )
+    steps = {leg.tour: len(tours.named(leg.tour).steps) for path in found for leg in path.legs}
+    if as_json:
+        click.echo(data.dumps(data.paths(found, steps)))
+    else:
+        terminal.show_paths(found, steps, lang)
 
 
 def all_option(command: Any) -> Any:
@@ -75,9 +111,10 @@ def check(names: tuple[str, ...], trees: tuple[str, ...], every: bool, precise: 
 
     What the prose names in backticks must be in one of the trees. Recorded outputs whose cell changed since are told.
     """
-    from tour import tours, views
+    from tour import paths, tours, views
     from tour.render import data, terminal
 
+    paths.at_hand()
     asked = _asked(names, every)
     for name in asked:
         tours.named(name)  # a tour that cannot be read is said before a tree is asked for

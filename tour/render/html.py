@@ -117,6 +117,7 @@ def tour_page(view: TourView, root: str, told: Collection[str] = (), operators: 
         family=Markup(family.svg(view, said)) if view.family else None,
         lanes=len({step.lane for step in view.steps}),
         told=told,
+        paths=[path.of(told) if told else path for path in view.paths],
         operator=lambda symbol: addresses.operator(symbol.partition("(")[0], root),
         live=live if any(step["cell"] for step in steps) else None,
     )
@@ -181,9 +182,10 @@ def home(views: Sequence[TourView], lang: str, root: str) -> str:
         "home.html",
         said=said,
         root=root,
-        paths=paths(folder("annotations") / "start.toml", lang, [view.name for view in views]),
+        paths=paths(views),
         map=Markup(home_map.svg(views, found, said, root)) if found else None,
-        titles={view.name: view.title for view in views},
+        count=len(views),
+        steps={view.name: len(view.steps) for view in views},
     )
 
 

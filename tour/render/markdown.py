@@ -41,6 +41,10 @@ def markdown(view: TourView, told: Mapping[str, TourView]) -> str:
 def opening(view: TourView, told: Collection[str], said: Words, ending: str = "md") -> list[str]:
     """The title, what is told and where, the first paragraph, and the lanes."""
     meta = f"{said.say('source_of', trees=view.trees)} · {said.say('steps_count', steps=len(view.steps))}"
+    on = [
+        said.say("path_place", path=path.title, number=path.place(view.name), of=len(path.legs)) for path in view.paths
+    ]
+    meta = "\\\n".join([meta, *on])
     return [f"# {view.title}", meta, linked(view.intro, view, told, ending), f"```mermaid\n{lanes(view, said)}\n```"]
 
 
@@ -150,7 +154,26 @@ def closing(view: TourView, told: Collection[str], said: Words, ending: str = "m
     for asked in view.questions:
         text, answer = (linked(part, view, told, ending) for part in (asked.text, asked.answer))
         parts.append(f"<details>\n<summary>{_summary(text)}</summary>\n\n{answer}\n\n</details>")
-    return [*parts, f"## {view.onward_title}", linked(view.onward, view, told, ending)]
+    return [
+        *parts,
+        f"## {view.onward_title}",
+        linked(view.onward, view, told, ending),
+        *ahead(view, told, said, ending),
+    ]
+
+
+def ahead(view: TourView, told: Collection[str], said: Words, ending: str = "md") -> list[str]:
+    """What comes next on each learning path that the tour is on."""
+    legs = [(path, leg) for path in view.paths if (leg := path.following(view.name))]
+    return [
+        linked(
+            f"**{said.say('path_next', path=path.title)}** [{plain(leg.title)}](../{leg.tour}/). {leg.why}",
+            view,
+            told,
+            ending,
+        )
+        for path, leg in legs
+    ]
 
 
 def _summary(text: str) -> str:

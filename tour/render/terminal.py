@@ -34,7 +34,7 @@ from tour.render.answers import COLOURS
 from tour.render.data import tour_row, witnessed
 from tour.render.words import Words, words
 from tour.tours import Cell
-from tour.views import AnchorView, CodeView, Finding, HopView, StepView, TourView, WitnessView
+from tour.views import AnchorView, CodeView, Finding, HopView, PathView, StepView, TourView, WitnessView
 
 if TYPE_CHECKING:  # a walk that is only read pays for no run
     from tour.witness.programs import Passage
@@ -342,6 +342,22 @@ def _changed(line: Line, console: Console) -> Text:
         else:
             text.append(f"[-{piece}-]" if kind == "-" else f"{{+{piece}+}}")
     return text
+
+
+def show_paths(paths: Sequence[PathView], steps: Mapping[str, int], lang: str) -> None:
+    """Print learning paths: whom each is for, and its tours in their order with a sentence why."""
+    said = words(lang)
+    lines: list[Text] = []
+    for path in paths:
+        lines += [Text.assemble((_unticked(path.title), "bold"), (f"  {path.id}", "dim")), Text(_unticked(path.reader))]
+        for place, leg in enumerate(path.legs, start=1):
+            count = said.say("steps_count", steps=steps[leg.tour])
+            lines.append(
+                Text.assemble(f"{place:>3}  ", (leg.tour, "bold"), f"  {_unticked(leg.title)}", (f"  {count}", "dim"))
+            )
+            lines.append(Text(f"     {_unticked(leg.why)}", "dim"))
+        lines.append(Text())
+    _lines(_console(), lines[:-1])
 
 
 def show_run(name: str, ran: Ran, stored: Path | None) -> None:
