@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tour.index import Index
     from tour.library import Library
     from tour.model import Link
+    from tour.repairs import Repair
     from tour.stock import Stock
     from tour.tours import Anchor, Tour
     from tour.tree import Tree
@@ -46,6 +47,7 @@ __all__ = [
     "generate",
     "learning_paths",
     "library",
+    "mended",
     "names",
     "open_tree",
     "own_names",
@@ -345,6 +347,50 @@ def check(name: str, tree: Tree) -> list[Finding]:
     told = tours.named(name)
     with _opened(tree) as index:
         return views.check(told, tree, index)
+
+
+def mended(names: Iterable[str], trees: Sequence[Tree]) -> Iterator[tuple[Path, str, list[Repair]]]:
+    """Each ``tour.yaml`` whose anchors a tree moved or renamed, with what it is when all that is certain is mended.
+
+    What would be the worse in another of the trees is no repair. Nothing is written.
+    """
+    from tour import repairs, tours, views
+
+    with ExitStack() as stack:
+        opened = [(tree, stack.enter_context(_opened(tree))) for tree in trees]
+        sides = [(index, views.reader(tree, index), tree.version) for tree, index in opened]
+        for told in map(tours.named, names):
+            steps = {step.id: step for step in told.steps}
+            chosen: dict[str, Repair] = {}
+            for side in sides:
+                for step, made in repairs.repairs(told, *side).items():
+                    if made[0].certain and all(repairs.holds(made[0], steps[step], *other) for other in sides):
+                        chosen.setdefault(step, made[0])
+            if chosen:
+                text = told.file.read_text(encoding="utf-8")
+                yield told.file, repairs.applied(text, told.file, chosen.values(), told), list(chosen.values())
+
+
+def proposed(found: Iterable[Finding]) -> str:
+    """The first proposal for each step that a check found fault with, as one diff that ``git apply`` takes."""
+    import difflib
+
+    from tour import repairs, tours
+    from tour.render.findings import named
+
+    first: dict[tuple[str, str], Repair] = {}
+    for finding in found:
+        for repair in finding.repairs[:1]:
+            first.setdefault((finding.file, finding.step), repair)
+    parts: list[str] = []
+    for file in dict.fromkeys(file for file, _ in first):
+        mine = [repair for (other, _), repair in first.items() if other == file]
+        told = tours.named(file)
+        before = mine[0].before
+        after = repairs.applied(before, Path(file), mine, told)
+        old, new, name = before.splitlines(keepends=True), after.splitlines(keepends=True), named(Path(file))
+        parts += difflib.unified_diff(old, new, f"a/{name}", f"b/{name}")
+    return "".join(parts)
 
 
 def check_prose(names: Iterable[str], trees: Iterable[Tree], progress: Progress = silent) -> list[Finding]:

@@ -20,6 +20,7 @@ from tour.paths import LearningPath
 from tour.proof import Passage, walk
 from tour.recordings import Output, Recording, frames, line_in, load
 from tour.references import NOTHING, References, references
+from tour.repairs import Repair, repairs
 from tour.tours import ONWARD, Anchor, Cell, Question, Step, Tour, title
 from tour.tree import Tree
 from tour.witness import records
@@ -359,6 +360,8 @@ class Finding:
     what: str
     fatal: bool
     """Whether it fails the check; what survived by a lower rung is only told."""
+    repairs: tuple[Repair, ...] = ()
+    """Anchors that may be meant, the surest first."""
 
 
 def reader(tree: Tree, index: Index) -> Reader:
@@ -655,13 +658,24 @@ def source_view(
 def check(tour: Tour, tree: Tree, index: Index) -> list[Finding]:
     """What a tour's author must know of it in one tree, in the order of the steps."""
     findings = []
-    for passage in walk(tour, index, reader(tree, index), tree.version):
+    read = reader(tree, index)
+    mended = repairs(tour, index, read, tree.version)
+    for passage in walk(tour, index, read, tree.version):
         step, place, proof = passage.step, passage.place, passage.proof
         line = step.anchors[0].line
         if place.located not in {"exact", "absent"}:
             what = f"{place.located}: {place.note}"
             findings.append(
-                Finding(tour.name, step.id, tree.version, str(tour.file), line, what, place.located == "lost")
+                Finding(
+                    tour.name,
+                    step.id,
+                    tree.version,
+                    str(tour.file),
+                    line,
+                    what,
+                    place.located == "lost",
+                    tuple(mended.get(step.id, ())),
+                )
             )
         if proof is not None and proof.grade == "none" and step.hop is not None:
             what = f"the hop to {passage.to} is not proven: {proof.problem}"

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import tour
 from tour.cli.arguments import annotations_option, complete_tours, complete_trees, json_option, lang_option, tree_option
+from tour.cli.files import write_whole
 from tour.cli.trees import is_source, read_precisely, ready
+from tour.errors import TourError, UnknownName
+
+if TYPE_CHECKING:
+    from tour.views import Finding
 
 
 @click.command(
@@ -46,7 +53,6 @@ def _list_paths(asked: str, lang: str, as_json: bool) -> None:
     import difflib
 
     from tour import tours
-    from tour.errors import UnknownName
     from tour.render import data, terminal
 
     known = tour.learning_paths(lang)
@@ -79,7 +85,6 @@ def _asked(names: Sequence[str], every: bool) -> Sequence[str]:
 def known(name: str, step: str | None) -> None:
     """Raise ``UnknownName`` for a wrong tour or step: it is said before a tree is asked for."""
     from tour import tours
-    from tour.errors import UnknownName
 
     if step is None and name in tour.names():
         return
@@ -96,7 +101,9 @@ def known(name: str, step: str | None) -> None:
 Examples:
   tour check                                          every tour; in a team's repository its own
   tour check import-torch --tree 2.6.0 --tree 1.13.1
-  tour check docs/tours/our-walk                      a tour of your own, by its folder"""
+  tour check docs/tours/our-walk                      a tour of your own, by its folder
+  tour check --fix                                    mend what is certain, propose the rest
+  tour check --format diff | git apply                take the first proposal for each step"""
 )
 @click.argument("names", metavar="[NAME…]", nargs=-1, shell_complete=complete_tours)
 @tree_option(multiple=True)
@@ -104,15 +111,35 @@ Examples:
 @click.option(
     "--precise", is_flag=True, help="First resolve the calls of the C and C++ files on the way with libclang."
 )
+@click.option("--fix", is_flag=True, help="Rewrite anchors whose new place is certain; comments and order stay.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github", "diff"]),
+    default="text",
+    show_default=True,
+    help="github: annotations of a workflow, and its summary. diff: what is proposed, for `git apply`.",
+)
 @annotations_option
 @json_option
-def check(names: tuple[str, ...], trees: tuple[str, ...], every: bool, precise: bool, as_json: bool) -> None:
+def check(
+    names: tuple[str, ...],
+    trees: tuple[str, ...],
+    every: bool,
+    precise: bool,
+    fix: bool,
+    form: str,
+    as_json: bool,
+) -> None:
     """Is every anchor located and every hop proven, in each tree given? Exit code 1 if not.
 
     What the prose names in backticks must be in one of the trees. Recorded outputs whose cell changed since are told.
+    Of a step that is lost, moved or changed the places that may be meant are proposed, as a change of tour.yaml.
+    Certain is where one symbol alone bears the name, or where the tour's own hops lead. The index of the repository
+    that we stand in is brought up to date first.
     """
     from tour import paths, tours, views
-    from tour.render import data, terminal
+    from tour.render import data, findings, terminal
 
     paths.at_hand()
     asked = _asked(names, every)
@@ -121,6 +148,12 @@ def check(names: tuple[str, ...], trees: tuple[str, ...], every: bool, precise: 
     found: list[views.Finding] = []
     checked: list[dict[str, Any]] = []
     opened = [ready(spec, fresh=True) for spec in trees or (None,)]
+    for file, text, made in tour.mended(asked, opened) if fix else ():
+        write_whole(file, text)
+        for repair in made:
+            click.echo(
+                f"{findings.named(file)}: {repair.tour} / {repair.step}: now {repair.at}: {repair.why}", err=True
+            )
     for tree in opened:
         if precise:
             steps = [step.file for name in asked for step in tour.trace(name, tree).steps if step.file]
@@ -131,12 +164,30 @@ def check(names: tuple[str, ...], trees: tuple[str, ...], every: bool, precise: 
     with terminal.progress() as progress:
         found += tour.check_prose(asked, opened, progress)
     found += tour.check_recordings(asked)
-    if as_json:
+    if as_json or form == "json":
         click.echo(data.dumps(data.findings(found, checked)))
+    elif form == "github":
+        _annotate(found, checked)
+    elif form == "diff":
+        click.echo(tour.proposed(found), nl=False)
     else:
         terminal.show_check(found, checked)
     if any(finding.fatal for finding in found):
         raise click.exceptions.Exit(1)
+
+
+def _annotate(found: Sequence[Finding], checked: Sequence[dict[str, Any]]) -> None:
+    """Annotations on standard output, and the summary of the step where GitHub names a file for it."""
+    from tour.render import findings
+
+    for finding in found:
+        click.echo(findings.annotation(finding))
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        try:
+            with Path(summary).open("a", encoding="utf-8") as file:
+                file.write(findings.summary(found, checked))
+        except OSError as error:
+            raise TourError(f"cannot write the summary: {error.strerror}", at=summary) from error
 
 
 @click.command(

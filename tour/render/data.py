@@ -172,7 +172,9 @@ def ran(tour: str, ran: Ran, stored: Path | None) -> list[dict[str, Any]]:
 
 def findings(found: Iterable[Finding], checked: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """``tour check --json``."""
-    return {"checked": list(checked), "findings": [asdict(finding) for finding in found]}
+    from tour.render.findings import row
+
+    return {"checked": list(checked), "findings": [row(finding) for finding in found]}
 
 
 def tour_row(view: TourView) -> dict[str, Any]:

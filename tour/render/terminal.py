@@ -30,6 +30,7 @@ from rich.text import Text
 from tour.cells import Ran
 from tour.changes import Change, Line
 from tour.model import Lane, Progress
+from tour.render import findings
 from tour.render.answers import COLOURS
 from tour.render.data import tour_row, witnessed
 from tour.render.words import Words, words
@@ -477,10 +478,7 @@ def show_tours(rows: Sequence[Mapping[str, Any]], lang: str) -> None:
 def show_check(found: Iterable[Finding], checked: Iterable[Mapping[str, Any]]) -> None:
     """Print what a check found, as ``file:line`` of the annotation, and a line for each tour and tree."""
     for finding in found:
-        mark = "" if finding.fatal else "note: "
-        click.echo(
-            f"{finding.file}:{finding.line}: {mark}{finding.tour} / {finding.step} in {finding.version}: {finding.what}"
-        )
+        click.echo(findings.text(finding))
     for row in checked:
         click.echo(
             f"{row['tour']} in {row['tree']}: {row['located']} of {row['steps']} steps located; "
