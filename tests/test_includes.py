@@ -85,6 +85,7 @@ def test_ways_to_name_a_stretch(tmp_path: Path, include: str, steps: int) -> Non
         ("{include: mini#deps, hop: {kind: then, from: later}}", "from is 'later', expected an earlier step", ""),
         ("{include: mini, id: x}", "unknown key 'id'", ""),
         ("include: MINI", "expected a tour's name, or TOUR#FIRST..LAST", ""),
+        ("{include: mini, cells: maybe}", "expected true or false", ""),
         ("include: mini#a...b", "mini has no step", ""),
         ("{include: mini, hop: calls}", "is the last and cannot hop on", ""),
     ],
@@ -133,6 +134,13 @@ def test_a_program_that_goes_on_from_others_brings_them_with_it(tmp_path: Path) 
     team(tmp_path, f"{OWN}  - include: mini#pyinit..\n")
     cell = tours.load("team", folder).steps[1].cell
     assert cell is not None and cell.code == "a = 1\n\nprint(a)"
+
+
+def test_programs_may_be_left_out(tmp_path: Path) -> None:
+    written.write(tmp_path, "mini", written.YAML.replace('"c:PyInit__C"}', '"c:PyInit__C"}\n    cell: print(1)'))
+    for words, cells in (("", 1), (", cells: false", 0), (", cells: true", 1)):
+        team(tmp_path, f"{OWN}  - {{include: mini#pyinit{words}}}\n", f"t{len(words)}")
+        assert sum(step.cell is not None for step in tours.load(f"t{len(words)}", tmp_path).steps) == cells
 
 
 def test_what_is_taken_is_proven_and_seen_as_in_its_own_tour(

@@ -37,6 +37,9 @@ NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 """What tours and steps are called."""
 
 _STRETCH = re.compile(r"(?P<tour>[^#]+)(?:#(?P<first>[^.]*(?:\.[^.]+)*?)(?P<to>\.\.(?P<last>.*))?)?")
+LONGEST = 64
+"""Letters of a step's id, which is a cell's in a notebook, too."""
+
 _HEADING = re.compile(r"(?m)^(#{1,2}) +(.+?)(?: +\{#([\w-]+)\})? *$")
 _QUESTION = re.compile(r"(?m)^### +(.+?) *$")
 
@@ -373,9 +376,14 @@ def _stretch(form: Form, number: int, known: set[str], within: tuple[Path, ...],
         raise form.wrong(f"an empty stretch: in {name} {ends[0]!r} comes after {ends[1]!r}", *where)
     if repeated := next((step for step in ids[first : last + 1] if f"{name}.{step}" in known), None):
         raise form.wrong(f"step {repeated!r} of {name} is taken twice", *where)
+    if long := next((f"{name}.{step}" for step in ids[first : last + 1] if len(name) + len(step) + 1 > LONGEST), None):
+        raise form.wrong(f"{long} would be an id of more than {LONGEST} letters", *where)
     line = form.line(*where)
     steps = [_taken(step, tour, set(ids[first : last + 1]), line) for step in tour.steps[first : last + 1]]
-    steps = _runnable(steps, tour.steps[:first])
+    if written.get("cells", True):
+        steps = _runnable(steps, tour.steps[:first])
+    else:
+        steps = [replace(step, cell=None) for step in steps]
     hop = None
     if "hop" in written:
         hop = _hop(written["hop"], steps[-1].id, form.line("steps", number, "hop"))
