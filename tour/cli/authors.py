@@ -46,9 +46,9 @@ def anchor(place: str, tree: str | None, lang: str, as_json: bool) -> None:
 Examples:
   tour new relu --from torch.relu --to at::native::relu      its steps are the surest route
   tour new hooks --at torch/nn/modules/module.py:1550 --at torch/utils/hooks.py:30
-  tour new hooks                                             asks for what it needs"""
+  tour new                                                   asks for what it needs"""
 )
-@click.argument("name")
+@click.argument("name", required=False)
 @click.option("--from", "origin", metavar="A", help="Where a route starts, as for `tour path`.")
 @click.option("--to", "goal", metavar="B", help="Where it ends.")
 @click.option(
@@ -59,7 +59,7 @@ Examples:
 @tree_option()
 @annotations_option
 def new(
-    name: str,
+    name: str | None,
     origin: str | None,
     goal: str | None,
     places: tuple[str, ...],
@@ -70,6 +70,10 @@ def new(
     """Start a tour that passes `tour check`: its steps in tour.yaml, its prose to be written in both languages."""
     from tour import repository
 
+    if name is None:
+        if not sys.stdin.isatty():
+            raise click.UsageError("A tour needs a name: lower-case words joined by `-`.")
+        name = str(click.prompt("Name (lower-case words joined by `-`)"))
     if not origin and not goal and not places:
         if not sys.stdin.isatty():
             raise click.UsageError("A tour needs steps: a route (--from A --to B), or places (--at FILE:LINE).")
