@@ -16,6 +16,7 @@ import yaml
 from tour.errors import TourError
 
 Value = str | int | list[str]
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN = re.compile(r"[A-Za-z][\w./~-]*(:+[\w./~-]+)*")
 """Text that needs no quotes, in a flow mapping either."""
 
@@ -25,7 +26,7 @@ def changed(text: str, where: tuple[str | int, ...], values: Mapping[str, Value 
 
     A key that is not there yet comes behind the key ``after``. Raises ``TourError`` where that cannot be done.
     """
-    wanted = _apart(yaml.safe_load(text))
+    wanted = _apart(yaml.load(text, Loader=_LOADER))
     target = wanted
     for part in where:
         target = target[part]
@@ -35,7 +36,7 @@ def changed(text: str, where: tuple[str | int, ...], values: Mapping[str, Value 
             target[key] = value
     for key, value in values.items():
         text = _one(text, where, key, value, after)
-    if yaml.safe_load(text) != wanted:
+    if yaml.load(text, Loader=_LOADER) != wanted:
         raise TourError("cannot be changed in place")
     return text
 

@@ -12,6 +12,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,17 @@ from tour.anchors import Place, Reader, anchor_at, find, meant
 from tour.errors import TourError
 from tour.index import Index, StoredSymbol, last_part, split_id
 from tour.links import Links, Node, node
-from tour.model import PYTORCH, At, LinkKind, in_tree, inside
+from tour.model import PYTORCH, At, LinkKind, in_tree, inside, tree_of
 from tour.proof import Passage, passages, walk
 from tour.tours import Anchor, Step, Tour, schema
 
 MOST = 3
 """Proposals for one step."""
+TRIED = 6
+"""Candidates that are looked at: each is held against the hops, which takes its time in a large tree."""
+FEW = 40
+"""Files of a scope that are searched for names alike; in the scope of more, such as ``at::native``, those of the steps
+before and after alone."""
 ALIKE = 0.55
 """How much a name, or a line, must be like the one that is lost, of 1."""
 
@@ -68,6 +74,7 @@ class Repair:
     def diff(self, name: str) -> str:
         """The change as a unified diff of a file of that name, as ``git apply`` takes it."""
         old, new = self.before.splitlines(keepends=True), self.after.splitlines(keepends=True)
+        name = name.lstrip("/")
         return "".join(difflib.unified_diff(old, new, f"a/{name}", f"b/{name}"))
 
 
@@ -84,7 +91,7 @@ def repairs(tour: Tour, index: Index, read: Reader, version: str) -> dict[str, l
         if old is None:
             continue
         made: list[Repair] = []
-        for new, sure, why in _candidates(number, told, old, index, read, links):
+        for new, sure, why in islice(_candidates(number, told, old, index, read, links), TRIED):
             place = _exact(new, index, read)
             if place is None or place.symbol is None or new in {one.new for one in made}:
                 continue
@@ -137,7 +144,9 @@ def _candidates(
     ahead = [symbol for symbol in _led_to(number, told, index, links) if symbol.scheme == scheme]
     for symbol in sorted({*ahead}, key=lambda one: -_ratio(one.name, named)):
         yield from ((anchor, False, "the step before leads there") for anchor in _of(symbol, old, index, read))
-    near = {symbol for symbol in _near(old, qualname, scheme, book) if _ratio(symbol.name, named) >= ALIKE}
+    around = [told[place].place.symbol for place in (number - 1, number + 1) if 0 <= place < len(told)]
+    files = [symbol.file for symbol in around if symbol is not None and tree_of(symbol.file) == book.tree]
+    near = {symbol for symbol in _near(old, qualname, scheme, book, files) if _ratio(symbol.name, named) >= ALIKE}
     for symbol in sorted(near, key=lambda one: (-_ratio(one.name, named), one.line)):
         yield from ((anchor, False, "the name most like it there") for anchor in _of(symbol, old, index, read))
 
@@ -193,13 +202,15 @@ def _led_to(number: int, told: Sequence[Passage], index: Index, links: Links) ->
             yield from (symbol for symbol in index.symbols_in(link.target_at.file) if symbol.at == link.target_at)
 
 
-def _near(old: Anchor, qualname: str, scheme: str, book: Index) -> Iterator[StoredSymbol]:
-    """Definitions in the scope that the lost name was in, or in the file that the anchor names."""
+def _near(old: Anchor, qualname: str, scheme: str, book: Index, files: list[str]) -> Iterator[StoredSymbol]:
+    """Definitions in the scope that the lost name was in, or in the file that the anchor names.
+
+    ``files`` are those that the steps around are in.
+    """
     scope = qualname.removesuffix(last_part(qualname)).rstrip(".:")
-    files = [in_tree(book.tree, old.file)] if old.file else []
-    files += [around.file for around in book.symbols(scope, scheme)] if scope else []
-    if not scope and not files:  # a name outside of all scopes may be anywhere; few projects have many such
-        files = [symbol.file for symbol in book.symbols_named(last_part(qualname))]
+    files = [*([in_tree(book.tree, old.file)] if old.file else []), *files]
+    wide = {around.file: None for around in (book.symbols(scope, scheme) if scope else ())}
+    files += wide if len(wide) <= FEW else ()
     for file in dict.fromkeys(files):
         for symbol in book.symbols_in(file):
             inside_scope = symbol.qualname.removesuffix(symbol.name).rstrip(".:") == scope

@@ -17,7 +17,8 @@ from tour.views import Finding
 def text(finding: Finding) -> str:
     """A finding as ``file:line``, and below it the change that would mend it."""
     mark = "" if finding.fatal else "note: "
-    head = f"{finding.file}:{finding.line}: {mark}{finding.tour} / {finding.step} in {finding.version}: {finding.what}"
+    place = f"{named(Path(finding.file))}:{finding.line}"
+    head = f"{place}: {mark}{finding.tour} / {finding.step} in {finding.version}: {finding.what}"
     lines = [head]
     for number, repair in enumerate(finding.repairs):
         lines.append(f"  {'or ' if number else ''}{repair.at}: {repair.why}")
