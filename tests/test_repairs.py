@@ -52,7 +52,8 @@ STEPS = ("stroke", "operator", "cpu", "body")
 def team(own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A team's repository under git, beside an invented PyTorch; we stand in it and its tour passes."""
     monkeypatch.setattr("tour.tree._installed", lambda: None)
-    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    for name in ("GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"):
+        monkeypatch.delenv(name, raising=False)
     add_folder(Path(shutil.copytree(MINI / "9.1.0", tmp_path / "pytorch-9.1.0")))
     root = Path(shutil.copytree(SHAPES, tmp_path / "shapes"))
     (root / "pyproject.toml").write_text('[project]\nname = "minishapes"\n[tool.tour]\nannotations = "tours"\n')
@@ -172,6 +173,8 @@ def test_github_is_told_with_the_line_and_the_suggested_edit(
     assert "| `stroke` | 9.1.0 | 3 of 4 |" in summary and "```diff\n--- a/tours/stroke/tour.yaml" in summary
     check("--format", "github")
     assert len((tmp_path / "summary.md").read_text()) == 2 * len(summary)
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(team.parent))
+    assert f"::error file={team.name}/{TOUR},line=19," in check("--format", "github").stdout
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
     done = check("--format", "github")
     assert done.exit_code == 2 and "cannot write the summary" in done.output

@@ -176,3 +176,19 @@ def test_a_repository_says_which_pytorch_it_is_read_with(
     with pytest.raises(TreeError, match=r"8\.0\.0 is not at hand"):
         projects.opened()
     assert projects.alone_opened().root == root
+
+
+def test_a_tour_without_a_name_is_asked_for_one_only_on_a_terminal() -> None:
+    done = CliRunner().invoke(cli.main, ["new"])
+    assert done.exit_code == 2 and "A tour needs a name" in done.output
+
+
+def test_programs_that_list_tours_get_a_teams_first(
+    own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(team(tmp_path / "ext", 'annotations = "docs/tours"\n', "our-walk"))
+    assert tours.passing()["py:torch"][0] == ("our-walk", "only")
+    import tour.cli.publishing as publishing
+
+    edited = publishing._edited(repository.folders())
+    assert {"our-walk", "import-torch"} <= edited.keys()

@@ -180,8 +180,9 @@ def _annotate(found: Sequence[Finding], checked: Sequence[dict[str, Any]]) -> No
     """Annotations on standard output, and the summary of the step where GitHub names a file for it."""
     from tour.render import findings
 
+    workspace = os.environ.get("GITHUB_WORKSPACE")
     for finding in found:
-        click.echo(findings.annotation(finding))
+        click.echo(findings.annotation(finding, Path(workspace) if workspace else None))
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         try:
             with Path(summary).open("a", encoding="utf-8") as file:

@@ -47,15 +47,15 @@ def _repair(repair: Repair) -> dict[str, Any]:
     }
 
 
-def annotation(finding: Finding) -> str:
-    """A finding as a command of GitHub Actions, which shows it beside the line."""
+def annotation(finding: Finding, root: Path | None = None) -> str:
+    """A finding as a command of GitHub Actions, which shows it beside the line; ``root`` is the repository's."""
     level = "error" if finding.fatal else "notice"
     first, last, message = finding.line, finding.line, finding.what
     if finding.repairs:
         best = finding.repairs[0]
         first, last, suggestion = best.lines
         message += f"\nIt may be {best.at} ({best.why}):\n```suggestion\n{suggestion}```"
-    places = {"file": named(Path(finding.file)), "line": first, "endLine": last}
+    places = {"file": named(Path(finding.file), root), "line": first, "endLine": last}
     title = f"{finding.tour} / {finding.step} in {finding.version}"
     told = ",".join(f"{key}={_property(str(value))}" for key, value in {**places, "title": title}.items())
     return f"::{level} {told}::{_message(message)}"
@@ -84,9 +84,9 @@ def summary(found: Iterable[Finding], checked: Iterable[Mapping[str, Any]]) -> s
     return "\n".join(parts) + "\n"
 
 
-def named(file: Path) -> str:
-    """A file from where we stand, if it is below."""
-    whole, here = file.resolve(), Path.cwd().resolve()
+def named(file: Path, root: Path | None = None) -> str:
+    """A file from ``root``, by default where we stand, if it is below."""
+    whole, here = file.resolve(), (root or Path.cwd()).resolve()
     return whole.relative_to(here).as_posix() if whole.is_relative_to(here) else str(file)
 
 
