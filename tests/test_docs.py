@@ -39,7 +39,8 @@ def test_the_format_names_every_kind_of_hop_and_lane() -> None:
 
 
 def test_local_links_of_the_documents_lead_somewhere() -> None:
-    for document in (ROOT / "README.md", ROOT / "annotations/README.md", ROOT / "BENCHMARKS.md"):
+    top = ("README.md", "BENCHMARKS.md", "CONTRIBUTING.md")
+    for document in (ROOT / name for name in (*top, "annotations/README.md", "examples/team-extension/README.md")):
         text = re.sub(r"`[^`\n]+`", "", document.read_text())  # what is quoted is no link
         for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
             assert (document.parent / link).exists(), f"{document.name}: {link}"
