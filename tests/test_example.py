@@ -29,7 +29,9 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     root = Path(shutil.copytree(EXAMPLE, tmp_path_factory.mktemp("team") / "rmsnorm"))
     real_tree("2.6.0")
     yield root
-    index_path(projects.alone_opened(root)).unlink(missing_ok=True)
+    index = index_path(projects.alone_opened(root))
+    for file in index.parent.glob(f"{index.stem}.*"):
+        file.unlink()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 import tour
+from tour.errors import TourError
 from tour.model import LANGS
 
 
@@ -73,5 +74,8 @@ def complete_trees(ctx: click.Context, param: click.Parameter, incomplete: str) 
 
 
 def complete_tours(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """The tours, for a shell's completion."""
-    return [name for name in tour.names() if name.startswith(incomplete)]
+    """The tours, for a shell's completion; none where a team's are not as they should be."""
+    try:
+        return [name for name in tour.names() if name.startswith(incomplete)]
+    except TourError:
+        return []
