@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 import tour
-from tour import cli, paths, projects, repository, tours
+from tour import build, cli, paths, projects, repository, tours
 from tour.model import LANGS
 from tour.tree import index_path
 
@@ -25,11 +25,13 @@ EXAMPLE = Path(__file__).parents[1] / "examples/team-extension"
 
 @pytest.fixture(scope="module")
 def copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A copy far from our checkout, as a clone would be."""
+    """A copy far from our checkout, as a clone would be, indexed like PyTorch beside it."""
     root = Path(shutil.copytree(EXAMPLE, tmp_path_factory.mktemp("team") / "rmsnorm"))
-    real_tree("2.6.0")
+    project = projects.alone_opened(root)
+    for tree in (real_tree("2.6.0"), project):
+        build.update(tree, index_path(tree))
     yield root
-    index = index_path(projects.alone_opened(root))
+    index = index_path(project)
     for file in index.parent.glob(f"{index.stem}.*"):
         file.unlink()
 
