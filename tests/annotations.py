@@ -64,3 +64,12 @@ def write(folder: Path, name: str = "mini", yaml: str = YAML, **files: str) -> P
     for lang in ("en", "zh"):
         (tour / f"{lang}.md").write_text(files.get(lang, prose(f"The {lang} title")))
     return folder
+
+
+def repository(root: Path, table: str = 'annotations = "docs/tours"\n', **tours: str) -> Path:
+    """A team's repository: a ``pyproject.toml`` with a table ``[tool.tour]``, and tours in the folder that it names."""
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "pyproject.toml").write_text(f'[project]\nname = "ext"\nversion = "1.0"\n\n[tool.tour]\n{table}')
+    for name, yaml in tours.items():
+        write(root / "docs/tours", name.replace("_", "-"), yaml)
+    return root

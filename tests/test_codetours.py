@@ -177,6 +177,6 @@ def test_a_round_trip_keeps_steps_text_and_places(version: str, name: str, tmp_p
 
 def unlinked(text: str) -> str:
     """Prose without its links to other tours, which were not exported with it."""
-    from tour.render.crosslinks import relinked
+    from tour.crosslinks import relinked
 
     return relinked(text, lambda words, name, step: words if name else f"[{words}](#{step})")

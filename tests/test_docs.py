@@ -39,8 +39,8 @@ def test_the_format_names_every_kind_of_hop_and_lane() -> None:
 
 
 def test_local_links_of_the_documents_lead_somewhere() -> None:
-    for name in ("README.md", "annotations/README.md", "BENCHMARKS.md", "docs/embedding.md"):
-        document = ROOT / name
+    top = ("README.md", "BENCHMARKS.md", "CONTRIBUTING.md", "docs/embedding.md")
+    for document in (ROOT / name for name in (*top, "annotations/README.md", "examples/team-extension/README.md")):
         text = re.sub(r"`[^`\n]+`", "", document.read_text())  # what is quoted is no link
         for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
             assert (document.parent / link).exists(), f"{document.name}: {link}"

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import replace
-from pathlib import Path
 from xml.etree import ElementTree
 
-import pytest
-
-from tour import home, tours
-from tour.errors import AnnotationError
-from tour.model import LANGS, Lane
-from tour.render import home_map, html
+from tour import home
+from tour.model import Lane
+from tour.render import home_map
 from tour.render.words import words
-from tour.resources import folder
 from tour.views import TourView
 
 from . import sample_views as sample
@@ -51,24 +45,6 @@ def test_the_map_leads_to_each_tour_and_to_each_step_where_they_cross() -> None:
     assert {"tours/a/", "tours/b/", "tours/c/", "tours/d/"} <= set(links)
     assert {"tours/a/#s1", "tours/a/#s2", "tours/c/#s1"} <= set(links)
     assert all(link.get("aria-label") and link.find("title") is not None for link in picture.iter("a"))
-
-
-@pytest.mark.parametrize("lang", LANGS)
-def test_every_reading_order_names_tours_that_there_are(lang: str) -> None:
-    there = tours.names(folder("annotations"))
-    readers = home.paths(folder("annotations") / "start.toml", lang, there)
-    assert len(readers) == 3
-    with (folder("annotations") / "start.toml").open("rb") as file:
-        named = [name for reader in tomllib.load(file)["reader"] for name in reader["tours"]]
-    assert [name for reader in readers for name in reader.tours] == named
-    assert "module-call" in html.home([replace(A, name="module-call")], lang, "")
-
-
-def test_a_tour_that_is_not_there_is_left_out(tmp_path: Path) -> None:
-    assert home.paths(folder("annotations") / "start.toml", "en", ["d"]) == []
-    (tmp_path / "start.toml").write_text("[[reader]]\ntours = []\n")
-    with pytest.raises(AnnotationError, match="readers"):
-        home.paths(tmp_path / "start.toml", "en", [])
 
 
 def test_a_name_on_the_map_ends_where_its_title_begins_to_explain() -> None:

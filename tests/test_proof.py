@@ -81,7 +81,7 @@ def test_what_is_remembered_equals_what_is_worked_out(tmp_path: Path, mini: tupl
     again = walk(folder, tree, index)
     assert first == again
     tour = tours.load("mini", folder)
-    assert list(first.values()) == proof._walk(tour, index, tree.read, tree.version)
+    assert list(first.values()) == proof.passages(tour, index, tree.read, tree.version)
 
 
 def test_memory_ends_where_the_facts_change(tmp_path: Path) -> None:

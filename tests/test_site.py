@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 import pytest
 
 import tour
-from tour import build, site, stock, tours, views
+from tour import build, repository, site, stock, tours, views
 from tour.errors import TourError
 from tour.index import Index
 from tour.model import At
@@ -61,6 +61,17 @@ def hostile_tree(into: Path) -> Tree:
     return Tree(root, "9.1.0", TreeKind.FOLDER)
 
 
+PATH = """\
+paths:
+  - id: both
+    title: {en: Both, zh: 两程}
+    for: {en: "Who reads `mini`.", zh: 给读 `mini` 的人。}
+    tours:
+      - {tour: mini, why: {en: En route, zh: 路上}}
+      - {tour: import-torch, why: {en: Not built here, zh: 此处没有}}
+"""
+
+
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A site of one tour over the hostile tree, and over the version before."""
@@ -70,7 +81,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         'anchor: {symbol: "py:torch.<img src=x onerror=boom>&\'.f"}',
     )
     folder = annotations.write(work / "annotations", yaml=yaml)
-    pages = pages_of(hostile_tree(work / "tree"), work / "i.sqlite", folder, mini_tree("9.0.0"))
+    (folder / "path.yaml").write_text(PATH)
+    with repository.taken(folder):
+        pages = pages_of(hostile_tree(work / "tree"), work / "i.sqlite", folder, mini_tree("9.0.0"))
     return site.build(*pages, work / "site", work=work)
 
 

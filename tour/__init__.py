@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from tour.index import Index
     from tour.library import Library
     from tour.model import Link
+    from tour.repairs import Repair
     from tour.stock import Stock
     from tour.tours import Anchor, Tour
     from tour.tree import Tree
-    from tour.views import AnchorView, Finding, TourView
+    from tour.views import AnchorView, Finding, PathView, TourView
     from tour.witness.programs import Passage, Program
     from tour.witness.records import Record
     from tour.witness.routes import Taken
@@ -44,9 +45,12 @@ __all__ = [
     "fetch",
     "follow",
     "generate",
+    "learning_paths",
     "library",
+    "mended",
     "names",
     "open_tree",
+    "own_names",
     "path",
     "publish",
     "record",
@@ -106,11 +110,24 @@ def update(tree: Tree, progress: Progress = silent) -> Report:
 
 
 def names() -> list[str]:
-    """The tours that there are."""
+    """The tours that there are: a team's own, where we stand in its repository, then ours."""
     from tour import tours
-    from tour.resources import folder
 
-    return tours.names(folder("annotations"))
+    return tours.at_hand()
+
+
+def own_names() -> list[str]:
+    """The tours that are whoever's who stands here: a team's own in its repository, else every one."""
+    from tour import repository, tours
+
+    return tours.names(repository.folders()[0])
+
+
+def learning_paths(lang: str = "en") -> Sequence[PathView]:
+    """Tours in an order with a sentence each: a team's own paths, then ours."""
+    from tour import paths, views
+
+    return views.path_views(paths.at_hand(), lang)
 
 
 def trace(name: str, tree: Tree, lang: str = "en", run: Record | None = None) -> TourView:
@@ -273,24 +290,23 @@ def _passing(index: Index) -> dict[str, list[list[str]]]:
     """The tours and steps that pass each symbol; kept in the index until a tour or the index changes."""
     import json
 
-    from tour.resources import folder
+    from tour import repository
 
-    annotations = folder("annotations")
-    key = f"passing {_stamp(annotations)}"
+    key = f"passing {_stamp(repository.folders())}"
     kept = index.recall(key)
     if kept is None:
         from tour import tours
 
-        kept = json.dumps(tours.passing(annotations))
+        kept = json.dumps(tours.passing())
         index.remember(key, kept)
     passes: dict[str, list[list[str]]] = json.loads(kept)
     return passes
 
 
-def _stamp(annotations: Path) -> str:
+def _stamp(folders: Iterable[Path]) -> str:
     """What changes when a tour's anchors may have."""
-    states = [(file.parent.name, file.stat().st_mtime_ns) for file in annotations.glob("*/tour.yaml")]
-    return repr(sorted(states))
+    files = [file for folder in folders for file in folder.glob("*/tour.yaml")]
+    return repr(sorted((str(file.parent), file.stat().st_mtime_ns) for file in files))
 
 
 def path(origin: str, goal: str, tree: Tree, *, alternatives: int = 0) -> list[list[Link]]:
@@ -338,6 +354,50 @@ def check(name: str, tree: Tree) -> list[Finding]:
     told = tours.named(name)
     with _opened(tree) as index:
         return views.check(told, tree, index)
+
+
+def mended(names: Iterable[str], trees: Sequence[Tree]) -> Iterator[tuple[Path, str, list[Repair]]]:
+    """Each ``tour.yaml`` whose anchors a tree moved or renamed, with what it is when all that is certain is mended.
+
+    What would be the worse in another of the trees is no repair. Nothing is written.
+    """
+    from tour import repairs, tours, views
+
+    with ExitStack() as stack:
+        opened = [(tree, stack.enter_context(_opened(tree))) for tree in trees]
+        sides = [(index, views.reader(tree, index), tree.version) for tree, index in opened]
+        for told in map(tours.named, names):
+            steps = {step.id: step for step in told.steps}
+            chosen: dict[str, Repair] = {}
+            for side in sides:
+                for step, made in repairs.repairs(told, *side).items():
+                    if made[0].certain and all(repairs.holds(made[0], steps[step], *other) for other in sides):
+                        chosen.setdefault(step, made[0])
+            if chosen:
+                text = told.file.read_text(encoding="utf-8")
+                yield told.file, repairs.applied(text, told.file, chosen.values(), told), list(chosen.values())
+
+
+def proposed(found: Iterable[Finding]) -> str:
+    """The first proposal for each step that a check found fault with, as one diff that ``git apply`` takes."""
+    import difflib
+
+    from tour import repairs, tours
+    from tour.render.findings import named
+
+    first: dict[tuple[str, str], Repair] = {}
+    for finding in found:
+        for repair in finding.repairs[:1]:
+            first.setdefault((finding.file, finding.step), repair)
+    parts: list[str] = []
+    for file in dict.fromkeys(file for file, _ in first):
+        mine = [repair for (other, _), repair in first.items() if other == file]
+        told = tours.named(file)
+        before = mine[0].before
+        after = repairs.applied(before, Path(file), mine, told)
+        old, new, name = before.splitlines(keepends=True), after.splitlines(keepends=True), named(Path(file))
+        parts += difflib.unified_diff(old, new, f"a/{name}", f"b/{name}")
+    return "".join(parts)
 
 
 def check_prose(names: Iterable[str], trees: Iterable[Tree], progress: Progress = silent) -> list[Finding]:
@@ -545,7 +605,7 @@ def export(
     and ranges ``first..last``, for an ``embed`` that shows no more. The tree must be indexed. Raises ``TourError``
     where a tour, a step or the format is unknown.
     """
-    from tour import tours, views
+    from tour import paths, tours, views
     from tour.render.embed import embed
     from tour.render.exports import FORMATS
 
@@ -555,7 +615,7 @@ def export(
         raise TourError(f"a {to} holds a whole tour", hint="Only an embed may show some of its steps.")
     told = [tours.named(name) for name in dict.fromkeys(names)]
     with _opened(tree) as index:
-        made = [views.tour_views(one, tree, index, langs) for one in told]
+        made = [views.tour_views(one, tree, index, langs, paths=paths.at_hand()) for one in told]
     files = {}
     for lang in langs:
         together = {page[lang].name: page[lang] for page in made}
@@ -629,9 +689,10 @@ def _editions(told: Tour, opened: Sequence[tuple[Tree, Index]]) -> Mapping[str, 
     """A tour's views by language in the first of several trees, with those of the others."""
     from dataclasses import replace
 
-    from tour import changes, families, views
+    from tour import changes, families, paths, views
 
-    each = [views.tour_views(told, tree, index, LANGS, context=views.WIDE) for tree, index in opened]
+    on = paths.at_hand()
+    each = [views.tour_views(told, tree, index, LANGS, context=views.WIDE, paths=on) for tree, index in opened]
     sides = [changes.Side(tree.version, index, views.reader(tree, index)) for tree, index in opened]
     others = []
     for page, side in zip(each[1:], sides[1:], strict=True):

@@ -76,23 +76,30 @@ class Place:
         return (self.line, self.end_line) if self.statement else None
 
 
+def meant(step: Step, index: Index, version: str) -> Anchor | None:
+    """The anchor that a step is found by in these trees; ``None`` where they do not have it."""
+    for anchor in step.anchors:
+        book = index.of(anchor.tree)
+        if book is not None:
+            of = book.version if book.tree else version
+            if applies(step.versions, of) and applies(anchor.versions, of):
+                return anchor
+    return None
+
+
 def locate(step: Step, index: Index, read: Reader, version: str) -> Place:
     """Find a step's place. ``read`` gives a file's bytes; raises what it raises.
 
     ``version`` is that of the first of the trees that are asked; of a project beside it its own counts.
     """
-    absent = None
-    for anchor in step.anchors:
-        book = index.of(anchor.tree)
-        if book is None:
-            absent = absent or find(anchor, index, read)
-            continue
-        of = book.version if book.tree else version
-        if applies(step.versions, of) and applies(anchor.versions, of):
-            return find(anchor, index, read)
-        absent = absent or Place("absent", anchor.symbol, note=f"not in {of}", tree=book.tree)
-    assert absent is not None
-    return absent
+    if (anchor := meant(step, index, version)) is not None:
+        return find(anchor, index, read)
+    first = step.anchors[0]
+    book = index.of(first.tree)
+    if book is None:
+        return find(first, index, read)
+    of = book.version if book.tree else version
+    return Place("absent", first.symbol, note=f"not in {of}", tree=book.tree)
 
 
 def anchor_at(file: str, first: int, last: int, index: Index, read: Reader) -> Anchor:

@@ -20,7 +20,7 @@ from tour.errors import TourError
 from tour.index import Index
 from tour.model import LANGS, At
 
-_MARK = re.compile(r"<!-- tour: ([\w-]+) -->")
+_MARK = re.compile(r"<!-- tour: ([\w.-]+) -->")
 """In a description that we wrote, the step's id, before what is no prose; no player shows it."""
 _NUMBERED = re.compile(r"^\d+\. ")
 _RELEASE = re.compile(r"v?(\d+\.\d+\.\d+)")
@@ -168,7 +168,7 @@ def bring(
             file = named(step.file)
             line = line_of(replace(step, file=file), read)
             (stop,) = drafts.at_places([(At(file, line), line)], index, read)
-            stops[number] = replace(stop, id=step.id or stop.id)
+            stops[number] = replace(stop, id=(step.id or stop.id).replace(".", "-"))
         except TourError as error:
             lost.append(f"step {step.number} has no anchor: {error}")
     if not stops:

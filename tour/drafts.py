@@ -110,7 +110,8 @@ def write(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as made:
-            schema = os.path.relpath(tours.schema(), target)
+            ours = tours.schema().parent == folder.resolve()
+            schema = os.path.relpath(tours.schema(), target) if ours else ""  # else the way is this machine's
             _write(Path(made) / name, prose, stops, schema)
             passages = walk(tours.load(name, Path(made)), index, read, version)
             proven = {
@@ -164,7 +165,7 @@ def _write(folder: Path, prose: Mapping[str, Told], stops: Sequence[Stop], schem
 
 
 def _yaml(stops: Sequence[Stop], schema: str) -> str:
-    parts = [f"# yaml-language-server: $schema={schema}\nsteps:\n"]
+    parts = [f"# yaml-language-server: $schema={schema}\n" if schema else "", "steps:\n"]
     for stop, following in zip(stops, [*stops[1:], None], strict=True):
         parts.append(f"  - id: {stop.id}\n    lane: {stop.lane.value}\n    anchor:\n")
         for key, value in stop.anchor.written.items():

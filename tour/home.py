@@ -6,14 +6,10 @@ stands for it; files of declarations, which every walk to an operator passes, sa
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from tour.errors import AnnotationError
-from tour.model import LANGS
-from tour.views import StepView, TourView
+from tour.views import PathView, StepView, TourView
 
 _DECLARATIONS = (".yaml", ".toml")
 
@@ -27,16 +23,6 @@ class Crossing:
     is_file: bool
     passes: Mapping[str, StepView]
     """By tour, the first of its steps there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A reading order for one kind of reader, in one language."""
-
-    title: str
-    why: str
-    """Markdown."""
-    tours: tuple[str, ...]
 
 
 def crossings(views: Sequence[TourView]) -> list[Crossing]:
@@ -93,15 +79,8 @@ def _common(one: str | None, other: str | None, found: Sequence[Crossing]) -> in
     return sum(len(crossing.names) for crossing in found if names and names <= set(crossing.passes))
 
 
-def paths(file: Path, lang: str, there: Iterable[str]) -> list[Reading]:
-    """The reading orders in ``file``, of the tours that are ``there``; raises ``AnnotationError`` for another file."""
-    known = set(there)
-    try:
-        with file.open("rb") as opened:
-            rows = tomllib.load(opened)["reader"]
-        found = [Reading(row["title"][lang], row["why"][lang], tuple(row["tours"])) for row in rows]
-        assert all(row["title"].keys() == row["why"].keys() == set(LANGS) for row in rows)
-    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError, AssertionError) as error:
-        raise AnnotationError(f"not a list of readers with title, why and tours: {error}", at=str(file)) from None
-    told = [Reading(one.title, one.why, tuple(name for name in one.tours if name in known)) for one in found]
-    return [one for one in told if one.tours]
+def paths(views: Sequence[TourView]) -> list[PathView]:
+    """The learning paths that tours are on, in their order, each with those tours alone."""
+    there = {view.name for view in views}
+    found = {path.id: path.of(there) for view in views for path in view.paths}
+    return sorted(found.values(), key=lambda path: path.number)

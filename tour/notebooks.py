@@ -113,11 +113,11 @@ def kernel(python: str, notebook: Any, folder: Path, seconds: float) -> Iterator
 
 
 def made(cells: Sequence[tuple[str, str, bool]]) -> Any:
-    """A notebook of code cells: id, program, and whether it is meant to raise."""
+    """A notebook of code cells: id, program, and whether it is meant to raise. A cell's id has `_` for `.`."""
     v4: Any = nbformat.v4
     return v4.new_notebook(
         cells=[
-            v4.new_code_cell(code, id=name, metadata={"tags": ["raises-exception"]} if raises else {})
+            v4.new_code_cell(code, id=name.replace(".", "_"), metadata={"tags": ["raises-exception"]} if raises else {})
             for name, code, raises in cells
         ]
     )

@@ -41,25 +41,25 @@ def opened(spec: str | Path | None = None, version: str | None = None) -> Tree:
     one of PyTorch's and any number of projects. Left out, that is what we stand in, or the newest PyTorch. A project
     that is named is asked first, and alone where no PyTorch is at hand.
     """
+    around = _around() if tree.around() is None else None
+    here = [around] if around is not None else []
     if spec is None:
-        around = _around()
-        if around is None or tree.around() is not None:
-            return _beside(tree.open_tree(None, version), [])
-        return _with_pytorch([around])
+        return _with_pytorch(here) if here else _beside(tree.open_tree(None, version), [])
     words = _words(spec)
     found = [_open(word, version if len(words) == 1 else None) for word in words]
     pytorch = [each for each in found if each.name == PYTORCH]
     projects = [each for each in found if each.name != PYTORCH]
     if len(pytorch) > 1:
         raise TreeError(f"{spec} names {len(pytorch)} trees of PyTorch", hint="One of PyTorch's, and any projects.")
+    projects += [each for each in here if each.name not in {project.name for project in projects}]
     return _beside(pytorch[0], projects) if pytorch else _with_pytorch(projects)
 
 
 def alone_opened(spec: str | Path | None = None) -> Tree:
     """The one tree that ``spec`` names, PyTorch's or a project's, with none beside it."""
     if spec is None:
-        found = opened()
-        return next((each for each in found.beside if each.name == found.asked), replace(found, beside=(), asked=""))
+        project = _around() if tree.around() is None else None
+        return project or replace(tree.open_tree(), beside=(), asked="")
     return _open(str(spec), None)
 
 
@@ -182,7 +182,13 @@ def _not_at_hand(word: str) -> TreeError:
 
 
 def _with_pytorch(projects: list[Tree]) -> Tree:
-    """Projects beside the newest PyTorch, to be asked first; the first of them alone where there is none."""
+    """Projects beside PyTorch, to be asked first; the first of them alone where there is none.
+
+    That is the version which the first of them to name one says under ``[tool.tour]`` it is read with, else the newest.
+    """
+    named = (str(said_by(project.root)["tour"].get("torch") or "") for project in projects)
+    if wanted := next(filter(None, named), None):
+        return _beside(replace(tree.open_tree(wanted), beside=()), projects)
     try:
         pytorch = tree.newest()
     except TreeError:

@@ -63,16 +63,17 @@ def walk(tour: Tour, index: Index, read: Reader, version: str) -> list[Passage]:
     told = index.recall(key)
     if told is not None:
         return [_restored(step, fields, index) for step, fields in zip(tour.steps, json.loads(told), strict=True)]
-    passages = _walk(tour, index, read, version)
-    index.remember(key, json.dumps([_kept(passage) for passage in passages]))
-    return passages
+    found = passages(tour, index, read, version)
+    index.remember(key, json.dumps([_kept(passage) for passage in found]))
+    return found
 
 
-def _walk(tour: Tour, index: Index, read: Reader, version: str) -> list[Passage]:
+def passages(tour: Tour, index: Index, read: Reader, version: str) -> list[Passage]:
+    """The same as ``walk``, worked out anew and not remembered."""
     links = Links(index)
     places = {step.id: locate(step, index, read, version) for step in tour.steps}
     order = {step.id: number for number, step in enumerate(tour.steps)}
-    passages = []
+    found = []
     for number, step in enumerate(tour.steps):
         to = _onward(tour.steps[number + 1 :], places) if step.hop and places[step.id].located != "absent" else None
         proof = None
@@ -81,8 +82,8 @@ def _walk(tour: Tour, index: Index, read: Reader, version: str) -> list[Passage]
             last = number if step.hop.kind is LinkKind.IMPORTS else order[step.hop.origin]
             under_way = {node(place.symbol) for place in list(places.values())[: last + 1] if place.symbol}
             proof = prove(step.hop, places[step.hop.origin], places[to], index, links, under_way)
-        passages.append(Passage(step, places[step.id], to if proof is not None else None, proof))
-    return passages
+        found.append(Passage(step, places[step.id], to if proof is not None else None, proof))
+    return found
 
 
 def _onward(later: Iterable[Step], places: Mapping[str, Place]) -> str | None:

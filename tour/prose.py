@@ -58,17 +58,18 @@ def named(tour: Tour) -> Iterator[Named]:
 
 def _texts(tour: Tour) -> Iterator[tuple[str, str | None, str, str, int]]:
     """Language, the file where it is not that language's own, the step, the text, and the line it begins on."""
+    taken = {step.id for step in tour.steps if step.included}
     for lang, prose in tour.prose.items():
         yield lang, None, ONWARD, prose.title, 1
         yield lang, None, ONWARD, prose.intro, 3
-        for step, section in prose.sections.items():
+        for step, section in ((step, section) for step, section in prose.sections.items() if step not in taken):
             yield lang, None, step, section.title, section.line
             yield lang, None, step, section.text, section.line + 2
         for asked in prose.questions:
             yield lang, None, QUESTIONS, asked.text, asked.line
             yield lang, None, QUESTIONS, asked.answer, asked.line + 2
         for told in tour.steps:
-            if told.hop and told.hop.because:
+            if told.hop and told.hop.because and told.id not in taken:
                 yield lang, str(tour.file), told.id, told.hop.because[lang], told.hop.line
 
 

@@ -1,6 +1,7 @@
 """What a tour's cells showed when they were run: one Jupyter notebook a recording, beside the tour.
 
 ``recordings/cpu.ipynb`` in a tour's folder holds the programs as they ran, their outputs, and where and when that was.
+A cell's id is its step's, with `_` for the `.` of one that is taken from another tour, which nbformat does not allow.
 Several may stand side by side. Read as plain JSON, so that the site needs no Jupyter; written by ``cells``. An output
 is stale where its program, or one that ran before it, is not the tour's any more.
 """
@@ -99,7 +100,7 @@ def read(file: Path) -> Recording:
         notebook = json.loads(file.read_text(encoding="utf-8"))
         told = notebook["metadata"]["tour"]
         cells = {
-            str(cell["id"]): Shown(
+            str(cell["id"]).replace("_", "."): Shown(
                 _text(cell["source"]), tuple(map(_output, cell["outputs"])), float(cell["metadata"]["seconds"])
             )
             for cell in notebook["cells"]

@@ -9,12 +9,13 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tour import figures, resources
+from tour import figures, repository
+from tour.crosslinks import relinked
 from tour.errors import AnnotationError, TourError, UnknownName
 from tour.figures import Figure
 from tour.form import Form, read
@@ -34,6 +35,10 @@ RESERVED = frozenset({ONWARD, QUESTIONS})
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 """What tours and steps are called."""
+
+_STRETCH = re.compile(r"(?P<tour>[^#]+)(?:#(?P<first>[^.]*(?:\.[^.]+)*?)(?P<to>\.\.(?P<last>.*))?)?")
+LONGEST = 64
+"""Letters of a step's id, which is a cell's in a notebook, too."""
 
 _HEADING = re.compile(r"(?m)^(#{1,2}) +(.+?)(?: +\{#([\w-]+)\})? *$")
 _QUESTION = re.compile(r"(?m)^### +(.+?) *$")
@@ -102,6 +107,20 @@ class Unseen:
 
 
 @dataclass(frozen=True, slots=True)
+class Included:
+    """Where a step is from that a tour takes from another."""
+
+    tour: str
+    """The tour that is named, to which the page leads back."""
+    step: str
+    """The step's id there."""
+    folder: Path
+    """Of the tour that wrote it, with the runs that saw it."""
+    written_as: str
+    """Its id in that folder."""
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One stop of a tour."""
 
@@ -115,6 +134,8 @@ class Step:
     cell: Cell | None = None
     figure: Figure | None = None
     witness: Unseen | None = None
+    included: Included | None = None
+    """``None`` for a step of the tour's own. One that is taken has the line of what takes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +203,7 @@ def with_cells(tour: Tour, cells: Mapping[str, str]) -> Tour:
 
 def schema() -> Path:
     """The form of a ``tour.yaml``, as JSON Schema."""
-    return resources.folder("annotations") / "tour.schema.json"
+    return repository.ours() / "tour.schema.json"
 
 
 def names(folder: Path) -> list[str]:
@@ -190,15 +211,20 @@ def names(folder: Path) -> list[str]:
     return sorted(found.parent.name for found in folder.glob("*/tour.yaml"))
 
 
-def passing(folder: Path) -> dict[str, list[tuple[str, str]]]:
+def at_hand() -> list[str]:
+    """Every tour at hand: a team's own, then ours."""
+    return list(dict.fromkeys(name for folder in repository.folders() for name in names(folder)))
+
+
+def passing() -> dict[str, list[tuple[str, str]]]:
     """For each symbol that an anchor names the tours and steps that pass it.
 
     A tour that cannot be read is left out: here it is no reader's question.
     """
     passes: dict[str, list[tuple[str, str]]] = {}
-    for name in names(folder):
+    for name in at_hand():
         try:
-            told = load(name, folder)
+            told = named(name)
         except AnnotationError:
             continue
         for step in told.steps:
@@ -208,36 +234,54 @@ def passing(folder: Path) -> dict[str, list[tuple[str, str]]]:
 
 
 def named(spec: str) -> Tour:
-    """The tour of that name, or the one in the folder that ``spec`` leads to; raises what ``load`` raises."""
-    home = resources.folder("annotations")
+    """The tour of that name, a team's own before ours, or the one in the folder that ``spec`` leads to.
+
+    Raises what ``load`` raises.
+    """
+    home = repository.home(spec) if NAME.fullmatch(spec) else None
+    if home is not None:
+        return load(spec, home)
     path = Path(spec).expanduser()
     inside = (path.parent if path.name == "tour.yaml" else path).resolve()
-    if (inside / "tour.yaml").is_file() and not (NAME.fullmatch(spec) and (home / spec).is_dir()):
+    if (inside / "tour.yaml").is_file():
         return load(inside.name, inside.parent)
     if len(path.parts) > 1 or spec.startswith("."):
         raise UnknownName(f"there is no tour in {spec!r}", hint="A tour is named by its folder, which holds tour.yaml.")
-    return load(spec, home)
+    raise _unknown(spec, at_hand())
 
 
 def load(name: str, folder: Path) -> Tour:
-    """Read one tour. Raises ``UnknownName`` with the nearest names, or ``AnnotationError`` with file and line."""
+    """Read one tour, with what it takes from others: those beside it, or ours.
+
+    Raises ``UnknownName`` with the nearest names, or ``AnnotationError`` with file and line.
+    """
+    return _load(name, folder, ())
+
+
+def _load(name: str, folder: Path, within: tuple[Path, ...]) -> Tour:
+    """``within`` are the tours that are being read, for each takes from the next."""
     file = folder / name / "tour.yaml"
     if not NAME.fullmatch(name) or not file.is_file():
-        known = names(folder)
-        nearest = tuple(difflib.get_close_matches(name, known, n=3, cutoff=0.4))
-        hint = f"The nearest: {', '.join(nearest)}." if nearest else f"There are: {', '.join(known) or 'none'}."
-        raise UnknownName(f"there is no tour {name!r}", nearest, hint=hint)
+        raise _unknown(name, names(folder))
     text = _read(file)
     form = read(file, text, schema(), _HINT)
-    steps = _steps(form)
-    prose = {lang: _prose(file.with_name(f"{lang}.md"), [step.id for step in steps]) for lang in LANGS}
+    taken: dict[str, Tour] = {}
+    steps = _steps(form, (*within, file.resolve()), taken)
+    own = [step.id for step in steps if step.included is None]
+    prose = {lang: _with(taken, steps, _prose(file.with_name(f"{lang}.md"), own), lang) for lang in LANGS}
     asked = {lang: len(words.questions) for lang, words in prose.items()}
     if len(set(asked.values())) > 1:
         counts = ", ".join(f"{lang} has {count}" for lang, count in asked.items())
         raise AnnotationError(f"the languages ask unlike questions: {counts}", at=str(file.parent), hint=_HINT)
-    return Tour(
-        name, file, _follows(form, name), steps, prose, hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-    )
+    said = "\0".join([text, *(other.digest for other in taken.values())])
+    digest = hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
+    return Tour(name, file, _follows(form, name), steps, prose, digest)
+
+
+def _unknown(name: str, known: Sequence[str]) -> UnknownName:
+    nearest = tuple(difflib.get_close_matches(name, known, n=3, cutoff=0.4))
+    hint = f"The nearest: {', '.join(nearest)}." if nearest else f"There are: {', '.join(known) or 'none'}."
+    return UnknownName(f"there is no tour {name!r}", nearest, hint=hint)
 
 
 def _read(file: Path) -> str:
@@ -251,17 +295,21 @@ def _read(file: Path) -> str:
 
 def title(name: str, folder: Path, lang: str) -> str:
     """A tour's title, without reading the tour; raises ``AnnotationError`` where its prose cannot be read."""
-    home = folder if (folder / name).is_dir() else resources.folder("annotations")
+    home = next((one for one in repository.beside(folder) if (one / name).is_dir()), folder)
     found = _HEADING.search(_read(home / name / f"{lang}.md"))
     return found[2] if found else name
 
 
-def _steps(form: Form) -> tuple[Step, ...]:
+def _steps(form: Form, within: tuple[Path, ...], taken: dict[str, Tour]) -> tuple[Step, ...]:
+    """The steps, with those of other tours; ``taken`` learns which tours these are."""
     steps: list[Step] = []
     tree = form.data.get("tree", PYTORCH)
     for number, written in enumerate(form.data["steps"]):
         where = ("steps", number)
         known = {step.id for step in steps}
+        if "include" in written:
+            steps += _stretch(form, number, known, within, taken)
+            continue
         if written["id"] in {*known, *RESERVED}:
             raise form.wrong(f"step id {written['id']!r} is taken", *where, "id")
         several = written["anchor"] if isinstance(written["anchor"], list) else [written["anchor"]]
@@ -300,6 +348,99 @@ def _steps(form: Form) -> tuple[Step, ...]:
     return tuple(steps)
 
 
+def _stretch(form: Form, number: int, known: set[str], within: tuple[Path, ...], taken: dict[str, Tour]) -> list[Step]:
+    """The steps that an entry takes from another tour, under ids that begin with that tour's name."""
+    where = ("steps", number, "include")
+    written = form.data["steps"][number]
+    asked = _STRETCH.fullmatch(written["include"])
+    assert asked is not None
+    name = asked["tour"]
+    home = next((one for one in repository.beside(form.file.parents[1]) if (one / name / "tour.yaml").is_file()), None)
+    if home is None:
+        there = [other for one in repository.beside(form.file.parents[1]) for other in names(one)]
+        near = difflib.get_close_matches(name, there, n=1, cutoff=0.4)
+        hint = f"The nearest is {near[0]}." if near else None
+        raise form.wrong(f"there is no tour {name!r} to take steps from", *where, hint=hint)
+    if (home / name / "tour.yaml").resolve() in within:
+        raise form.wrong(f"{name} takes steps from this tour, so this one cannot take steps from it", *where)
+    tour = taken[name] = _load(name, home, within)
+    ids = [step.id for step in tour.steps]
+    ends = [asked["first"] or ids[0], (asked["last"] or ids[-1]) if asked["to"] or not asked["first"] else ""]
+    for end in ends:
+        if end and end not in ids:
+            near = difflib.get_close_matches(end, ids, n=1, cutoff=0.4)
+            hint = f"The nearest is {near[0]}." if near else f"Its steps: {', '.join(ids)}."
+            raise form.wrong(f"{name} has no step {end!r}", *where, hint=hint)
+    first, last = ids.index(ends[0]), ids.index(ends[1] or ends[0])
+    if first > last:
+        raise form.wrong(f"an empty stretch: in {name} {ends[0]!r} comes after {ends[1]!r}", *where)
+    if repeated := next((step for step in ids[first : last + 1] if f"{name}.{step}" in known), None):
+        raise form.wrong(f"step {repeated!r} of {name} is taken twice", *where)
+    if long := next((f"{name}.{step}" for step in ids[first : last + 1] if len(name) + len(step) + 1 > LONGEST), None):
+        raise form.wrong(f"{long} would be an id of more than {LONGEST} letters", *where)
+    line = form.line(*where)
+    steps = [_taken(step, tour, set(ids[first : last + 1]), line) for step in tour.steps[first : last + 1]]
+    if written.get("cells", True):
+        steps = _runnable(steps, tour.steps[:first])
+    else:
+        steps = [replace(step, cell=None) for step in steps]
+    hop = None
+    if "hop" in written:
+        hop = _hop(written["hop"], steps[-1].id, form.line("steps", number, "hop"))
+        if hop.origin not in {*known, *(step.id for step in steps)}:
+            raise form.wrong(f"hop: from is {hop.origin!r}, expected an earlier step", "steps", number, "hop", "from")
+    return [*steps[:-1], replace(steps[-1], hop=hop)]
+
+
+def _taken(step: Step, tour: Tour, stretch: set[str], line: int) -> Step:
+    """A step of another tour as it stands in one that takes it; a hop from outside of the stretch falls away."""
+    of = step.included
+    hop = step.hop if step.hop and step.hop.origin in stretch else None
+    return replace(
+        step,
+        id=f"{tour.name}.{step.id}",
+        line=line,
+        anchors=tuple(replace(anchor, line=line) for anchor in step.anchors),
+        hop=replace(hop, origin=f"{tour.name}.{hop.origin}", line=line) if hop else None,
+        cell=replace(step.cell, line=line) if step.cell else None,
+        included=Included(tour.name, step.id, of.folder if of else tour.file.parent, of.written_as if of else step.id),
+    )
+
+
+def _runnable(steps: list[Step], before: Sequence[Step]) -> list[Step]:
+    """A stretch whose first program begins with those that ran ``before`` it in its tour, for it goes on from them."""
+    earlier = [step.cell.code for step in before if step.cell and not step.cell.raises]
+    first = next((number for number, step in enumerate(steps) if step.cell), None)
+    if first is None or not earlier:
+        return steps
+    cell = steps[first].cell
+    assert cell is not None
+    whole = replace(cell, code="\n\n".join([*earlier, cell.code]))
+    return [*steps[:first], replace(steps[first], cell=whole), *steps[first + 1 :]]
+
+
+def _with(taken: Mapping[str, Tour], steps: Sequence[Step], prose: Prose, lang: str) -> Prose:
+    """A tour's prose with that of the steps that it takes, whose links lead on to where their targets are."""
+    stretches = {step.id for step in steps if step.included}
+    if not stretches:
+        return prose
+    sections = {}
+    for step in steps:
+        if step.included is None:
+            sections[step.id] = prose.sections[step.id]
+            continue
+        name = step.included.tour
+
+        def written(text: str, tour: str | None, to: str | None, name: str = name) -> str:
+            if tour is None and f"{name}.{to}" in stretches:
+                return f"[{text}](#{name}.{to})"
+            return f"[{text}](../{tour or name}/{f'#{to}' if to else ''})"
+
+        of = taken[name].prose[lang].sections[step.included.step]
+        sections[step.id] = replace(of, text=relinked(of.text, written))
+    return replace(prose, sections=sections | {ONWARD: prose.sections[ONWARD]})
+
+
 def _anchor(written: dict[str, Any], tree: str, line: int) -> Anchor:
     return Anchor(
         symbol=written["symbol"],
@@ -333,7 +474,7 @@ def _unseen(written: dict[str, Any]) -> Unseen:
 
 def _follows(form: Form, name: str) -> tuple[str, ...]:
     """The tours that this one takes as known."""
-    known = {*names(form.file.parents[1]), *names(resources.folder("annotations"))}
+    known = {other for folder in repository.beside(form.file.parents[1]) for other in names(folder)}
     follows = tuple(form.data.get("follows", ()))
     for number, other in enumerate(follows):
         if other == name or other not in known:

@@ -5,7 +5,7 @@ Views hold text and numbers only, so a renderer needs no index, no tree and no f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from packaging.version import InvalidVersion, Version
@@ -16,9 +16,11 @@ from tour.errors import StaleIndex
 from tour.index import Index, digest_of
 from tour.links import Links
 from tour.model import PYTORCH, At, Lane, Lang, Link, LinkKind, inside, told, tree_of
+from tour.paths import LearningPath
 from tour.proof import Passage, walk
 from tour.recordings import Output, Recording, frames, line_in, load
 from tour.references import NOTHING, References, references
+from tour.repairs import Repair, repairs
 from tour.tours import ONWARD, Anchor, Cell, Question, Step, Tour, title
 from tour.tree import Tree
 from tour.witness import records
@@ -161,6 +163,17 @@ class WitnessView:
 
 
 @dataclass(frozen=True, slots=True)
+class IncludedView:
+    """Where a step is from that a tour takes from another."""
+
+    tour: str
+    title: str
+    """That tour's."""
+    step: str
+    """The step's id there."""
+
+
+@dataclass(frozen=True, slots=True)
 class StepView:
     """One stop of a tour in one tree."""
 
@@ -192,6 +205,44 @@ class StepView:
     """What the cell showed, in each run that was recorded."""
     witness: WitnessView | None = None
     """``None`` where no run is recorded for it."""
+    included: IncludedView | None = None
+    """``None`` for a step of the tour's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegView:
+    """A tour on a learning path."""
+
+    tour: str
+    title: str
+    why: str
+    """Markdown: why it stands there."""
+
+
+@dataclass(frozen=True, slots=True)
+class PathView:
+    """A learning path in one language."""
+
+    id: str
+    number: int
+    """From 1, among all paths."""
+    title: str
+    reader: str
+    """Markdown: whom it is for."""
+    legs: tuple[LegView, ...]
+
+    def place(self, tour: str) -> int:
+        """Which tour of the path a tour is, from 1; 0 where it is not on it."""
+        return next((place for place, leg in enumerate(self.legs, start=1) if leg.tour == tour), 0)
+
+    def following(self, tour: str) -> LegView | None:
+        """The tour that comes next on the path."""
+        place = self.place(tour)
+        return self.legs[place] if 0 < place < len(self.legs) else None
+
+    def of(self, there: Container[str]) -> PathView:
+        """The path with only the tours that are there."""
+        return replace(self, legs=tuple(leg for leg in self.legs if leg.tour in there))
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +281,8 @@ class TourView:
     """The trees that its steps are in besides the first."""
     editions: tuple[EditionView, ...] = ()
     """The same tour in other versions, where a page shows several."""
+    paths: tuple[PathView, ...] = ()
+    """The learning paths that it is on."""
     family: tuple[Link, ...] = ()
     """From class to base: the classes that its steps are in, where a page draws them."""
 
@@ -307,6 +360,8 @@ class Finding:
     what: str
     fatal: bool
     """Whether it fails the check; what survived by a lower rung is only told."""
+    repairs: tuple[Repair, ...] = ()
+    """Anchors that may be meant, the surest first."""
 
 
 def reader(tree: Tree, index: Index) -> Reader:
@@ -334,13 +389,18 @@ def tour_views(
     langs: Iterable[str],
     run: records.Record | None = None,
     context: Context = NEAR,
+    paths: Sequence[LearningPath] = (),
 ) -> Mapping[str, TourView]:
-    """A tour in one tree, in each language, located and proven once; with ``run`` in place of what is recorded."""
+    """A tour in one tree, in each language, located and proven once; with ``run`` in place of what is recorded.
+
+    Of ``paths`` those that it is on are kept with it.
+    """
     read = reader(tree, index)
     passages = walk(tour, index, read, tree.version)
     recordings = load(tour)
     recorded = {step.id: _recorded(tour, step.id, recordings, tree.version, read, index) for step in tour.steps}
     runs = [run] if run else records.nearest(records.read(tour.file.parent), tree.version)
+    elsewhere = {} if run else _seen_elsewhere(tour, tree.version)
     in_trees = {passage.place.tree for passage in passages}
     beside = tuple(tree_view(other) for other in tree.beside if other.name in in_trees)
     views = {}
@@ -349,7 +409,14 @@ def tour_views(
         onward = prose.sections[ONWARD]
         steps = tuple(
             replace(
-                _step(number, passage, tour, lang, runs, _code(passage.place, read, index, context)),
+                _step(
+                    number,
+                    passage,
+                    tour,
+                    lang,
+                    [*runs, *elsewhere.get(passage.step.id, ())],
+                    _code(passage.place, read, index, context),
+                ),
                 recordings=recorded[passage.step.id],
             )
             for number, passage in enumerate(passages, start=1)
@@ -366,8 +433,23 @@ def tour_views(
             onward=onward.text,
             tree=tree_view(tree),
             beside=beside,
+            paths=tuple(path for path in path_views(paths, lang) if path.place(tour.name)),
         )
     return views
+
+
+def path_views(paths: Sequence[LearningPath], lang: str) -> tuple[PathView, ...]:
+    """Learning paths in one language."""
+    return tuple(
+        PathView(
+            path.id,
+            number,
+            path.title[lang],
+            path.reader[lang],
+            tuple(LegView(leg.tour, title(leg.tour, path.file.parent, lang), leg.why[lang]) for leg in path.legs),
+        )
+        for number, path in enumerate(paths, start=1)
+    )
 
 
 def together(
@@ -438,7 +520,24 @@ def _step(
         witness=witness_view(step, runs, lang) if place.located != "absent" else None,
         tree=place.tree,
         has_tree=place.has_tree,
+        included=IncludedView(of.tour, title(of.tour, tour.file.parents[1], lang), of.step)
+        if (of := step.included)
+        else None,
     )
+
+
+def _seen_elsewhere(tour: Tour, version: str) -> Mapping[str, list[records.Record]]:
+    """For each step that a tour takes from another the runs of that one which speak for a tree, as if of this one."""
+    taken = {step.id: step.included for step in tour.steps if step.included}
+    ids = {(of.folder, of.written_as): step for step, of in taken.items()}
+    runs = {of.folder: records.nearest(records.read(of.folder), version) for of in taken.values()}
+    found: dict[str, list[records.Record]] = {}
+    for step, of in taken.items():
+        for run in runs[of.folder]:
+            if (seen := run.steps.get(of.written_as)) is not None:
+                cell = ids.get((of.folder, seen.cell)) if seen.cell else None
+                found.setdefault(step, []).append(replace(run, steps={step: replace(seen, cell=cell)}))
+    return found
 
 
 def _recorded(
@@ -559,13 +658,24 @@ def source_view(
 def check(tour: Tour, tree: Tree, index: Index) -> list[Finding]:
     """What a tour's author must know of it in one tree, in the order of the steps."""
     findings = []
-    for passage in walk(tour, index, reader(tree, index), tree.version):
+    read = reader(tree, index)
+    mended = repairs(tour, index, read, tree.version)
+    for passage in walk(tour, index, read, tree.version):
         step, place, proof = passage.step, passage.place, passage.proof
         line = step.anchors[0].line
         if place.located not in {"exact", "absent"}:
             what = f"{place.located}: {place.note}"
             findings.append(
-                Finding(tour.name, step.id, tree.version, str(tour.file), line, what, place.located == "lost")
+                Finding(
+                    tour.name,
+                    step.id,
+                    tree.version,
+                    str(tour.file),
+                    line,
+                    what,
+                    place.located == "lost",
+                    tuple(mended.get(step.id, ())),
+                )
             )
         if proof is not None and proof.grade == "none" and step.hop is not None:
             what = f"the hop to {passage.to} is not proven: {proof.problem}"

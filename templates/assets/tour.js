@@ -218,10 +218,17 @@ for (const card of document.querySelectorAll(".tour-card[data-tour]")) {
   bar.value = where.number;
   bar.hidden = false;
 }
-const names = [...document.querySelectorAll(".home-reader a[data-tour], .map-name[data-tour]")];
+const names = [...document.querySelectorAll(".home-reader a[data-tour], .tour-path a[data-tour], .map-name[data-tour]")];
 for (const name of names) {
   const where = progress[name.dataset.tour];
   if (where && name.classList.length === 0) Object.assign(name.dataset, { read: `${where.number}/${where.of}` }), name.classList.add("read");
+}
+for (const bar of document.querySelectorAll(".home-reader > progress")) {
+  const links = [...bar.parentElement.querySelectorAll("a[data-tour]")];
+  const read = links.map((link) => [progress[link.dataset.tour], Number(link.dataset.steps)]);
+  bar.max = read.reduce((sum, [, of]) => sum + of, 0);
+  bar.value = read.reduce((sum, [where, of]) => sum + (where ? of * where.number / where.of : 0), 0);
+  bar.hidden = !bar.value;
 }
 const home = document.querySelector(".home-continue a");
 const latest = Object.entries(progress).filter(([name]) => names.some((link) => link.dataset.tour === name)).sort(([, a], [, b]) => b.when - a.when)[0];

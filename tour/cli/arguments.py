@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 import tour
+from tour.errors import TourError
 from tour.model import LANGS
 
 
@@ -30,7 +31,27 @@ def into_option(command: Any) -> Any:
     return click.option(
         "--into",
         type=click.Path(file_okay=False, path_type=Path),
-        help="The folder of tours that it goes into; by default the one that `tour list` lists.",
+        help="The folder of tours that it goes into; by default your own, else the one that comes with tour.",
+    )(command)
+
+
+def annotations_option(command: Any) -> Any:
+    """``--annotations``: a team's folder of tours, for as long as the command runs."""
+
+    def take(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
+        from tour import repository
+
+        if value is not None:
+            ctx.with_resource(repository.taken(value))
+
+    return click.option(
+        "--annotations",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="FOLDER",
+        expose_value=False,
+        is_eager=True,
+        callback=take,
+        help="A team's own tours, beside ours; else $TOUR_ANNOTATIONS, else what [tool.tour] in pyproject.toml names.",
     )(command)
 
 
@@ -53,5 +74,8 @@ def complete_trees(ctx: click.Context, param: click.Parameter, incomplete: str) 
 
 
 def complete_tours(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """The tours, for a shell's completion."""
-    return [name for name in tour.names() if name.startswith(incomplete)]
+    """The tours, for a shell's completion; none where a team's are not as they should be."""
+    try:
+        return [name for name in tour.names() if name.startswith(incomplete)]
+    except TourError:
+        return []

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 import tour
-from tour.cli.arguments import into_option, json_option, lang_option, tree_option
+from tour.cli.arguments import annotations_option, into_option, json_option, lang_option, tree_option
 from tour.cli.trees import ready
 
 
@@ -46,9 +46,9 @@ def anchor(place: str, tree: str | None, lang: str, as_json: bool) -> None:
 Examples:
   tour new relu --from torch.relu --to at::native::relu      its steps are the surest route
   tour new hooks --at torch/nn/modules/module.py:1550 --at torch/utils/hooks.py:30
-  tour new hooks                                             asks for what it needs"""
+  tour new                                                   asks for what it needs"""
 )
-@click.argument("name")
+@click.argument("name", required=False)
 @click.option("--from", "origin", metavar="A", help="Where a route starts, as for `tour path`.")
 @click.option("--to", "goal", metavar="B", help="Where it ends.")
 @click.option(
@@ -57,8 +57,9 @@ Examples:
 @click.option("--title", help="The tour's title; by default its name.")
 @into_option
 @tree_option()
+@annotations_option
 def new(
-    name: str,
+    name: str | None,
     origin: str | None,
     goal: str | None,
     places: tuple[str, ...],
@@ -67,8 +68,12 @@ def new(
     tree: str | None,
 ) -> None:
     """Start a tour that passes `tour check`: its steps in tour.yaml, its prose to be written in both languages."""
-    from tour.resources import folder
+    from tour import repository
 
+    if name is None:
+        if not sys.stdin.isatty():
+            raise click.UsageError("A tour needs a name: lower-case words joined by `-`.")
+        name = str(click.prompt("Name (lower-case words joined by `-`)"))
     if not origin and not goal and not places:
         if not sys.stdin.isatty():
             raise click.UsageError("A tour needs steps: a route (--from A --to B), or places (--at FILE:LINE).")
@@ -78,7 +83,7 @@ def new(
     if bool(origin) != bool(goal):
         raise click.UsageError("A route has two ends: --from A --to B.")
     route = (origin, goal) if origin and goal else None
-    made = tour.draft(name, ready(tree), into or folder("annotations"), title=title, route=route, places=places)
+    made = tour.draft(name, ready(tree), into or repository.place(), title=title, route=route, places=places)
     click.echo(f"{made}: written, with en.md and zh.md beside it. annotations/README.md says what goes in.")
     spec = made.parent if into else name
     click.echo(f"`tour trace {spec}` shows it, `tour check {spec}` checks it.")

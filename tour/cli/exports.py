@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 import tour
-from tour.cli.arguments import complete_tours, into_option, tree_option
+from tour.cli.arguments import annotations_option, complete_tours, into_option, tree_option
 from tour.cli.files import write_whole
 from tour.cli.trees import ready
 from tour.errors import TourError
@@ -47,6 +47,7 @@ Examples:
     help="Where the files go; .tours for CodeTour, else where you stand.",
 )
 @tree_option()
+@annotations_option
 def export(
     names: tuple[str, ...],
     to: str,
@@ -84,6 +85,7 @@ Examples:
 @click.option("--name", help="What the tour is called here; by default like FILE.")
 @into_option
 @tree_option()
+@annotations_option
 def import_command(
     file: Path, chinese: Path | None, lang: str, name: str | None, into: Path | None, tree: str | None
 ) -> None:
@@ -91,8 +93,7 @@ def import_command(
 
     Without --tree its places are looked for in the release that its `ref` names, where that is at hand.
     """
-    from tour import codetours
-    from tour.resources import folder
+    from tour import codetours, repository
 
     if chinese and lang == "zh":
         raise click.UsageError("FILE and --zh are the two languages of a tour: FILE is in English then.")
@@ -105,7 +106,7 @@ def import_command(
             raise
         found = ready(None)
     called = name or "-".join(re.findall(r"[a-z0-9]+", file.name.removesuffix(".tour").lower()))
-    made, lost = tour.bring(files, called, found, into or folder("annotations"))
+    made, lost = tour.bring(files, called, found, into or repository.place())
     click.echo(f"{made}: written, its places as they are in {found.title}.")
     for sentence in lost:
         click.echo(f"{sentence}; its text stands with the step before.", err=True)

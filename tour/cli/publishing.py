@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import click
 
 import tour
-from tour.cli.arguments import tree_option
+from tour.cli.arguments import annotations_option, complete_tours, tree_option
 from tour.cli.trees import ready
 from tour.errors import TourError
 
@@ -64,8 +64,10 @@ Examples:
   tour build                                  all tours, in the two newest versions at hand, into ./site
   tour build --tree 2.6.0 --tree 1.13.1       2.6.0 first, and what is another in 1.13.1
   tour build --tree 2.6.0 --out /srv/www/tour
+  tour build our-walk module-call             these two alone
   tour build --url https://docs.example.org/tour/   wikis unfold links to tours and steps""",
 )
+@click.argument("names", metavar="[NAME…]", nargs=-1, shell_complete=complete_tours)
 @tree_option(multiple=True)
 @_out_option
 @_stock_options
@@ -74,8 +76,11 @@ Examples:
     callback=lambda _, __, url: _address(url),
     help="Where others will find the site: links to a tour, or to tours/NAME/STEP/, then unfold in wikis (oEmbed).",
 )
-def build_command(trees: tuple[str, ...], out: Path, sources: str, operators: str, url: str | None) -> None:
-    """Build the static site: every tour in both languages, and the sources they touch.
+@annotations_option
+def build_command(
+    names: tuple[str, ...], trees: tuple[str, ...], out: Path, sources: str, operators: str, url: str | None
+) -> None:
+    """Build the static site: every tour, or those named, in both languages, and the sources they touch.
 
     Of several trees the first is the one that pages open with; each step is shown in the others as well, with what
     changed. Without --tree that is the newest tree at hand, or the one you stand in, and the newest other version of
@@ -85,18 +90,26 @@ def build_command(trees: tuple[str, ...], out: Path, sources: str, operators: st
     each name means is worked out once for a file and kept in the index: for the tours' own files that takes two to
     three minutes the first time.
     """
-    home = _build(trees, out, sources, operators, url)
+    home = _build(trees, out, names, sources, operators, url)
     click.echo(f"The site is at {home}. `tour serve` shows it.")
 
 
 def _build(
-    specs: Sequence[str], out: Path, sources: str = "tours", operators: str = "tours", url: str | None = None
+    specs: Sequence[str],
+    out: Path,
+    names: Sequence[str] = (),
+    sources: str = "tours",
+    operators: str = "tours",
+    url: str | None = None,
 ) -> Path:
+    from tour import tours
     from tour.render import terminal
 
+    for name in names:
+        tours.named(name)  # said before a tree is asked for
     first, *others = _editions(specs)
     with terminal.progress() as progress:
-        return tour.publish(first, out, progress=progress, others=others, sources=sources, operators=operators, url=url)
+        return tour.publish(first, out, names, progress, others=others, sources=sources, operators=operators, url=url)
 
 
 def _address(url: str | None) -> str | None:
@@ -157,6 +170,7 @@ JUPYTER_GATEWAY_AUTH_TOKEN the other's, out of sight of other users of this mach
 @click.option("--gateway", metavar="URL", help="Run cells on the machine of another Jupyter server.")
 @click.option("--cull", type=click.IntRange(min=1), metavar="SECONDS", help="End idle kernels after this time; 1200.")
 @click.option("--static", is_flag=True, help="Serve files alone, without kernels.")
+@annotations_option
 def serve(
     trees: tuple[str, ...],
     out: Path,
@@ -201,15 +215,15 @@ def _follow(specs: Sequence[str], out: Path) -> None:
 
     What cannot be shown as it was left, or has no tree here, is told and stays as it was.
     """
-    from tour.resources import folder
+    from tour import repository
 
-    annotations = folder("annotations")
+    folders = repository.folders()
 
     def watch() -> None:
-        known = _edited(annotations)
+        known = _edited(folders)
         while True:
             time.sleep(EVERY)
-            now = _edited(annotations)
+            now = _edited(folders)
             for name in (name for name, when in now.items() if known.get(name) != when):
                 start = time.monotonic()
                 try:
@@ -222,10 +236,10 @@ def _follow(specs: Sequence[str], out: Path) -> None:
     threading.Thread(target=watch, daemon=True, name="edits").start()
 
 
-def _edited(annotations: Path) -> dict[str, int]:
-    """When each tour was edited last."""
+def _edited(folders: Sequence[Path]) -> dict[str, int]:
+    """When each tour was edited last; of two of one name either."""
     edited: dict[str, int] = {}
-    for file in annotations.glob("*/*"):
+    for file in (file for folder in folders for file in folder.glob("*/*")):
         with contextlib.suppress(OSError):  # an editor was quicker
             edited[file.parent.name] = max(edited.get(file.parent.name, 0), file.stat().st_mtime_ns)
     return edited

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import tour
-from tour.cli.arguments import complete_tours, json_option, lang_option, tree_option
+from tour.cli.arguments import annotations_option, complete_tours, json_option, lang_option, tree_option
 from tour.cli.files import write_whole
 from tour.cli.trees import ready
 from tour.cli.walks import known
@@ -86,6 +86,7 @@ Any program, and the way that it takes through PyTorch:
 @click.option("--svg", metavar="FILE", help="Of a program: keep the calls as a picture.")
 @click.option("--html", metavar="FILE", help="Of a program: keep them as a page.")
 @click.option("--chrome", metavar="FILE", help="Of a program: keep them as a trace for Perfetto or speedscope.")
+@annotations_option
 @json_option
 def trace(**options: Any) -> None:
     """Walk a tour: each step's place, code, prose, hop and proof. With --run: was it really passed?"""

@@ -284,10 +284,11 @@ def _update(tree: Tree) -> Any:
     return report
 
 
-def ready(spec: str | None) -> Tree:
+def ready(spec: str | None, *, fresh: bool = False) -> Tree:
     """A tree that has an index, with the projects beside it; on a terminal offers to make one that is not there.
 
-    Of the projects only one that was named must have an index; others are asked where they have one.
+    Of the projects only one that was named must have an index; others are asked where they have one. With ``fresh``
+    that one's is brought up to date, or made, first.
     """
     from dataclasses import replace
 
@@ -297,7 +298,9 @@ def ready(spec: str | None) -> Tree:
     tree = tour.open_tree(spec)
     _with_index(tree, spec if tree.name != PYTORCH or not tree.asked else None)
     for project in tree.beside:
-        if project.name == tree.asked:
+        if project.name == tree.asked and fresh:
+            _update(project)
+        elif project.name == tree.asked:
             _with_index(project, None)
     return replace(tree, beside=tuple(one for one in tree.beside if state_of(index_path(one)) == "ready"))
 

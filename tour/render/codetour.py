@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tour.render.crosslinks import plain, relinked
+from tour.crosslinks import plain, relinked
 from tour.render.places import is_release
 from tour.render.words import Words, words
 from tour.views import StepView, TourView
@@ -27,18 +27,24 @@ def codetour(view: TourView, told: Mapping[str, TourView]) -> str:
     """The text of a ``.tour`` file; ``told`` are the tours that are exported with it, by name, for links to them."""
     said = words(view.lang)
     tours = {**told, view.name: view}
-    steps = [{"title": plain(view.title), "description": _linked(view.intro, view, tours)}]
+    steps = [{"title": plain(view.title), "description": _linked(_opening(view, said), view, tours)}]
     steps += [_step(step, view, tours, said) for step in view.steps]
     steps += [{"title": plain(view.onward_title), "description": _linked(_closing(view, said), view, tours)}]
     tour: dict[str, Any] = {"$schema": SCHEMA, "title": plain(view.title), "description": plain(_first(view.intro))}
     if is_release(view.tree.version, view.tree.name):
         tour["ref"] = f"v{view.tree.version}"
-    following = [
-        other for other in told.values() if other.name != view.name and view.name in {name for name, _ in other.follows}
-    ]
-    if following:
-        tour["nextTour"] = plain(following[0].title)
+    if any(path.number == 1 and path.place(view.name) == 1 for path in view.paths):
+        tour["isPrimary"] = True
+    if following := _following(view, told):
+        tour["nextTour"] = plain(following.title)
     return json.dumps({**tour, "steps": steps}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _following(view: TourView, told: Mapping[str, TourView]) -> TourView | None:
+    """The tour to go on with: the next on a learning path, else one that takes this one as known."""
+    ahead = [told[leg.tour] for path in view.paths if (leg := path.following(view.name)) and leg.tour in told]
+    others = [other for other in told.values() if other.name != view.name]
+    return next(iter([*ahead, *(one for one in others if view.name in {name for name, _ in one.follows})]), None)
 
 
 def _first(text: str) -> str:
@@ -47,6 +53,9 @@ def _first(text: str) -> str:
 
 def _step(step: StepView, view: TourView, tours: Mapping[str, TourView], said: Words) -> dict[str, Any]:
     parts = [_linked(step.prose, view, tours), MARK.format(step=step.id), f"{said.lane(step.lane)} · `{step.symbol}`"]
+    if step.included:
+        tour = f"[{plain(step.included.title)}](../{step.included.tour}/#{step.included.step})"
+        parts.append(_linked(said.say("taken_from", tour=tour), view, tours))
     if step.figure:
         parts.append(f"{said.say('figure')} {step.figure.alt}")
     if step.cell:
@@ -70,10 +79,22 @@ def _escaped(found: re.Match[str]) -> str:
     return f"\\{found[0]}"
 
 
+def _opening(view: TourView, said: Words) -> str:
+    on = [
+        said.say("path_place", path=path.title, number=path.place(view.name), of=len(path.legs)) for path in view.paths
+    ]
+    return "\n\n".join([view.intro, *on])
+
+
 def _closing(view: TourView, said: Words) -> str:
     asked = [f"**{question.text.strip()}**\n\n{question.answer.strip()}" for question in view.questions]
     questions = [f"## {said.say('questions')}", *asked] if asked else []
-    return "\n\n".join([view.onward.strip(), *questions])
+    ahead = [
+        f"**{said.say('path_next', path=path.title)}** [{plain(leg.title)}](../{leg.tour}/). {leg.why}"
+        for path in view.paths
+        if (leg := path.following(view.name))
+    ]
+    return "\n\n".join([view.onward.strip(), *ahead, *questions])
 
 
 def _linked(text: str, view: TourView, tours: Mapping[str, TourView]) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # a question from an editor waits for nothing that it does no
     from tour.cells import Ran, Runner
     from tour.changes import Change
     from tour.model import At, Link
-    from tour.views import AnchorView, Finding, HopView, StepView, TourView
+    from tour.views import AnchorView, Finding, HopView, PathView, StepView, TourView
     from tour.witness.calls import Call
     from tour.witness.programs import Passage
     from tour.witness.records import Sighting
@@ -188,7 +188,9 @@ def ran(tour: str, ran: Ran, stored: Path | None) -> list[dict[str, Any]]:
 
 def findings(found: Iterable[Finding], checked: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """``tour check --json``."""
-    return {"checked": list(checked), "findings": [asdict(finding) for finding in found]}
+    from tour.render.findings import row
+
+    return {"checked": list(checked), "findings": [row(finding) for finding in found]}
 
 
 def tour_row(view: TourView) -> dict[str, Any]:
@@ -202,6 +204,24 @@ def tour_row(view: TourView) -> dict[str, Any]:
         "located": sum(step.located != "lost" for step in present),
         "hops": len(grades),
         **{grade: grades.count(grade) for grade in ("exact", "name", "asserted", "none")},
+    }
+
+
+def paths(found: Iterable[PathView], steps: Mapping[str, int]) -> dict[str, Any]:
+    """``tour list --path --json``; ``steps`` are those of each tour."""
+    return {
+        "paths": [
+            {
+                "id": path.id,
+                "title": path.title,
+                "for": path.reader,
+                "tours": [
+                    {"tour": leg.tour, "title": leg.title, "steps": steps[leg.tour], "why": leg.why}
+                    for leg in path.legs
+                ],
+            }
+            for path in found
+        ]
     }
 
 
@@ -315,6 +335,7 @@ def _step(step: StepView) -> dict[str, Any]:
         "figure": {"file": step.figure.file, "alt": step.figure.alt} if step.figure else None,
         "hop": _hop(step.hop) if step.hop else None,
         "witness": asdict(step.witness) if step.witness else None,
+        **({"included": {"tour": step.included.tour, "step": step.included.step}} if step.included else {}),
     }
 
 

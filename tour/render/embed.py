@@ -16,12 +16,12 @@ from typing import Any
 
 from markupsafe import Markup
 
+from tour.crosslinks import plain, relinked
 from tour.errors import TourError, UnknownName
 from tour.model import At, Lang
 from tour.policy import framed, secured
 from tour.recordings import Output
 from tour.render import editions, html, outputs, source
-from tour.render.crosslinks import plain, relinked
 from tour.render.places import public_place
 from tour.render.words import Words, words
 from tour.resources import folder

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown import Markdown
 from markupsafe import Markup, escape
 
+from tour.crosslinks import relinked
 from tour.home import crossings, paths
 from tour.model import At, Lang
 from tour.policy import policy, secured
@@ -77,6 +79,7 @@ def tour_page(view: TourView, root: str, told: Collection[str] = (), operators: 
     ``told`` are the tours that have pages, and ``operators`` the operators: others are named, and not linked.
     """
     addresses = Addresses(view.tree.version, (), operators)
+    view = _reaching(view, told) if told else view
 
     def link(tree: TreeView, at: At) -> str:
         return f"{root}{quote(source_address(tree.version, at.file))}#L{at.line}"
@@ -117,8 +120,31 @@ def tour_page(view: TourView, root: str, told: Collection[str] = (), operators: 
         family=Markup(family.svg(view, said)) if view.family else None,
         lanes=len({step.lane for step in view.steps}),
         told=told,
+        paths=[path.of(told) if told else path for path in view.paths],
         operator=lambda symbol: addresses.operator(symbol.partition("(")[0], root),
         live=live if any(step["cell"] for step in steps) else None,
+    )
+
+
+def _reaching(view: TourView, told: Collection[str]) -> TourView:
+    """A tour whose prose links to those alone that have pages."""
+
+    def written(text: str, tour: str | None, step: str | None) -> str:
+        if tour is not None and tour not in told:
+            return text
+        return f"[{text}]({f'../{tour}/' if tour else ''}{f'#{step}' if step else ''})"
+
+    def relink(text: str) -> str:
+        return relinked(text, written)
+
+    return replace(
+        view,
+        intro=relink(view.intro),
+        onward=relink(view.onward),
+        steps=tuple(replace(step, prose=relink(step.prose)) for step in view.steps),
+        questions=tuple(
+            replace(asked, text=relink(asked.text), answer=relink(asked.answer)) for asked in view.questions
+        ),
     )
 
 
@@ -159,9 +185,10 @@ def home(views: Sequence[TourView], lang: str, root: str) -> str:
         "home.html",
         said=said,
         root=root,
-        paths=paths(folder("annotations") / "start.toml", lang, [view.name for view in views]),
+        paths=paths(views),
         map=Markup(home_map.svg(views, found, said, root)) if found else None,
-        titles={view.name: view.title for view in views},
+        count=len(views),
+        steps={view.name: len(view.steps) for view in views},
     )
 
 

@@ -9,8 +9,8 @@ import re
 from collections.abc import Collection, Mapping
 from html import escape
 
+from tour.crosslinks import plain, relinked
 from tour.model import At, Lane
-from tour.render.crosslinks import plain, relinked
 from tour.render.places import public_place
 from tour.render.words import Words, words
 from tour.views import RecordingView, StepView, TourView
@@ -26,7 +26,12 @@ def markdown(view: TourView, told: Mapping[str, TourView]) -> str:
     said = words(view.lang)
     parts = opening(view, told, said)
     for step in view.steps:
-        parts += [heading(step), where(step, view, said), linked(step.prose, view, told)]
+        parts += [
+            heading(step),
+            where(step, view, said),
+            origin(step, view, told, said),
+            linked(step.prose, view, told),
+        ]
         parts += _shown(step, said)
         parts.append(marks(step, view, said))
     parts += closing(view, told, said)
@@ -36,6 +41,10 @@ def markdown(view: TourView, told: Mapping[str, TourView]) -> str:
 def opening(view: TourView, told: Collection[str], said: Words, ending: str = "md") -> list[str]:
     """The title, what is told and where, the first paragraph, and the lanes."""
     meta = f"{said.say('source_of', trees=view.trees)} · {said.say('steps_count', steps=len(view.steps))}"
+    on = [
+        said.say("path_place", path=path.title, number=path.place(view.name), of=len(path.legs)) for path in view.paths
+    ]
+    meta = "\\\n".join([meta, *on])
     return [f"# {view.title}", meta, linked(view.intro, view, told, ending), f"```mermaid\n{lanes(view, said)}\n```"]
 
 
@@ -65,6 +74,14 @@ def where(step: StepView, view: TourView, said: Words) -> str:
     tree = view.tree_of(step)
     address = public_place(tree.version, At(step.file, step.code.lit[0]), tree.name, step.code.lit[1])
     return f"[`{at}`]({address}) · {told}" if address else f"`{at}` · {told}"
+
+
+def origin(step: StepView, view: TourView, told: Collection[str], said: Words, ending: str = "md") -> str:
+    """Which tour a step is taken from, with a link to it there."""
+    if step.included is None:
+        return ""
+    tour = f"[{plain(step.included.title)}](../{step.included.tour}/#{step.included.step})"
+    return f"*{linked(said.say('taken_from', tour=tour), view, told, ending)}*"
 
 
 def code(step: StepView) -> str:
@@ -137,7 +154,26 @@ def closing(view: TourView, told: Collection[str], said: Words, ending: str = "m
     for asked in view.questions:
         text, answer = (linked(part, view, told, ending) for part in (asked.text, asked.answer))
         parts.append(f"<details>\n<summary>{_summary(text)}</summary>\n\n{answer}\n\n</details>")
-    return [*parts, f"## {view.onward_title}", linked(view.onward, view, told, ending)]
+    return [
+        *parts,
+        f"## {view.onward_title}",
+        linked(view.onward, view, told, ending),
+        *ahead(view, told, said, ending),
+    ]
+
+
+def ahead(view: TourView, told: Collection[str], said: Words, ending: str = "md") -> list[str]:
+    """What comes next on each learning path that the tour is on."""
+    legs = [(path, leg) for path in view.paths if (leg := path.following(view.name))]
+    return [
+        linked(
+            f"**{said.say('path_next', path=path.title)}** [{plain(leg.title)}](../{leg.tour}/). {leg.why}",
+            view,
+            told,
+            ending,
+        )
+        for path, leg in legs
+    ]
 
 
 def _summary(text: str) -> str:

@@ -23,6 +23,7 @@ def notebook(view: TourView, told: Mapping[str, TourView]) -> str:
         parts = [
             markdown.heading(step),
             markdown.where(step, view, said),
+            markdown.origin(step, view, told, said, "ipynb"),
             markdown.linked(step.prose, view, told, "ipynb"),
             markdown.code(step),
             markdown.figure(step, said),

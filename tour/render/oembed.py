@@ -11,8 +11,8 @@ import json
 from html import escape
 from typing import Any
 
+from tour.crosslinks import plain
 from tour.render import html
-from tour.render.crosslinks import plain
 from tour.views import StepView, TourView
 
 TYPE = "application/json+oembed"

@@ -30,11 +30,12 @@ from rich.text import Text
 from tour.cells import Ran
 from tour.changes import Change, Line
 from tour.model import Lane, Progress
+from tour.render import findings
 from tour.render.answers import COLOURS
 from tour.render.data import tour_row, witnessed
 from tour.render.words import Words, words
 from tour.tours import Cell
-from tour.views import AnchorView, CodeView, Finding, HopView, StepView, TourView, WitnessView
+from tour.views import AnchorView, CodeView, Finding, HopView, PathView, StepView, TourView, WitnessView
 
 if TYPE_CHECKING:  # a walk that is only read pays for no run
     from tour.witness.programs import Passage
@@ -373,6 +374,22 @@ def _changed(line: Line, console: Console) -> Text:
     return text
 
 
+def show_paths(paths: Sequence[PathView], steps: Mapping[str, int], lang: str) -> None:
+    """Print learning paths: whom each is for, and its tours in their order with a sentence why."""
+    said = words(lang)
+    lines: list[Text] = []
+    for path in paths:
+        lines += [Text.assemble((_unticked(path.title), "bold"), (f"  {path.id}", "dim")), Text(_unticked(path.reader))]
+        for place, leg in enumerate(path.legs, start=1):
+            count = said.say("steps_count", steps=steps[leg.tour])
+            lines.append(
+                Text.assemble(f"{place:>3}  ", (leg.tour, "bold"), f"  {_unticked(leg.title)}", (f"  {count}", "dim"))
+            )
+            lines.append(Text(f"     {_unticked(leg.why)}", "dim"))
+        lines.append(Text())
+    _lines(_console(), lines[:-1])
+
+
 def show_run(name: str, ran: Ran, stored: Path | None) -> None:
     """Print what each cell of a tour showed, how long it took, what went wrong, and where it was stored."""
     lines: list[Text] = []
@@ -392,6 +409,8 @@ def _where(step: StepView, said: Words) -> Text:
         where.append(f"{step.file}:{step.line}", style="underline")
         where.append("  ")
     where.append(f"{said.lane(step.lane)} · {step.symbol}", style="dim")
+    if step.included:
+        where.append(f"  {_unticked(said.say('taken_from', tour=step.included.title))}", style="dim")
     if not step.has_tree:
         where.append(f"  {said.say('no_tree', tree=step.tree)}", style="yellow")
     elif step.located != "exact":
@@ -446,7 +465,7 @@ def _summary(view: TourView, said: Words) -> str:
 
 def _plain(markdown: str) -> str:
     """Prose for a terminal: a link to another step is its text alone."""
-    return re.sub(r"\[([^\]]+)\]\(#[\w-]+\)", r"\1", markdown)
+    return re.sub(r"\[([^\]]+)\]\(#[\w.-]+\)", r"\1", markdown)
 
 
 def _unticked(title: str) -> str:
@@ -488,10 +507,7 @@ def show_tours(rows: Sequence[Mapping[str, Any]], lang: str) -> None:
 def show_check(found: Iterable[Finding], checked: Iterable[Mapping[str, Any]]) -> None:
     """Print what a check found, as ``file:line`` of the annotation, and a line for each tour and tree."""
     for finding in found:
-        mark = "" if finding.fatal else "note: "
-        click.echo(
-            f"{finding.file}:{finding.line}: {mark}{finding.tour} / {finding.step} in {finding.version}: {finding.what}"
-        )
+        click.echo(findings.text(finding))
     for row in checked:
         click.echo(
             f"{row['tour']} in {row['tree']}: {row['located']} of {row['steps']} steps located; "

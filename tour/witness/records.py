@@ -50,7 +50,7 @@ class Sighting:
     detail: str | None = None
     """What was seen in its place, or how: names and figures."""
     why: str | None = None
-    """Why it was not seen, or what to mind: ``gpu``, ``gdb``, ``inlined``, ``stripped``, ``build``, ``data``, ``author``, …"""
+    """Why it was not seen, or what to mind: ``gpu``, ``gdb``, ``inlined``, ``stripped``, ``build``, ``author``, …"""
     cell: str | None = None
     """Id of the step whose cell was running when it was seen first."""
     stack: tuple[Frame, ...] = ()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-_LINK = re.compile(r"\[(?P<text>(?:`[^`]*`|[^\[\]`])+)\]\((?:\.\./(?P<tour>[\w-]+)/)?(?:#(?P<step>[\w-]+))?\)")
+_LINK = re.compile(
+    r"\[(?P<text>(?:`[^`]*`|[^\[\]`])+)\]\((?:\.\./(?P<tour>[\w-]+)/)?(?:#(?P<step>[\w-]+(?:\.[\w-]+)*))?\)"
+)
 
 Written = Callable[[str, str | None, str | None], str]
 """A link by its text, the other tour's name and the step's id, either of which may be ``None``, as it is to stand."""
