@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tour.build import Report
     from tour.changes import Change
     from tour.doctor import Check
+    from tour.excerpts import Excerpts
     from tour.index import Index
     from tour.library import Library
     from tour.model import Link
@@ -50,6 +51,7 @@ __all__ = [
     "path",
     "publish",
     "record",
+    "source",
     "taken",
     "trace",
     "update",
@@ -322,6 +324,17 @@ def taken(
         watch = under_watch(told, tree, index, read, runtime)
         observed = watch.run(index, read, seconds=seconds, debugger=debugger, date=runs.today(), progress=progress)
     return on_routes.taken(routes, observed)
+
+
+def source(query: str, tree: Tree) -> Excerpts:
+    """The lines of a place (``FILE``, ``FILE:FIRST-LAST``), or of each definition of a name; the tree must be indexed.
+
+    Raises ``UnknownName`` where the index has no such file or name, ``StaleIndex`` where a file changed since.
+    """
+    from tour import excerpts, views
+
+    with _opened(tree) as index:
+        return excerpts.excerpts(query, index, views.reader(tree, index))
 
 
 def check(name: str, tree: Tree) -> list[Finding]:

@@ -284,8 +284,8 @@ def _update(tree: Tree) -> Any:
     return report
 
 
-def ready(spec: str | None) -> Tree:
-    """A tree that has an index, with the projects beside it; on a terminal offers to make one that is not there.
+def ready(spec: str | None, *, offers: bool = True) -> Tree:
+    """A tree that has an index, with the projects beside it; on a terminal ``offers`` to make one that is not there.
 
     Of the projects only one that was named must have an index; others are asked where they have one.
     """
@@ -295,10 +295,10 @@ def ready(spec: str | None) -> Tree:
     from tour.tree import index_path
 
     tree = tour.open_tree(spec)
-    _with_index(tree, spec if tree.name != PYTORCH or not tree.asked else None)
+    _with_index(tree, spec if tree.name != PYTORCH or not tree.asked else None, offers)
     for project in tree.beside:
         if project.name == tree.asked:
-            _with_index(project, None)
+            _with_index(project, None, offers)
     return replace(tree, beside=tuple(one for one in tree.beside if state_of(index_path(one)) == "ready"))
 
 
@@ -311,7 +311,7 @@ def say_unread(tree: Tree) -> None:
         click.echo(f"{name} is at hand and was not asked, for it has no index: `tour index {name}`.", err=True)
 
 
-def _with_index(tree: Tree, spec: str | None) -> None:
+def _with_index(tree: Tree, spec: str | None, offers: bool) -> None:
     from tour.errors import StaleIndex
     from tour.index import state_of
     from tour.tree import index_path
@@ -321,7 +321,7 @@ def _with_index(tree: Tree, spec: str | None) -> None:
         return
     missing = "has no index yet" if state == "absent" else f"has an index that is of no use ({state})"
     how_long = " It takes about half a minute." if tree.name == PYTORCH else ""
-    asks = sys.stdin.isatty() and sys.stderr.isatty()
+    asks = offers and sys.stdin.isatty() and sys.stderr.isatty()
     if not asks or not click.confirm(f"{tree.title} {missing}. Make it now?{how_long}", default=True, err=True):
         word = tree.version if tree.name == PYTORCH else tree.name
         raise StaleIndex(f"{tree.title} {missing}", hint=f"Run `tour index {spec or word}`.")
