@@ -376,9 +376,8 @@ def check_prose(names: Iterable[str], trees: Iterable[Tree], progress: Progress 
 def check_recordings(names: Iterable[str]) -> list[Finding]:
     """What recorded outputs do not show any more: those of cells that changed or came since."""
     from tour import recordings, tours, views
-    from tour.resources import folder
 
-    told = [tours.load(name, folder("annotations")) for name in names]
+    told = map(tours.named, names)
     return [finding for tour in told for finding in views.check_recordings(tour, recordings.load(tour))]
 
 
@@ -481,7 +480,7 @@ def bring(files: Mapping[str, Path], name: str, tree: Tree, folder: Path) -> tup
     with _opened(tree) as index:
         read = views.reader(tree, index)
         within = partial(revisions.within, tree=tree)
-        return codetours.bring(read_in, name, folder, index, read, within, tree.version)
+        return codetours.bring(read_in, name, folder, index, read, within, tree.version, tree.titles)
 
 
 def _anchor_alone(file: str, first: int, last: int, text: bytes) -> tuple[Anchor, Place]:

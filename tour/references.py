@@ -140,15 +140,20 @@ class _Token(NamedTuple):
     """Whether ``=`` follows: a keyword argument, or an assignment."""
 
 
-def references(path: str, lang: Lang, text: str, index: Index, links: Links, *, deep: bool = True) -> References:
+def references(
+    path: str, lang: Lang, text: str, index: Index, links: Links, *, deep: bool = True, keep: bool = True
+) -> References:
     """The cross references of a file; without ``deep`` only what its names mean, not what leads to its definitions.
 
-    ``text`` is what was indexed. The index remembers them until its facts change, or the rules that find them.
+    ``text`` is what was indexed. The index remembers them until its facts change, or the rules that find them, unless
+    without ``keep``: whoever asks for those of every file once would fill it with what nobody asks for again.
     """
     key = f"references {rules()} {'deep' if deep else 'flat'} {path}"
     if kept := index.recall(key):
         return _restored(json.loads(zlib.decompress(b85decode(kept))))
     found = _File(path, lang, text, index, links).references(deep)
+    if not keep:
+        return found
     packed = zlib.compress(json.dumps([found.occurrences, found.targets, found.definitions]).encode("ascii"), 3)
     index.remember(key, b85encode(packed).decode("ascii"))
     return found
