@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tour.index import Index
     from tour.library import Library
     from tour.model import Link
+    from tour.scip import Written
     from tour.stock import Stock
     from tour.tours import Anchor, Tour
     from tour.tree import Tree
@@ -42,6 +43,7 @@ __all__ = [
     "check_recordings",
     "examine",
     "export",
+    "export_index",
     "fetch",
     "follow",
     "generate",
@@ -562,6 +564,16 @@ def export(names: Sequence[str], tree: Tree, to: str, langs: Iterable[str] = LAN
         for name, view in together.items():
             files[FORMATS[to].file(name, lang)] = FORMATS[to].render(view, together)
     return files
+
+
+def export_index(tree: Tree, file: Path, progress: Progress = silent) -> Written:
+    """Write what a tree's index is sure of as SCIP, which code hosts read; nothing of the trees beside it.
+
+    Raises ``StaleIndex`` where the tree changed since it was indexed, ``TourError`` where the file cannot be written.
+    """
+    from tour import scip
+
+    return scip.write(tree, file, __version__, progress)
 
 
 def publish(

@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from keyword import iskeyword
 from typing import Any, NamedTuple
 
 from tour.answers import rules
@@ -255,7 +256,7 @@ class _File:
         for found in pattern.finditer(self._text):
             line += self._text.count("\n", start, found.start())
             start = found.start()
-            if found["name"]:
+            if found["name"] and not (self._lang is Lang.PYTHON and iskeyword(found["name"])):
                 at = found.start("name")
                 line += self._text.count("\n", start, at)
                 start = at

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 from functools import partial
 
 import click
 
-from tour.cli.arguments import tree_option
+from tour.cli.arguments import has_module, tree_option
 from tour.cli.trees import ready
 from tour.errors import TourError
 
@@ -27,7 +26,7 @@ def mcp(tree: str | None) -> None:
 
     Its tools where, path, trace, source and tours only read, and only trees that are at hand and indexed.
     """
-    if importlib.util.find_spec("mcp") is None:
+    if not has_module("mcp"):
         raise TourError("the server needs the package mcp", hint="`pip install 'tour-pytorch[mcp]'` brings it.")
     opened = partial(ready, offers=False)
     if tree is not None:

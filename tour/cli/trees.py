@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import tour
-from tour.cli.arguments import complete_trees, json_option
+from tour.cli.arguments import complete_trees, has_module, json_option
 from tour.errors import TourError
 from tour.model import PYTORCH
 
 if TYPE_CHECKING:
     from tour.model import Progress
+    from tour.scip import Written
     from tour.tree import Tree
 
 
@@ -115,7 +116,9 @@ Examples:
   tour index --generated    first run the tree's own code generation, and read what it writes too
   tour index --no-generated forget the generated code again
   tour index --precise aten/src/ATen/native/Normalization.cpp torch/csrc/stub.c
-                            resolve the calls of these files with libclang""",
+                            resolve the calls of these files with libclang
+  tour index 2.6.0 --scip index.scip
+                            its cross references for a code host; a quarter of an hour for PyTorch""",
 )
 @click.argument("told", metavar="[VERSION|PROJECT|PATH] [FILE…]", nargs=-1, shell_complete=complete_trees)
 @click.option("--tree", "spec", metavar="VERSION|PATH", help="The same, as an option.", shell_complete=complete_trees)
@@ -132,6 +135,13 @@ Examples:
     help="Resolve the calls of each FILE (from the tree's root) with libclang and keep that beside the rest; this runs"
     " the tree's code generation for the headers that a build would make.",
 )
+@click.option(
+    "--scip",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write what the index is sure of as SCIP, which code hosts read: definitions, references, implementations."
+    " Guesses and generated code are left out.",
+)
 @json_option
 def index_command(
     told: tuple[str, ...],
@@ -139,6 +149,7 @@ def index_command(
     problems: bool,
     generated: bool | None,
     precise: bool,
+    scip: Path | None,
     as_json: bool,
 ) -> None:
     """Build or update the index of a tree; only what changed is read again."""
@@ -152,6 +163,8 @@ def index_command(
         raise click.UsageError("--precise needs files in C, C++ or CUDA.")
     if len(others) + bool(spec) > 1:
         raise click.UsageError(f"One tree at a time: {', '.join([*others, *filter(None, [spec])])}.")
+    if scip is not None and not has_module("google.protobuf"):
+        raise TourError("--scip needs the package protobuf", hint="`pip install 'tour-pytorch[scip]'` brings it.")
     found = projects.alone_opened(others[0] if others else spec)
     if found.name != PYTORCH and (generated is not None or precise):
         raise TourError(
@@ -165,6 +178,7 @@ def index_command(
     report = _update(found)
     readings = read_precisely(found, files) if precise else []
     listed = _problems(found) if problems else []
+    written = _written(found, scip) if scip is not None else None
     state = _generated_state(found)
     if as_json:
         from tour.render import data
@@ -172,7 +186,8 @@ def index_command(
         rows = [{"file": at.file, "line": at.line, "what": what} for at, what in listed]
         report_told = {**asdict(report), "generated": data.generated_row(state, report.generated)}
         readings_told = {"precise": [asdict(reading) for reading in readings]} if precise else {}
-        click.echo(data.dumps({"tree": found.version, **report_told, "listed": rows, **readings_told}))
+        exported = {"scip": asdict(written)} if written else {}
+        click.echo(data.dumps({"tree": found.version, **report_told, "listed": rows, **readings_told, **exported}))
         return
     for at, what in listed:
         click.echo(f"{at}: {what}")
@@ -189,6 +204,19 @@ def index_command(
         click.echo(
             f"{report.problems} files hold something that could not be read: `tour index --problems` lists them."
         )
+    if written:
+        click.echo(
+            f"{written.file}: {written.documents} documents, {written.symbols} symbols, {written.occurrences} places."
+            f" {written.guesses} names were left out, for their meaning is a guess."
+        )
+
+
+def _written(tree: Tree, file: Path) -> Written:
+    """A tree's index as a file of SCIP."""
+    from tour.render import terminal
+
+    with terminal.progress() as progress:
+        return tour.export_index(tree, file, progress)
 
 
 def _generate(tree: Tree) -> Tree:

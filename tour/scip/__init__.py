@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -43,14 +43,17 @@ class Written:
     """Names that were left out, for the index only guesses what they mean."""
 
 
-def write(tree: Tree, file: Path, version: str, progress: Progress = silent) -> Written:
+def write(
+    tree: Tree, file: Path, version: str, progress: Progress = silent, *, only: Collection[str] | None = None
+) -> Written:
     """Write the index of a tree; the file is whole or is not there. ``version`` is that of this program.
 
+    ``only`` narrows it to some files. References of every other name go to symbols that are told as from outside.
     Raises ``StaleIndex`` where the tree changed since it was indexed, ``TourError`` where the file cannot be written.
     """
     generated = {one.path for one in tree.files() if one.generated}
     with Index(index_path(tree)) as index:
-        paths = [path for path in index.paths() if path not in generated]
+        paths = [path for path in index.paths() if path not in generated and (only is None or path in only)]
     working = file.with_name(f".{file.name}.new")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +81,7 @@ class _Told:
         self._spool = spool
         self._waiting: list[tuple[str, int]] = []
         self._defined: set[str] = set()
-        self._asked: set[str] = set()
+        self._asked: dict[str, str] = {}
         self._bound: dict[str, tuple[str, bytes]] = {}
         self._occurrences = self._guesses = 0
 
@@ -109,7 +112,7 @@ class _Told:
             document = schema.Document.FromString(self._spool.read(size))
             document.symbols.extend(map(schema.SymbolInformation.FromString, placed.get(path, ())))
             self._out.write(schema.Index(documents=[document]).SerializeToString())
-        outside = sorted(self._asked - self._defined)
+        outside = sorted(self._asked.keys() - self._defined)
         for symbol in outside:
             self._out.write(schema.Index(external_symbols=[self._external(symbol)]).SerializeToString())
         return Written(
@@ -117,7 +120,7 @@ class _Told:
         )
 
     def _external(self, symbol: str) -> object:
-        made = schema.SymbolInformation(symbol=symbol)
+        made = schema.SymbolInformation(symbol=symbol, display_name=self._asked[symbol])
         if symbol in self._bound:
             made.MergeFromString(self._bound[symbol][1])
             made.ClearField("relationships")  # which lead to symbols of documents

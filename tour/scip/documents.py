@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tour.errors import StaleIndex
-from tour.index import Index, StoredSymbol, digest_of
+from tour.index import Index, StoredSymbol, digest_of, last_part
 from tour.links import Links, Node, inheritance, node, stored
 from tour.model import Grade, Kind, Lang, LinkKind
 from tour.model import Role as Mentioned
@@ -45,6 +45,7 @@ _KINDS = {
     Kind.OPERATOR: SymbolKind.OPERATOR,
 }
 _IMPORTS = (Mentioned.IMPORT, Mentioned.FROM, Mentioned.TYPING)
+_CONSTRUCTORS = frozenset({"__init__", "__new__"})
 _MOST_TEXT = 2000
 """Characters of documentation or of a signature."""
 _MOST_BASES = 50
@@ -59,8 +60,8 @@ class Made:
     packed: bytes
     defines: set[str] = field(default_factory=set)
     """Symbols of which it has the information."""
-    asks: set[str] = field(default_factory=set)
-    """Symbols that it names."""
+    asks: dict[str, str] = field(default_factory=dict)
+    """Symbols that it names, and what a reader calls them."""
     bound: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     """Of symbols that no file defines: where the line is that makes them, and their information."""
     occurrences: int = 0
@@ -92,29 +93,46 @@ class Documents:
         )
         made = Made(path, b"")
         tests = Role.TEST if path.startswith("test/") or "/test/" in path or "/tests/" in path else Role.REFERENCE
-        self._define(document, made, found.definitions, lines, tests, stored_file.lang)
+        put = self._define(document, made, found.definitions, lines, tests, stored_file.lang)
         imports = self._imports(path)
         known: dict[int, str] = {}
         for name in found.occurrences:
             if name.grade is not Grade.EXACT:
                 made.guesses += 1
                 continue
+            meant: dict[str, None] = {}  # a declaration and its definition are two targets and one symbol
             for number in name.targets:
                 target = found.targets[number]
-                if target.kind == Kind.NAMESPACE:
-                    continue
-                if number not in known:
-                    known[number] = self._named(target, made)
-                role = tests | (Role.IMPORT if name.line in imports or target.kind == "file" else Role.REFERENCE)
+                if target.kind != Kind.NAMESPACE:
+                    if number not in known:
+                        known[number] = self._named(target, made)
+                    meant[known[number]] = None
+                    constructed = self._class_of(target, lines[name.line - 1][name.column :])
+                    if constructed is not None:
+                        made.asks[constructed] = target.id.rpartition(".")[0].rpartition(".")[2]
+                        meant[constructed] = None
+            is_import = name.line in imports or any(found.targets[number].kind == "file" for number in name.targets)
+            for symbol in meant:
+                if (symbol, name.line, name.column) in put:
+                    continue  # ``f`` of ``C::f``, which is defined here
                 document.occurrences.add(
                     range=[name.line - 1, name.column, name.column + name.length],
-                    symbol=known[number],
-                    symbol_roles=role,
+                    symbol=symbol,
+                    symbol_roles=tests | (Role.IMPORT if is_import else Role.REFERENCE),
                 )
         document.occurrences.sort(key=lambda one: (list(one.range), one.symbol))
         made.occurrences = len(document.occurrences)
         made.packed = document.SerializeToString()
         return made
+
+    def _class_of(self, target: Target, text: str) -> str | None:
+        """Of ``C(…)``, which calls ``C.__init__``, the class as well, for the text says its name."""
+        scheme, _, qualname = target.id.partition(":")
+        owner, _, last = qualname.rpartition(".")
+        if scheme != "py" or last not in _CONSTRUCTORS or text.startswith(last) or target.at is None:
+            return None
+        classes = [symbol for symbol in self._index.symbols(owner, "py") if symbol.kind is Kind.CLASS]
+        return next((self._names.of(symbol) for symbol in classes if symbol.file == target.at.file), None)
 
     def _imports(self, path: str) -> set[int]:
         """The lines that import something."""
@@ -124,31 +142,32 @@ class Documents:
     def _named(self, target: Target, made: Made) -> str:
         """The symbol of what a name means; of one that no file defines with what is known of it."""
         symbol = self._names.of_target(target)
-        made.asks.add(symbol)
+        made.asks[symbol] = target.id if target.kind == "file" else last_part(target.id.partition(":")[2])
         if target.kind == "binding" and symbol not in made.bound and target.at is not None:
             told = schema.SymbolInformation(symbol=symbol, display_name=target.id.rpartition(".")[2])
             told.documentation.append(f"Given to Python at {target.at}.")
-            for behind in self._behind(target):
-                made.asks.add(behind)
+            for behind, name in self._behind(target):
+                made.asks[behind] = name
                 told.relationships.add(symbol=behind, is_definition=True, is_reference=True)
             made.bound[symbol] = (target.at.file, told.SerializeToString())
         return symbol
 
-    def _behind(self, target: Target) -> Iterator[str]:
-        """The operators or functions that a name of Python stands for."""
+    def _behind(self, target: Target) -> Iterator[tuple[str, str]]:
+        """The operators or functions that a name of Python stands for, and their names."""
         ends = {
             (link.target, link.target_at): None
             for link in self._links.leaving(Node(target.id))
             if link.grade is Grade.EXACT and link.kind in {LinkKind.BINDS, LinkKind.GENERATES}
         }
         found = (symbol for id_, at in ends for symbol in stored(self._index, Node(id_, at))[:1])
-        yield from dict.fromkeys(self._names.of(symbol) for symbol in found)
+        yield from {self._names.of(symbol): symbol.name for symbol in found}.items()
 
     # definitions
 
     def _define(
         self, document: Any, made: Made, defined: tuple[Definition, ...], lines: list[str], role: Role, lang: Lang
-    ) -> None:
+    ) -> set[tuple[str, int, int]]:
+        """Add what a file defines; give the symbols with the places of their names."""
         path = made.path
         places = {(place.id, place.line): place for place in defined}
         told = _docstrings(lines) if lang is Lang.PYTHON else {}
@@ -158,27 +177,28 @@ class Documents:
             document.symbols.add(symbol=symbol, kind=SymbolKind.FILE, display_name=path)
             document.occurrences.add(range=[0, 0, 0], symbol=symbol, symbol_roles=Role.DEFINITION | role)
         put: set[tuple[str, int, int]] = set()
-        for symbol_found in self._index.symbols_in(path):
-            is_module = symbol_found.kind is Kind.MODULE
-            place = places.get((symbol_found.id, symbol_found.line))
-            if symbol_found.kind is Kind.NAMESPACE or (place is None and not is_module):
+        for one in self._index.symbols_in(path):
+            is_module = one.kind is Kind.MODULE
+            place = places.get((one.id, one.line))
+            if one.kind is Kind.NAMESPACE or (place is None and not is_module):
                 continue
-            symbol = self._names.of(symbol_found)
-            stands = (symbol, place.line, place.column) if place else (symbol, 0, 0)
-            if stands in put:
+            symbol = self._names.of(one)
+            column, end = _spelt(place, one, lines) if place else (0, 0)
+            if (symbol, one.line, column) in put:
                 continue
-            put.add(stands)
-            forward = not symbol_found.is_definition and self._is_defined(symbol_found)
+            put.add((symbol, one.line, column))
+            forward = not one.is_definition and self._is_defined(one)
             document.occurrences.add(
-                range=[place.line - 1, place.column, place.column + place.length] if place else [0, 0, 0],
+                range=[place.line - 1 if place else 0, column, end],
                 symbol=symbol,
                 symbol_roles=(Role.FORWARD_DEFINITION if forward else Role.DEFINITION) | role,
-                enclosing_range=_whole(symbol_found, lines) if place else (),
+                enclosing_range=_whole(one, lines) if place else (),
             )
-            made.asks.add(symbol)
+            made.asks[symbol] = one.name
             if not forward and symbol not in made.defines:
                 made.defines.add(symbol)
-                document.symbols.append(self._information(symbol_found, symbol, made, lines, told, lang))
+                document.symbols.append(self._information(one, symbol, made, lines, told, lang))
+        return put
 
     def _is_defined(self, symbol: StoredSymbol) -> bool:
         """Whether something else in the tree is what a declaration declares."""
@@ -198,25 +218,23 @@ class Documents:
         if symbol.signature:
             information.signature_documentation.language = _LANGUAGES[lang]
             information.signature_documentation.text = f"{symbol.name}{symbol.signature}"[:_MOST_TEXT]
-        for other, is_reference in self._implemented(symbol):
-            if other != named:
-                made.asks.add(other)
+        for above, is_reference in self._implemented(symbol):
+            other = self._names.of(above)
+            if other != named and other not in {relation.symbol for relation in information.relationships}:
+                made.asks[other] = above.name
                 information.relationships.add(symbol=other, is_implementation=True, is_reference=is_reference)
         return information
 
-    def _implemented(self, symbol: StoredSymbol) -> Iterator[tuple[str, bool]]:
+    def _implemented(self, symbol: StoredSymbol) -> Iterator[tuple[StoredSymbol, bool]]:
         """The bases of a class; of a method those that it overrides, of which a mention may mean it."""
         if symbol.kind is Kind.CLASS:
             for base in self._bases(symbol):
-                yield self._names.of(base), False
+                yield base, False
         elif symbol.kind is Kind.METHOD and symbol.parent is not None:
-            seen: set[str] = set()
             for base in self._ancestors(self._index.symbol(symbol.parent)):
                 overridden = [member for member in self._index.members(base.row) if member.name == symbol.name]
                 for member in overridden[:1]:
-                    if (other := self._names.of(member)) not in seen:
-                        seen.add(other)
-                        yield other, True
+                    yield member, True
 
     def _bases(self, symbol: StoredSymbol) -> list[StoredSymbol]:
         """The classes that a class names as its bases, of which the index is sure."""
@@ -241,6 +259,16 @@ class Documents:
                 seen.add(base.row)
                 yield base
                 waiting += self._bases(base)
+
+
+def _spelt(place: Definition, symbol: StoredSymbol, lines: list[str]) -> tuple[int, int]:
+    """Where the name itself stands: behind its class, or in a macro's parentheses; else what the index points at."""
+    name = symbol.name
+    text = lines[place.line - 1]
+    if text.startswith(name, place.column):
+        return place.column, place.column + len(name)
+    found = re.compile(rf"(?<![\w~]){re.escape(name)}(?!\w)").search(text, place.column)
+    return found.span() if found else (place.column, place.column + place.length)
 
 
 def _whole(symbol: StoredSymbol, lines: list[str]) -> list[int]:
