@@ -82,7 +82,7 @@ LAYERS: dict[str, set[str]] = {
     "families": {"model", "index", "links", "views"},
     "notebooks": set(),
     "cells": {"errors", "model", "tours", "recordings", "resources", "notebooks"},
-    "doctor": {"errors", "doctor"},
+    "doctor": {"errors", "tree", "resources", "tours", "doctor"},
     "render": {
         "doctor",
         "errors",
