@@ -66,7 +66,7 @@ CODETOUR = Draft4Validator(
         "additionalProperties": False,
     }
 )
-"""What ``schema.json`` of github.com/microsoft/codetour asks of a file, and that no key is one that it does not know."""
+"""What ``schema.json`` of github.com/microsoft/codetour asks of a file, and that it knows each key."""
 
 
 def played(step: dict[str, Any], text: str) -> int | None:

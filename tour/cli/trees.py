@@ -118,7 +118,7 @@ Examples:
   tour index --precise aten/src/ATen/native/Normalization.cpp torch/csrc/stub.c
                             resolve the calls of these files with libclang
   tour index 2.6.0 --scip index.scip
-                            its cross references for a code host; a quarter of an hour for PyTorch""",
+                            its cross references for a code host; takes minutes for PyTorch""",
 )
 @click.argument("told", metavar="[VERSION|PROJECT|PATH] [FILE…]", nargs=-1, shell_complete=complete_trees)
 @click.option("--tree", "spec", metavar="VERSION|PATH", help="The same, as an option.", shell_complete=complete_trees)
