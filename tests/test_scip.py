@@ -7,21 +7,24 @@ import keyword
 import os
 import re
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
-import tour
+import tour as door
 from tour import build, scip
 from tour.errors import StaleIndex, TourError
 from tour.scip.symbols import _shape
 from tour.tree import Tree, TreeKind, index_path
 
 from .conftest import MINI, REAL_VERSIONS, SHAPES, real_tree
+from .test_cli import Run, tour  # noqa: F401 – the fixture
 
 MODULES = Path(__file__).parents[1] / "editor/node_modules"
 DEFINITION, IMPORT, TEST, FORWARD = 1, 2, 0x20, 0x40
@@ -150,7 +153,7 @@ def tree(own_cache: Path, tmp_path: Path) -> Tree:
 
 def written(tree: Tree, tmp_path: Path) -> dict[str, Any]:
     build.update(tree, index_path(tree))
-    told = tour.export_index(tree, tmp_path / "made/index.scip")
+    told = door.export_index(tree, tmp_path / "made/index.scip")
     index = decoded(tmp_path / "made/index.scip")
     assert (told.documents, told.outside) == (len(index["documents"]), len(index["externalSymbols"]))
     assert told.occurrences <= sum(1 for _ in occurrences(index))
@@ -275,11 +278,42 @@ def test_what_goes_wrong_leaves_no_file(tree: Tree, tmp_path: Path) -> None:
     build.update(tree, index_path(tree))
     (tree.root / "torch/engine.py").write_text("changed = 1\n")
     with pytest.raises(StaleIndex, match="changed since it was indexed"):
-        tour.export_index(tree, tmp_path / "out/index.scip")
+        door.export_index(tree, tmp_path / "out/index.scip")
     assert list((tmp_path / "out").iterdir()) == []
     (tmp_path / "file").write_text("")
     with pytest.raises(TourError, match="cannot write"):
-        tour.export_index(tree, tmp_path / "file/index.scip")
+        door.export_index(tree, tmp_path / "file/index.scip")
+
+
+def test_many_files_are_told_by_several_processes(tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build.update(tree, index_path(tree))
+    said: list[tuple[int, int | None]] = []
+    alone = scip.write(tree, tmp_path / "alone.scip", "1")
+    monkeypatch.setattr(scip, "_FEW", 0)
+    monkeypatch.setattr(scip, "_AFRESH", 3)
+    many = scip.write(tree, tmp_path / "many.scip", "1", lambda what, done, total: said.append((done, total)))
+    assert (tmp_path / "many.scip").read_bytes() == (tmp_path / "alone.scip").read_bytes()
+    assert replace(many, file="") == replace(alone, file="")
+    assert [done for done, _ in said] == list(range(many.documents))
+    (tree.root / "torch/engine.py").unlink()
+    with pytest.raises(TourError, match="the file is gone"):
+        scip.write(tree, tmp_path / "gone.scip", "1")
+    assert not (tmp_path / "gone.scip").exists()
+
+
+def test_the_command_writes_it(tour: Run, tree: Tree, tmp_path: Path) -> None:  # noqa: F811
+    out = tmp_path / "out/index.scip"
+    told = tour.json("index", tree.root, "--scip", out)["scip"]
+    assert told["file"] == str(out) and told["documents"] == 34 and told["guesses"] > 0
+    lint(decoded(out), tree.root)
+    assert "names were left out, for their meaning is a guess" in tour("index", tree.root, "--scip", out).stdout
+    assert "cannot write" in tour("index", tree.root, "--scip", out / "below.scip", code=2).stderr
+    without = "import sys; sys.modules['google.protobuf'] = None; from tour.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", without, "index", str(tree.root), "--scip", "x.scip"],
+        capture_output=True, text=True, env=tour.environment, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 2 and "pip install 'tour-pytorch[scip]'" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_odd_names_are_escaped(tree: Tree, tmp_path: Path) -> None:

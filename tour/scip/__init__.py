@@ -10,10 +10,9 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,6 +26,9 @@ from tour.tree import Tree, index_path
 _FEW = 200
 """Files that are no reason to start other processes."""
 _TOGETHER = 8
+"""Files that a process is given at a time."""
+_AFRESH = 250
+"""Files after which a process begins with an empty memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +145,33 @@ def _documents(tree: Tree, paths: Sequence[str]) -> Iterator[Iterable[Made]]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-_make: Callable[[str], Made]
-"""In a worker, what makes a document: it keeps its index open from one file to the next."""
+class _Worker:
+    """In a worker, what makes its documents, one after the other.
+
+    An index and its links keep what they were asked, a third of a megabyte for each file; so both are opened anew now
+    and then.
+    """
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._left = 0
+
+    def document(self, path: str) -> Made:
+        if not self._left:
+            self._left = _AFRESH
+            self._documents = Documents(self._tree, Index(index_path(self._tree)))
+        self._left -= 1
+        return self._documents.document(path)
+
+
+_worker: _Worker
+"""That of this process."""
 
 
 def _open(tree: Tree) -> None:
-    global _make
-    _make = partial(Documents.document, Documents(tree, Index(index_path(tree))))
+    global _worker
+    _worker = _Worker(tree)
 
 
 def _document(path: str) -> Made:
-    return _make(path)
+    return _worker.document(path)
