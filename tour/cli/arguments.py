@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,14 +42,6 @@ def lang_option(command: Any) -> Any:
 def json_option(command: Any) -> Any:
     """``--json``."""
     return click.option("--json", "as_json", is_flag=True, help="JSON on standard output, for programs.")(command)
-
-
-def has_module(name: str) -> bool:
-    """Whether a package that an extra brings is there, without importing it."""
-    try:
-        return importlib.util.find_spec(name) is not None
-    except (ImportError, ValueError):
-        return False
 
 
 def complete_trees(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

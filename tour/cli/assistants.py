@@ -6,9 +6,10 @@ from functools import partial
 
 import click
 
-from tour.cli.arguments import has_module, tree_option
+from tour.cli.arguments import tree_option
 from tour.cli.trees import ready
 from tour.errors import TourError
+from tour.resources import has_module
 
 
 @click.command(

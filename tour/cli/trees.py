@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import tour
-from tour.cli.arguments import complete_trees, has_module, json_option
+from tour.cli.arguments import complete_trees, json_option
 from tour.errors import TourError
 from tour.model import PYTORCH
+from tour.resources import has_module
 
 if TYPE_CHECKING:
     from tour.model import Progress

@@ -5,7 +5,6 @@ Only looked at: the port is taken and let go, every tour is read once. What is m
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import socket
@@ -68,7 +67,7 @@ def look(folders: Sequence[Path]) -> Own:
         _port(),
         (resources.folder("templates") / "assets/editor.js").is_file(),
         getattr(sys.stdout, "encoding", None) or "?",
-        {name: _has(name) for name in _MODULES},
+        {name: resources.has_module(name) for name in _MODULES},
     )
 
 
@@ -111,13 +110,6 @@ def _port() -> str | None:
         except OSError as error:
             return error.strerror or str(error)
     return None
-
-
-def _has(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except (ImportError, ValueError):
-        return False
 
 
 def _of_cache(own: Own) -> Iterator[Check]:

@@ -7,6 +7,7 @@ named and not defined in any document of the file is told at its end, as one fro
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 from collections import defaultdict
@@ -155,11 +156,16 @@ class _Worker:
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
         self._left = 0
+        self._index: Index | None = None
 
     def document(self, path: str) -> Made:
         if not self._left:
+            if self._index is not None:
+                self._index.close()
+            self._index = Index(index_path(self._tree))
+            self._documents = Documents(self._tree, self._index)
+            gc.collect()  # what is left behind holds itself in circles
             self._left = _AFRESH
-            self._documents = Documents(self._tree, Index(index_path(self._tree)))
         self._left -= 1
         return self._documents.document(path)
 
