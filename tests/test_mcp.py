@@ -228,6 +228,31 @@ def test_source_is_bounded(assistant: Assistant, tree: Path) -> None:
     assert "the file changed since it was indexed. Run `tour index`." in stale
 
 
+def test_calls_at_the_same_time_are_answered_each(assistant: Assistant) -> None:
+    calls = [("where", {"name": name, "tree": "9.1.0"}) for name in ("torch.nn.Linear", "mini_norm_cuda")] * 4
+
+    async def asked(session: ClientSession) -> dict[int, Any]:
+        told: dict[int, Any] = {}
+
+        async def ask(number: int, tool: str, arguments: dict[str, Any]) -> None:
+            told[number] = (await session.call_tool(tool, arguments)).structured_content
+
+        async with anyio.create_task_group() as group:
+            for number, call in enumerate(calls):
+                group.start_soon(ask, number, *call)
+        return told
+
+    told = assistant(asked)
+    assert [told[number]["query"] for number in range(len(calls))] == [call[1]["name"] for call in calls]
+    assert told[0] == told[2] and told[1] == told[3] and told[0]["layers"] and told[1]["layers"]
+
+
+def test_a_machine_without_a_tree_is_told_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (told,) = Assistant(tmp_path / "home").tell(("where", {"name": "torch.nn.Linear"}))
+    assert isinstance(told, str) and re.search("`tour (get 2.6.0|index .*)`", told)
+
+
 def test_a_tour_is_a_resource(assistant: Assistant) -> None:
     name = names()[0]
 
