@@ -109,11 +109,13 @@ def test_help_is_instant_and_complete(tour: Run) -> None:
         "import",
         "build",
         "serve",
+        "mcp",
         "doctor",
     ]
     for command in commands:
         assert "Usage: " in tour(command, "--help").stdout
-    heavy = "import sys, tour.cli; print({'rich', 'tree_sitter', 'mkdocs', 'jinja2', 'yaml'} & set(sys.modules))"
+    parties = {"rich", "tree_sitter", "mkdocs", "jinja2", "yaml", "mcp", "google"}
+    heavy = f"import sys, tour.cli; print({parties} & set(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", heavy], capture_output=True, text=True, env=tour.environment, check=True
     )

@@ -108,7 +108,10 @@ def test_headings_and_links_fit_our_form(tree: Tree, tmp_path: Path) -> None:
         (b'{"title": "x", "steps": []}', "no step of it can be anchored"),
         (b'{"title": "x", "steps": [{"description": "", "file": "torch/walk.py"}]}', "no line in it"),
         (b'{"title": "x", "steps": [{"description": "", "file": "torch/walk.py", "line": 99}]}', "has 10 lines"),
-        (b'{"title": "x", "steps": [{"description": "", "file": "torch/walk.py", "pattern": "("}]}', "cannot be read"),
+        (
+            b'{"title": "x", "steps": [{"description": "", "file": "torch/walk.py", "pattern": "(zz"}]}',
+            "cannot be read",
+        ),
         (b'{"title": "x", "steps": [{"description": "", "file": "torch/walk.py", "pattern": "zz"}]}', "matches"),
         (b'{"title": "x", "steps": [{"description": "", "file": "../../etc/passwd", "line": 1}]}', "has no file"),
     ],
@@ -119,6 +122,115 @@ def test_a_file_that_is_no_codetour_is_said_to_be_none(tree: Tree, tmp_path: Pat
     with pytest.raises(TourError, match=said):
         tour.bring({"en": file}, "walk", tree, tmp_path / "tours")
     assert not (tmp_path / "tours/walk").exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 200_000,
+        b'{"title": "x", "steps": [{"description": "", "file": "a", "line": ' + b"9" * 5000 + b"}]}",
+        b'{"title": "x", "steps": [{"description": "", "file": "a", "line": 1e999}]}',
+        b'{"title": "x", "steps": [{"description": "", "file": "a", "line": NaN}]}',
+        b'{"title": "x", "steps": [{"description": "", "file": "a", "line": true}]}',
+        b'{"title": ["x"], "steps": []}',
+        b'{"title": "x", "steps": {"0": 1}}',
+        b'{"title": "x", "steps": [7]}',
+        b'{"title": "x", "steps": [{"description": {"text": "x"}}]}',
+        b'{"title": "x", "steps": [], "more": "' + b"x" * 6_000_000 + b'"}',
+        '{"title": "导读", "steps": []}'.encode("utf-16"),
+        b"\0" * 100,
+        b"",
+    ],
+    ids=range(13),
+)
+def test_a_broken_file_is_one_sentence(tree: Tree, tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "x.tour"
+    file.write_bytes(content)
+    with pytest.raises(TourError) as caught:
+        tour.bring({"en": file}, "walk", tree, tmp_path / "tours")
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+    assert not (tmp_path / "tours").exists() or not list((tmp_path / "tours").iterdir())
+
+
+def test_places_that_are_a_folder_a_link_or_outside_have_no_anchor(tree: Tree, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.py"
+    secret.write_text("TOKEN = 'hunter2'\n")
+    (tree.root / "torch/linked.py").symlink_to(secret)
+    up = "../" * 20
+    places = ["torch", "", ".", "torch/linked.py", str(secret), f"{up}etc/passwd", "../secret.py", "torch/\0walk.py"]
+    made, lost = brought(
+        tree, tmp_path, step("Here.", file="torch/walk.py", line=4), *[step("Out.", file=at, line=1) for at in places]
+    )
+    assert len(made.steps) == 1 and len(lost) == len(places)
+    assert "hunter2" not in (tmp_path / "tours/walk/en.md").read_text()
+
+
+def test_what_tours_of_the_wild_have_is_understood(tree: Tree, tmp_path: Path) -> None:
+    """Paths of Windows, patterns that are plain text or JavaScript's, blank lines, comments above a function."""
+    (tree.root / "torch/walk.cpp").write_text(
+        "#include <vector>\n\n// What this does,\n// at length.\n\nint first(int x) {\n  return x;\n}\n"
+    )
+    build.update(tree, index_path(tree))
+    made, lost = brought(
+        tree,
+        tmp_path,
+        step("A path.", file="torch\\\\walk.py".replace("\\\\", "\\"), line=4),
+        step("Another.", file="/torch/walk.py", line=9.0),
+        step("A text.", file="torch/walk.py", pattern="def second(x):"),
+        step("Half a pattern.", file="torch/walk.py", pattern="return first(x"),
+        step("A group.", file="torch/walk.py", pattern=r"(?<name>y) = x"),
+        step("A comment.", file="torch/walk.cpp", line=3),
+        step("Blank.", file="torch/walk.cpp", line=5),
+        step("Moved.", file="old/walk.cpp", line=5),
+        step("Above all.", file="torch/walk.cpp", line=1),
+    )
+    assert [(one.anchors[0].symbol, one.anchors[0].statement) for one in made.steps] == [
+        ("py:torch.walk.first", None),
+        ("py:torch.walk.second", None),
+        ("py:torch.walk.second", None),
+        ("py:torch.walk.second", "return first(x)"),
+        ("py:torch.walk.first", "y = x + 1"),
+        ("cpp:first", None),
+        ("cpp:first", None),
+    ]
+    assert "torch/walk.cpp has that name now" in lost[0] and "no symbol holds this line" in lost[1]
+
+
+def test_a_pattern_that_never_ends_is_ended(tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codetours, "_PATTERN_SECONDS", 2.0)
+    (tree.root / "torch/walk.py").write_text(f"{CODE}# {'a' * 60}!\n")
+    build.update(tree, index_path(tree))
+    made, lost = brought(
+        tree,
+        tmp_path,
+        step("Never.", file="torch/walk.py", pattern=r"(a+)+$"),
+        step("Ends.", file="torch/walk.py", pattern=r"^ +y\s*=.*$"),
+    )
+    assert [one.anchors[0].statement for one in made.steps] == ["y = x + 1"]
+    assert "step 1 has no anchor" in lost[0] and "takes too long" in lost[0]
+
+
+def test_titles_and_texts_cannot_speak_in_the_place_of_ours(tree: Tree, tmp_path: Path) -> None:
+    place = {"file": "torch/walk.py", "line": 4}
+    title = "A\n\n## Onward {#onward}\n\u202e <script>alert(1)</script> \ud800\0" + "long " * 100
+    text = "```\nnever closed\n\n## Second {#second}\r\n\ud83d <!-- tour: onward -->"
+    file = file_of(
+        tmp_path, step(text, title=title, **place), step("Next.", title="# {#x}", file="torch/walk.py", line=9)
+    )
+    file.write_text(file.read_text().replace('"A walk"', json.dumps(title)))
+    tour.bring({"en": file}, "walk", tree, tmp_path / "tours")
+    made = tours.load("walk", tmp_path / "tours")
+    assert [one.id for one in made.steps] == ["onward-step", "second"]
+    prose = made.prose["en"]
+    assert prose.title.startswith("A ## Onward ") and len(prose.title) <= 200
+    assert set(prose.sections) == {"onward-step", "second", tours.ONWARD}
+    assert (
+        "\u202e" not in prose.title
+        and prose.sections["onward-step"].text.endswith("```")
+        and prose.sections["second"].text == "Next."
+    )
+    view = tour.trace(str(tmp_path / "tours/walk"), tree)
+    assert [one.located for one in view.steps] == ["exact", "exact"]
 
 
 def test_two_languages_have_the_same_steps(tree: Tree, tmp_path: Path) -> None:
@@ -142,6 +254,9 @@ def test_the_command_says_what_it_could_not_anchor(tree: Tree, tmp_path: Path, m
     done = CliRunner().invoke(cli.main, words)
     assert done.exit_code == 1 and "step 2 has no anchor" in done.output
     assert (tmp_path / "tours/a-walk/tour.yaml").is_file()
+    monkeypatch.setattr("tour.cli.walks.ready", lambda spec: tree)
+    done = CliRunner().invoke(cli.main, ["check", str(tmp_path / "tours/a-walk")])
+    assert done.exit_code == 0, done.output
     done = CliRunner().invoke(cli.main, words)
     assert done.exit_code == 2 and "there is a tour 'a-walk' already" in done.output
 

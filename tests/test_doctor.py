@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tour import cells, doctor
-from tour.doctor import State, machine
+from tour.cli import publishing
+from tour.doctor import State, machine, own
 from tour.doctor.general import TreeState
 from tour.doctor.machine import Machine
 from tour.errors import TourError
@@ -410,6 +414,74 @@ def test_in_brief(bench: Bench) -> None:
     assert "trees/bad-index" in {
         f"{check.subject}/{check.case}" for check in doctor.examine(bare, None, (tree("damaged"),))
     }
+
+
+def test_what_tour_itself_has(bench: Bench, own_cache: Path) -> None:
+    bench.program("bin/git", "git version 2")
+    good = own.look([folder("annotations")])
+    assert good.annotations[0].tours == len(list(folder("annotations").glob("*/tour.yaml")))
+    assert good.annotations[0].broken == () and good.cache == str(own_cache) and good.cache_error is None
+
+    def cases(mine: own.Own) -> dict[str, State]:
+        found = doctor.examine(Machine(bench.environment, bench.probed, bench.root), None, (tree("ready"),), mine)
+        return {f"{check.subject}/{check.case}": check.state for check in found}
+
+    whole = replace(good, room=3 << 30, port_error=None, editor=True, encoding="UTF-8")
+    whole = replace(whole, modules=dict.fromkeys(whole.modules, True))
+    seen = cases(whole)
+    assert {name for name, state in seen.items() if state is not State.FINE} == {"trees/no-pytorch3d", "gdb/none"}
+    bench.environment |= {"TOUR_TORCH_INCLUDE": "/no/such/folder"}
+    assert cases(whole)["packages/precise-no-include"] is State.FINDING
+    (bench.root / "bin/git").unlink()
+    broken = own.Annotations("/tours", 2, ("x.yaml:3: no such step",))
+    bare = own.Own((broken,), "/nowhere", "no room", 0, "in use", False, "ascii", dict.fromkeys(whole.modules, False))
+    lacks = cases(bare)
+    findings = {name for name, state in lacks.items() if state is State.FINDING}
+    assert findings == {"cache/not-writable", "annotations/broken"}
+    assert {
+        "fetching/nothing", "port/taken", "editor/no-npm", "languages/other-encoding", "packages/no-cells",
+        "packages/no-live", "packages/no-generated", "packages/no-precise", "packages/no-mcp", "packages/no-scip",
+    } <= set(lacks)  # fmt: skip
+    bench.program("bin/npm", "10")
+    bench.program("bin/apt-get", "apt")
+    bench.program("bin/gpgv", "gpgv")
+    empty = replace(bare, annotations=(own.Annotations("/tours", 0, ()),), cache_error=None, room=1 << 20)
+    assert {"editor/not-bundled", "fetching/debian-only", "annotations/none", "cache/little-room"} <= set(cases(empty))
+
+
+def test_the_command_looks_at_all_of_it(tour: Run) -> None:  # noqa: F811
+    rows = tour.json("doctor", code=1)["checks"]  # no tree is at hand
+    assert {"trees", "torch", "nvcc", "compiler", "gdb", "kernels", "cache", "annotations", "port", "packages"} <= {
+        row["subject"] for row in rows
+    }
+    for row in rows:
+        assert row["found"] and row["why"] and (row["mend"] or row["state"] != "finding")
+    assert "导读" in tour("doctor", "--lang", "zh", code=1).stdout
+
+
+def test_tours_that_cannot_be_read_and_a_cache_that_is_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path
+) -> None:
+    for name, text in (("no-steps", "steps: 3\n"), ("no-yaml", "{"), ("no-prose", "steps: []\n")):
+        (tmp_path / "tours" / name).mkdir(parents=True)
+        (tmp_path / "tours" / name / "tour.yaml").write_text(text)
+    (found,) = own.look([tmp_path / "tours"]).annotations
+    assert found.tours == 3 and len(found.broken) == 3 and all("tour.yaml" in told for told in found.broken[:2])
+    assert own.look([tmp_path / "absent"]).annotations[0].tours == 0
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file/below"))
+    assert "is no folder" in str(own.look([]).cache_error)
+
+
+def test_the_port_that_is_looked_at_is_the_site_s(own_cache: Path) -> None:
+    (option,) = [option for option in publishing.serve.params if option.name == "port"]
+    assert option.default == own.PORT
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):  # somebody else's is as good
+            taken.bind(("127.0.0.1", own.PORT))
+            taken.listen()
+        assert own.look([]).port_error
 
 
 def test_every_case_has_its_sentences_in_both_languages() -> None:

@@ -11,7 +11,9 @@ from typing import Any
 import nbformat
 import pytest
 from click.testing import CliRunner
+from jsonschema import Draft4Validator, ValidationError
 from markdown import Markdown
+from markdown_it import MarkdownIt
 
 import tour
 from tour import build, cells, cli, tours
@@ -27,6 +29,45 @@ from tour.views import TourView
 from . import sample_views as sample
 from .conftest import REAL_VERSIONS, real_tree
 
+_TEXT = {"type": "string"}
+_POSITION = {
+    "type": "object",
+    "required": ["line", "character"],
+    "properties": {"line": {"type": "number"}, "character": {"type": "number"}},
+}
+CODETOUR = Draft4Validator(
+    {
+        "type": "object",
+        "required": ["title", "steps"],
+        "properties": {
+            **dict.fromkeys(("title", "description", "ref", "stepMarker", "nextTour", "when"), _TEXT),
+            "isPrimary": {"type": "boolean"},
+            "steps": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["description"],
+                    "properties": {
+                        **dict.fromkeys(("file", "directory", "uri", "pattern", "title", "description"), _TEXT),
+                        "view": {"type": "string", "minLength": 1},
+                        "line": {"type": "number"},
+                        "selection": {
+                            "type": "object",
+                            "required": ["start", "end"],
+                            "properties": {"start": _POSITION, "end": _POSITION},
+                        },
+                        "commands": {"type": "array", "items": _TEXT},
+                    },
+                    "additionalProperties": False,
+                },
+            },
+            "$schema": _TEXT,
+        },
+        "additionalProperties": False,
+    }
+)
+"""What ``schema.json`` of github.com/microsoft/codetour asks of a file, and that it knows each key."""
+
 
 def played(step: dict[str, Any], text: str) -> int | None:
     """The line at which CodeTour's player shows a step (``src/player/index.ts``: the line, else the pattern)."""
@@ -38,6 +79,7 @@ def played(step: dict[str, Any], text: str) -> int | None:
 
 def as_codetour(view: TourView, *others: TourView) -> dict[str, Any]:
     made: dict[str, Any] = json.loads(codetour(view, {one.name: one for one in (view, *others)}))
+    CODETOUR.validate(made)
     return made
 
 
@@ -99,6 +141,31 @@ def test_markdown_has_each_link_where_it_leads() -> None:
     page = Markdown(extensions=["fenced_code"]).convert(text)
     leads = set(re.findall(r'href="#([^"]+)"', page))
     assert leads and leads <= set(re.findall(r'<a id="([^"]+)">', text))
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_markdown_is_read_as_it_is_meant_by_commonmark(lang: str) -> None:
+    """What forges speak: each step is a heading, its code a fence of its language, and nothing runs into the next."""
+    view = sample.tour(lang)
+    tokens = MarkdownIt("commonmark").enable("table").parse(markdown(view, {}))
+    headings = [tokens[at + 1].content for at, token in enumerate(tokens) if token.type == "heading_open"]
+    assert headings[0] == view.title
+    told = [title for title in headings if re.match(r"\d+\. ", title)]
+    assert len(told) == len(view.steps) and all(
+        step.title in title for step, title in zip(view.steps, told, strict=True)
+    )
+    fences = [token for token in tokens if token.type == "fence"]
+    assert "mermaid" in {fence.info for fence in fences}
+    for step in view.steps:
+        if step.code is not None:
+            assert any(step.code.line.strip() in fence.content for fence in fences), step.id
+
+
+def test_the_schema_says_no_to_what_is_no_codetour() -> None:
+    good = as_codetour(sample.tour("en"))
+    for change in ({"title": 1}, {"steps": [{"title": "x"}]}, {"steps": [{"description": "x", "line": "3"}]}, {"x": 1}):
+        with pytest.raises(ValidationError):
+            CODETOUR.validate({**good, **change})
 
 
 def test_what_stands_in_a_tree_stays_in_its_fence() -> None:
@@ -174,6 +241,7 @@ def test_every_step_of_ours_is_played_at_its_line(version: str) -> None:
     for name in names:
         view = tour.trace(name, tree)
         made = json.loads(files[f"{name}.tour"])
+        CODETOUR.validate(made)
         assert len(made["steps"]) == len(view.steps) + 2
         for step, shown in zip(view.steps, made["steps"][1:-1], strict=True):
             if step.file is None or step.tree:

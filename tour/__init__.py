@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from tour.build import Report
     from tour.changes import Change
     from tour.doctor import Check
+    from tour.excerpts import Excerpts
     from tour.index import Index
     from tour.library import Library
     from tour.model import Link
     from tour.repairs import Repair
+    from tour.scip import Written
     from tour.stock import Stock
     from tour.tours import Anchor, Tour
     from tour.tree import Tree
@@ -42,6 +44,7 @@ __all__ = [
     "check_recordings",
     "examine",
     "export",
+    "export_index",
     "fetch",
     "follow",
     "generate",
@@ -54,6 +57,7 @@ __all__ = [
     "path",
     "publish",
     "record",
+    "source",
     "taken",
     "trace",
     "update",
@@ -347,6 +351,17 @@ def taken(
     return on_routes.taken(routes, observed)
 
 
+def source(query: str, tree: Tree) -> Excerpts:
+    """The lines of a place (``FILE``, ``FILE:FIRST-LAST``), or of each definition of a name; the tree must be indexed.
+
+    Raises ``UnknownName`` where the index has no such file or name, ``StaleIndex`` where a file changed since.
+    """
+    from tour import excerpts, views
+
+    with _opened(tree) as index:
+        return excerpts.excerpts(query, index, views.reader(tree, index))
+
+
 def check(name: str, tree: Tree) -> list[Finding]:
     """What a tour's author must know of it in one tree: steps that are lost or moved, hops unproven."""
     from tour import tours, views
@@ -534,7 +549,7 @@ def bring(files: Mapping[str, Path], name: str, tree: Tree, folder: Path) -> tup
     with _opened(tree) as index:
         read = views.reader(tree, index)
         within = partial(revisions.within, tree=tree)
-        return codetours.bring(read_in, name, folder, index, read, within, tree.version)
+        return codetours.bring(read_in, name, folder, index, read, within, tree.version, tree.titles)
 
 
 def _anchor_alone(file: str, first: int, last: int, text: bytes) -> tuple[Anchor, Place]:
@@ -561,8 +576,10 @@ def examine(purpose: str | None = None, python: str | None = None) -> list[Check
     ``python`` is the one that builds and runs, this one if left out. Raises ``TourError`` where it is no Python.
     """
     from tour import doctor, projects
+    from tour.doctor import own
     from tour.doctor.general import TreeState
     from tour.model import PYTORCH
+    from tour.resources import folder
     from tour.tree import trees
 
     machine = doctor.look(python, purpose or "")
@@ -575,7 +592,7 @@ def examine(purpose: str | None = None, python: str | None = None) -> list[Check
         )
         for one in (*trees(), *projects.at_hand())
     ]  # fmt: skip
-    return doctor.examine(machine, None, tuple(states))
+    return doctor.examine(machine, None, tuple(states), own.look([folder("annotations")]))
 
 
 def index_state(tree: Tree) -> str:
@@ -624,6 +641,16 @@ def export(
             text = embed(view, together, steps) if steps else FORMATS[to].render(view, together)
             files[FORMATS[to].file(called, lang)] = text
     return files
+
+
+def export_index(tree: Tree, file: Path, progress: Progress = silent) -> Written:
+    """Write what a tree's index is sure of as SCIP, which code hosts read; nothing of the trees beside it.
+
+    Raises ``StaleIndex`` where the tree changed since it was indexed, ``TourError`` where the file cannot be written.
+    """
+    from tour import scip
+
+    return scip.write(tree, file, __version__, progress)
 
 
 def publish(

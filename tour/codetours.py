@@ -1,20 +1,25 @@
 """VS Code's CodeTour files as steps of ours: their places in a tree, and their words.
 
 The form is that of ``schema.json`` in github.com/microsoft/codetour, and a place is looked for as its player does
-(``src/player/index.ts``): the line, else the end of the selection, else the pattern's first match. Left out: commands,
-views, and patterns that only JavaScript understands.
+(``src/player/index.ts``): the line, else the end of the selection, else the pattern's first match. A blank line or a
+comment of C++ that no symbol holds stands for the code below it, and a pattern that is none, or matches nothing, for
+its own text: tours that programs write have such. Left out: commands, views, directories, and what only JavaScript
+understands. A file may come from anywhere: nothing in it makes this run long, or speak in the place of our own words.
 """
 
 from __future__ import annotations
 
 import json
+import math
+import multiprocessing
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from tour import drafts
+from tour import drafts, tours
 from tour.anchors import Reader
 from tour.errors import TourError
 from tour.index import Index
@@ -28,6 +33,20 @@ _TO_STEP = re.compile(r"\[(?P<text>[^\]]+)\]\[(?P<title>[^\]#]*)#(?P<number>\d+)
 _TO_TOUR = re.compile(r"\[(?P<text>[^\]]+)\]\[(?P<title>[^\]#]+)\]")
 _HEADING = re.compile(r"(?m)^#{1,2} ")
 _FENCE = re.compile(r"(?ms)^(`{3,}|~{3,}).*?^\1[^\n]*$")
+_OPENED = re.compile(r"(?m)^(`{3,}|~{3,})")
+_SAID_ID = re.compile(r"\s*\{#[^}]*\}")
+_UNPRINTED = re.compile(r"[^\S\n\t ]|[\0-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What no reader sees, and what turns the direction of a line."""
+_LARGEST = 5_000_000
+"""Bytes of a file; a tour of a thousand long steps has one."""
+_LONGEST_TITLE = 200
+_PATTERN_SECONDS = 5.0
+"""How long a pattern may look; some never end (``(a+)+$``)."""
+_COMMENT = re.compile(r"\s*(?://|/\*|\*|$)")
+_MOST_TOLD = 3
+"""Reasons, or files, that a sentence lists."""
+_MOST_BELOW = 40
+"""Lines of comment that may stand above what a step means."""
 
 Named = Callable[[str], str]
 """A file as the tree calls it; raises ``TourError`` where the tree has none of that name."""
@@ -70,6 +89,8 @@ class CodeTour:
 def load(file: Path) -> CodeTour:
     """Read a ``.tour`` file; raises ``TourError`` where it is none."""
     try:
+        if (size := file.stat().st_size) > _LARGEST:
+            raise TourError(f"is no CodeTour: it has {size / 1e6:.0f} MB", at=str(file))
         made: Any = json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise TourError(f"cannot be read: {error.strerror}", at=str(file)) from None
@@ -77,11 +98,27 @@ def load(file: Path) -> CodeTour:
         raise TourError("is not UTF-8", at=str(file)) from None
     except json.JSONDecodeError as error:
         raise TourError(f"is not JSON: {error.msg}", at=f"{file}:{error.lineno}") from None
+    except (ValueError, RecursionError):  # a number of thousands of digits, lists in lists without end
+        raise TourError("is not JSON that can be read", at=str(file)) from None
     if not isinstance(made, dict) or not isinstance(made.get("title"), str) or not isinstance(made.get("steps"), list):
         raise TourError("is no CodeTour: it needs a title and steps", at=str(file))
     steps = tuple(_written(step, number, file) for number, step in enumerate(made["steps"], start=1))
     ref = made.get("ref")
-    return CodeTour(file, made["title"], ref if isinstance(ref, str) else None, steps)
+    return CodeTour(file, _title(made["title"]) or file.stem, ref if isinstance(ref, str) else None, steps)
+
+
+def _title(text: str) -> str:
+    """A title in one line, without what would be read as the id of a heading."""
+    words = " ".join(_UNPRINTED.sub(" ", _SAID_ID.sub("", text)).split())
+    return words if len(words) <= _LONGEST_TITLE else f"{words[: _LONGEST_TITLE - 1]}…"
+
+
+def _prose(text: str) -> str:
+    """Markdown that ends what it begins, so that the next step is read as one."""
+    text = _UNPRINTED.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    ends = [found.end() for found in _FENCE.finditer(text)]
+    opened = _OPENED.search(text, ends[-1] if ends else 0)
+    return f"{text}\n{opened[1]}" if opened else text
 
 
 def _written(step: Any, number: int, file: Path) -> Written:
@@ -92,21 +129,21 @@ def _written(step: Any, number: int, file: Path) -> Written:
     if line is None and isinstance(step.get("selection"), dict):
         end = step["selection"].get("end")
         line = end.get("line") if isinstance(end, dict) else None
-    if not isinstance(line, int | float | None) or isinstance(line, bool):
+    if not isinstance(line, int | float | None) or isinstance(line, bool) or (line and not math.isfinite(line)):
         raise TourError(f"step {number} has a line that is no number", at=str(file))
     text, *marked = _MARK.split(step["description"], maxsplit=1)
-    text = text.strip()
+    text = _prose(text)
     heading = re.match(r"#+[ \t]+(.+)\n?", text)
     if not isinstance(title, str) and heading:  # as the player calls such a step
         title, text = heading[1].strip(), text[heading.end() :].strip()
     return Written(
         number,
-        _NUMBERED.sub("", title).strip() if isinstance(title, str) else None,
+        (_title(_NUMBERED.sub("", title)) or None) if isinstance(title, str) else None,
         text,
         place if isinstance(place, str) else None,
         int(line) if line is not None else None,
         step["pattern"] if isinstance(step.get("pattern"), str) else None,
-        marked[0] if marked else None,
+        marked[0] if marked and tours.NAME.fullmatch(marked[0]) else None,
     )
 
 
@@ -118,13 +155,44 @@ def line_of(step: Written, read: Reader) -> int:
         return step.line
     if step.pattern is None:
         raise TourError("names a file and no line in it", at=step.file)
+    at, wrong = _matched(step.pattern, text)
+    if at is None and step.pattern.strip():
+        at = text.find(step.pattern) if step.pattern in text else None
+    if at is None:
+        raise TourError(wrong or "has a pattern that nothing in the file matches", at=step.file)
+    return text.count("\n", 0, at) + 1
+
+
+def _matched(pattern: str, text: str) -> tuple[int | None, str | None]:
+    """Where a pattern matches first, else what is wrong with it if anything is."""
+    pattern = re.sub(r"\(\?<(?![=!])", "(?P<", pattern)  # a named group, as JavaScript writes it
     try:
-        found = re.search(step.pattern, text, re.MULTILINE)
-    except re.error as error:
-        raise TourError(f"has a pattern that cannot be read: {error}", at=step.file) from None
-    if found is None:
-        raise TourError("has a pattern that nothing in the file matches", at=step.file)
-    return text.count("\n", 0, found.start()) + 1
+        compiled = re.compile(pattern, re.MULTILINE)
+    except (re.error, OverflowError, RecursionError) as error:
+        return None, f"has a pattern that cannot be read: {error}"
+    if not re.search(r"[*+?{]", re.sub(r"\\.", "", pattern)):  # without repetition none takes long
+        found = compiled.search(text)
+        return (found.start() if found else None), None
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    searching = multiprocessing.Process(target=_search, args=(compiled, text, theirs), daemon=True)
+    searching.start()
+    theirs.close()
+    try:
+        at = ours.recv() if ours.poll(_PATTERN_SECONDS) else None
+    except EOFError:
+        at = None
+    finally:
+        searching.kill()
+        searching.join()
+    if at is None:
+        return None, "has a pattern that takes too long"
+    return (at if at >= 0 else None), None
+
+
+def _search(compiled: re.Pattern[str], text: str, answer: Connection) -> None:
+    """Look for a pattern; runs in a process that may be ended."""
+    found = compiled.search(text)
+    answer.send(found.start() if found else -1)
 
 
 def linked(text: str, ids: Sequence[str | None]) -> str:
@@ -146,13 +214,21 @@ def linked(text: str, ids: Sequence[str | None]) -> str:
 
 
 def bring(
-    read_in: Mapping[str, CodeTour], name: str, folder: Path, index: Index, read: Reader, named: Named, version: str
+    read_in: Mapping[str, CodeTour],
+    name: str,
+    folder: Path,
+    index: Index,
+    read: Reader,
+    named: Named,
+    version: str,
+    title: str,
 ) -> tuple[Path, list[str]]:
     """Write a tour of ours in ``folder`` out of a CodeTour in one language or in each; give its ``tour.yaml``.
 
     The first leads; another must have as many steps. What has no place before the first anchored step goes into the
     opening, what comes after the last to where the walk leads on, anything else to the step before. The second part of
-    the answer says for each place that could not be anchored why. Raises ``TourError`` where none could.
+    the answer says for each place that could not be anchored why. Raises ``TourError`` where none could be in the trees
+    that are called ``title``.
     """
     first = next(iter(read_in.values()))
     for other in read_in.values():
@@ -160,24 +236,56 @@ def bring(
             what = f"has {len(other.steps)} steps, and {first.file.name} has {len(first.steps)}"
             raise TourError(what, at=str(other.file), hint="Two languages of one tour have the same steps.")
     stops: dict[int, drafts.Stop] = {}
-    lost = []
+    lost: list[str] = []
     for number, step in enumerate(first.steps):
         if step.file is None:
             continue
         try:
-            file = named(step.file)
+            file = _file(step.file, named, index)
             line = line_of(replace(step, file=file), read)
-            (stop,) = drafts.at_places([(At(file, line), line)], index, read)
+            stop = _stop(file, line, index, read)
             stops[number] = replace(stop, id=(step.id or stop.id).replace(".", "-"))
         except TourError as error:
             lost.append(f"step {step.number} has no anchor: {error}")
     if not stops:
-        why = f" ({lost[0]})" if lost else ""
-        raise TourError(f"no step of it can be anchored in {version}{why}", at=str(first.file))
+        some = f": {'; '.join(lost[:_MOST_TOLD])}{'; …' if len(lost) > _MOST_TOLD else ''}" if lost else ""
+        raise TourError(f"no step of it can be anchored in {title}{some}", at=str(first.file))
     kept = dict(zip(stops, drafts.told_apart(stops.values()), strict=True))
     ids = [kept[number].id if number in kept else None for number in range(len(first.steps))]
     prose = {lang: _told(read_in[lang], ids) if lang in read_in else drafts.Told(first.title) for lang in LANGS}
     return drafts.write(name, prose, list(kept.values()), folder, index, read, version), lost
+
+
+def _file(name: str, named: Named, index: Index) -> str:
+    """A file as the tree calls it; a path from the workspace's root, of Windows too. Raises ``TourError``."""
+    try:
+        return named(name)
+    except TourError as error:
+        plain = name.replace("\\", "/").lstrip("/")
+        if plain != name:
+            try:
+                return named(plain)
+            except TourError:
+                pass
+        same = index.files_ending(plain.rpartition("/")[2])[:_MOST_TOLD] if plain else []
+        if same:
+            raise TourError(f"{error.what}; {', '.join(same)} has that name now", at=error.at) from None
+        raise
+
+
+def _stop(file: str, line: int, index: Index, read: Reader) -> drafts.Stop:
+    """The stop at a line, or of the code below it if that is a blank line or a comment which no symbol holds."""
+    lines = read(file).decode("utf-8", "replace").splitlines()
+    below = line
+    while below < min(len(lines), line + _MOST_BELOW) and below >= 1 and _COMMENT.match(lines[below - 1]):
+        below += 1
+    try:
+        (stop,) = drafts.at_places([(At(file, line), line)], index, read)
+    except TourError:
+        if below == line:
+            raise
+        (stop,) = drafts.at_places([(At(file, below), below)], index, read)
+    return stop
 
 
 def _told(codetour: CodeTour, ids: Sequence[str | None]) -> drafts.Told:

@@ -524,6 +524,10 @@ class Index:
         ).fetchone()
         return StoredFile(row[0], row[1], Lang(row[2]), *row[3:]) if row else None
 
+    def paths(self) -> list[str]:
+        """Every file that was read."""
+        return [row[0] for row in self._db.execute("SELECT path FROM file ORDER BY path")]
+
     def behind(self, files: Iterable[tuple[str, int, int]]) -> int:
         """How many files came, went or changed since: ``files`` are what a tree has now, by path, size and time."""
         stored = set(self._db.execute("SELECT path, size, mtime FROM file"))

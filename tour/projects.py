@@ -21,7 +21,7 @@ from tour.errors import TreeError
 from tour.model import PYTORCH
 from tour.tree import RECORD, Tree, TreeKind, alone, cache_dir, trees_dir, write_json
 
-MARKS = ("pyproject.toml", "setup.py", "setup.cfg", "CMakeLists.txt")
+MARKS = ("pyproject.toml", "setup.py", "setup.cfg", "CMakeLists.txt", ".tours")
 """One of them stands at the top of every project."""
 
 _TAKEN = frozenset({PYTORCH, "torch"})

@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from keyword import iskeyword
 from typing import Any, NamedTuple
 
 from tour.answers import rules
@@ -140,15 +141,20 @@ class _Token(NamedTuple):
     """Whether ``=`` follows: a keyword argument, or an assignment."""
 
 
-def references(path: str, lang: Lang, text: str, index: Index, links: Links, *, deep: bool = True) -> References:
+def references(
+    path: str, lang: Lang, text: str, index: Index, links: Links, *, deep: bool = True, keep: bool = True
+) -> References:
     """The cross references of a file; without ``deep`` only what its names mean, not what leads to its definitions.
 
-    ``text`` is what was indexed. The index remembers them until its facts change, or the rules that find them.
+    ``text`` is what was indexed. The index remembers them until its facts change, or the rules that find them, unless
+    without ``keep``: whoever asks for those of every file once would fill it with what nobody asks for again.
     """
     key = f"references {rules()} {'deep' if deep else 'flat'} {path}"
     if kept := index.recall(key):
         return _restored(json.loads(zlib.decompress(b85decode(kept))))
     found = _File(path, lang, text, index, links).references(deep)
+    if not keep:
+        return found
     packed = zlib.compress(json.dumps([found.occurrences, found.targets, found.definitions]).encode("ascii"), 3)
     index.remember(key, b85encode(packed).decode("ascii"))
     return found
@@ -250,7 +256,7 @@ class _File:
         for found in pattern.finditer(self._text):
             line += self._text.count("\n", start, found.start())
             start = found.start()
-            if found["name"]:
+            if found["name"] and not (self._lang is Lang.PYTHON and iskeyword(found["name"])):
                 at = found.start("name")
                 line += self._text.count("\n", start, at)
                 start = at

@@ -91,6 +91,9 @@ class _Book(Index):
         found = self._index.file(self._own(path))
         return found._replace(path=path) if found else None
 
+    def paths(self) -> list[str]:
+        return [in_tree(self.tree, path) for path in self._index.paths()]
+
     def behind(self, files: Iterable[tuple[str, int, int]]) -> int:
         return self._index.behind(files)
 
@@ -332,6 +335,9 @@ class _View(Index):
     def all_symbols(self) -> Iterator[tuple[str, str, str, str, int, bool]]:
         for book in self._books:
             yield from book.all_symbols()
+
+    def paths(self) -> list[str]:
+        return [path for book in self._books for path in book.paths()]
 
     def files_with_problems(self) -> int:
         return sum(book.files_with_problems() for book in self._books)

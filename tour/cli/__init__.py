@@ -32,6 +32,7 @@ COMMANDS = {
     "import": "exports",
     "build": "publishing",
     "serve": "publishing",
+    "mcp": "assistants",
     "doctor": "health",
 }
 """Each command and its module, in the order a newcomer needs them."""

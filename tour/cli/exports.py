@@ -91,6 +91,8 @@ def import_command(
 ) -> None:
     """Make a tour of a CodeTour file: its lines become anchors. Exit code 1 if some step has none; its text is kept.
 
+    Steps in files that the index does not hold (of other languages, Markdown, CMake) and above the first symbol of a
+    C++ file have none. A tree is a project's too: `tour get FOLDER`, `tour index FOLDER`, then --tree FOLDER.
     Without --tree its places are looked for in the release that its `ref` names, where that is at hand.
     """
     from tour import codetours, repository
@@ -109,6 +111,6 @@ def import_command(
     made, lost = tour.bring(files, called, found, into or repository.place())
     click.echo(f"{made}: written, its places as they are in {found.title}.")
     for sentence in lost:
-        click.echo(f"{sentence}; its text stands with the step before.", err=True)
+        click.echo(f"{sentence}; its text is kept with that of its neighbours.", err=True)
     if lost:
         raise click.exceptions.Exit(1)

@@ -11,7 +11,7 @@ from tour.cli.arguments import json_option, lang_option
 @click.command(
     epilog="""\b
 Examples:
-  tour doctor                             trees, torch, GPU, compilers, kernels, in brief
+  tour doctor                             trees, torch, GPU, compilers, kernels, what tour itself needs
   tour doctor --for cuda-extension        before building a CUDA extension such as PyTorch3D
   tour doctor --for cuda-extension --python /opt/venv/bin/python --json"""
 )

@@ -13,9 +13,11 @@ import tour
 from tour.cli.arguments import complete_trees, json_option
 from tour.errors import TourError
 from tour.model import PYTORCH
+from tour.resources import has_module
 
 if TYPE_CHECKING:
     from tour.model import Progress
+    from tour.scip import Written
     from tour.tree import Tree
 
 
@@ -115,7 +117,9 @@ Examples:
   tour index --generated    first run the tree's own code generation, and read what it writes too
   tour index --no-generated forget the generated code again
   tour index --precise aten/src/ATen/native/Normalization.cpp torch/csrc/stub.c
-                            resolve the calls of these files with libclang""",
+                            resolve the calls of these files with libclang
+  tour index 2.6.0 --scip index.scip
+                            its cross references for a code host; takes minutes for PyTorch""",
 )
 @click.argument("told", metavar="[VERSION|PROJECT|PATH] [FILE…]", nargs=-1, shell_complete=complete_trees)
 @click.option("--tree", "spec", metavar="VERSION|PATH", help="The same, as an option.", shell_complete=complete_trees)
@@ -132,6 +136,13 @@ Examples:
     help="Resolve the calls of each FILE (from the tree's root) with libclang and keep that beside the rest; this runs"
     " the tree's code generation for the headers that a build would make.",
 )
+@click.option(
+    "--scip",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write what the index is sure of as SCIP, which code hosts read: definitions, references, implementations."
+    " Guesses and generated code are left out.",
+)
 @json_option
 def index_command(
     told: tuple[str, ...],
@@ -139,6 +150,7 @@ def index_command(
     problems: bool,
     generated: bool | None,
     precise: bool,
+    scip: Path | None,
     as_json: bool,
 ) -> None:
     """Build or update the index of a tree; only what changed is read again."""
@@ -152,6 +164,8 @@ def index_command(
         raise click.UsageError("--precise needs files in C, C++ or CUDA.")
     if len(others) + bool(spec) > 1:
         raise click.UsageError(f"One tree at a time: {', '.join([*others, *filter(None, [spec])])}.")
+    if scip is not None and not has_module("google.protobuf"):
+        raise TourError("--scip needs the package protobuf", hint="`pip install 'tour-pytorch[scip]'` brings it.")
     found = projects.alone_opened(others[0] if others else spec)
     if found.name != PYTORCH and (generated is not None or precise):
         raise TourError(
@@ -165,6 +179,7 @@ def index_command(
     report = _update(found)
     readings = read_precisely(found, files) if precise else []
     listed = _problems(found) if problems else []
+    written = _written(found, scip) if scip is not None else None
     state = _generated_state(found)
     if as_json:
         from tour.render import data
@@ -172,7 +187,8 @@ def index_command(
         rows = [{"file": at.file, "line": at.line, "what": what} for at, what in listed]
         report_told = {**asdict(report), "generated": data.generated_row(state, report.generated)}
         readings_told = {"precise": [asdict(reading) for reading in readings]} if precise else {}
-        click.echo(data.dumps({"tree": found.version, **report_told, "listed": rows, **readings_told}))
+        exported = {"scip": asdict(written)} if written else {}
+        click.echo(data.dumps({"tree": found.version, **report_told, "listed": rows, **readings_told, **exported}))
         return
     for at, what in listed:
         click.echo(f"{at}: {what}")
@@ -189,6 +205,19 @@ def index_command(
         click.echo(
             f"{report.problems} files hold something that could not be read: `tour index --problems` lists them."
         )
+    if written:
+        click.echo(
+            f"{written.file}: {written.documents} documents, {written.symbols} symbols, {written.occurrences} places."
+            f" {written.guesses} names were left out, for their meaning is a guess."
+        )
+
+
+def _written(tree: Tree, file: Path) -> Written:
+    """A tree's index as a file of SCIP."""
+    from tour.render import terminal
+
+    with terminal.progress() as progress:
+        return tour.export_index(tree, file, progress)
 
 
 def _generate(tree: Tree) -> Tree:
@@ -284,8 +313,8 @@ def _update(tree: Tree) -> Any:
     return report
 
 
-def ready(spec: str | None, *, fresh: bool = False) -> Tree:
-    """A tree that has an index, with the projects beside it; on a terminal offers to make one that is not there.
+def ready(spec: str | None, *, offers: bool = True, fresh: bool = False) -> Tree:
+    """A tree that has an index, with the projects beside it; on a terminal ``offers`` to make one that is not there.
 
     Of the projects only one that was named must have an index; others are asked where they have one. With ``fresh``
     that one's is brought up to date, or made, first.
@@ -296,12 +325,12 @@ def ready(spec: str | None, *, fresh: bool = False) -> Tree:
     from tour.tree import index_path
 
     tree = tour.open_tree(spec)
-    _with_index(tree, spec if tree.name != PYTORCH or not tree.asked else None)
+    _with_index(tree, spec if tree.name != PYTORCH or not tree.asked else None, offers)
     for project in tree.beside:
         if project.name == tree.asked and fresh:
             _update(project)
         elif project.name == tree.asked:
-            _with_index(project, None)
+            _with_index(project, None, offers)
     return replace(tree, beside=tuple(one for one in tree.beside if state_of(index_path(one)) == "ready"))
 
 
@@ -314,7 +343,7 @@ def say_unread(tree: Tree) -> None:
         click.echo(f"{name} is at hand and was not asked, for it has no index: `tour index {name}`.", err=True)
 
 
-def _with_index(tree: Tree, spec: str | None) -> None:
+def _with_index(tree: Tree, spec: str | None, offers: bool) -> None:
     from tour.errors import StaleIndex
     from tour.index import state_of
     from tour.tree import index_path
@@ -324,7 +353,7 @@ def _with_index(tree: Tree, spec: str | None) -> None:
         return
     missing = "has no index yet" if state == "absent" else f"has an index that is of no use ({state})"
     how_long = " It takes about half a minute." if tree.name == PYTORCH else ""
-    asks = sys.stdin.isatty() and sys.stderr.isatty()
+    asks = offers and sys.stdin.isatty() and sys.stderr.isatty()
     if not asks or not click.confirm(f"{tree.title} {missing}. Make it now?{how_long}", default=True, err=True):
         word = tree.version if tree.name == PYTORCH else tree.name
         raise StaleIndex(f"{tree.title} {missing}", hint=f"Run `tour index {spec or word}`.")

@@ -42,11 +42,11 @@ def list_command(path: str | None, tree: str | None, lang: str, as_json: bool) -
         _list_paths(path, lang, as_json)
         return
     found = ready(tree)
-    rows = [data.tour_row(tour.trace(name, found, lang)) for name in tour.names()]
+    told = data.tours(found, (tour.trace(name, found, lang) for name in tour.names()))
     if as_json:
-        click.echo(data.dumps({"tree": found.version, "tours": rows}))
+        click.echo(data.dumps(told))
     else:
-        terminal.show_tours(rows, lang)
+        terminal.show_tours(told["tours"], lang)
 
 
 def _list_paths(asked: str, lang: str, as_json: bool) -> None:

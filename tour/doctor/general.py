@@ -6,7 +6,6 @@ finding. Building extensions has checks of its own (``extension``).
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -38,7 +37,7 @@ def checks(machine: Machine, trees: Sequence[TreeState]) -> Iterator[Check]:
     yield from _gpu(machine)
     yield from _toolkit(machine)
     yield from _programs(machine)
-    yield from _packages(machine)
+    yield from _kernels(machine)
 
 
 def _trees(trees: Sequence[TreeState]) -> Iterator[Check]:
@@ -123,12 +122,9 @@ def _programs(machine: Machine) -> Iterator[Check]:
         yield (fine if case == "with-python" else note)("gdb", case, path=gdb)
 
 
-def _packages(machine: Machine) -> Iterator[Check]:
+def _kernels(machine: Machine) -> Iterator[Check]:
     python = str(machine.probed.get("executable", ""))
     if machine.probed.get("ipykernel"):
         yield fine("kernels", "kernel", version=str(machine.probed["ipykernel"]), python=python)
     else:
         yield note("kernels", "no-kernel", python=python)
-    for package, extra in (("nbclient", "cells"), ("clang", "precise")):
-        there = importlib.util.find_spec(package) is not None
-        yield (fine if there else note)("packages", f"{extra}-there" if there else f"no-{extra}", package=package)

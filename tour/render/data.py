@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # a question from an editor waits for nothing that it does no
     from tour.answers import Answer
     from tour.cells import Ran, Runner
     from tour.changes import Change
+    from tour.excerpts import Excerpts
     from tour.model import At, Link
     from tour.views import AnchorView, Finding, HopView, PathView, StepView, TourView
     from tour.witness.calls import Call
@@ -31,7 +32,12 @@ SCHEMA = 1
 
 def dumps(value: Mapping[str, Any]) -> str:
     """JSON text, readable as it stands."""
-    return json.dumps({"schema": SCHEMA, **value}, indent=1, ensure_ascii=False)
+    return json.dumps(document(value), indent=1, ensure_ascii=False)
+
+
+def document(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for those who speak JSON by other means."""
+    return {"schema": SCHEMA, **value}
 
 
 def trace(view: TourView, only: str | None = None) -> dict[str, Any]:
@@ -225,6 +231,11 @@ def paths(found: Iterable[PathView], steps: Mapping[str, int]) -> dict[str, Any]
     }
 
 
+def tours(tree: Any, views: Iterable[TourView]) -> dict[str, Any]:
+    """``tour list --json``."""
+    return {"tree": tree.version, "tours": [tour_row(view) for view in views]}
+
+
 def tree_row(tree: Any, state: str | None = None) -> dict[str, Any]:
     """A tree in one line."""
     row = {"name": tree.name, "version": tree.version, "kind": str(tree.kind), "path": str(tree.root)}
@@ -285,6 +296,27 @@ def path(
     return told
 
 
+def source(told: Excerpts, tree: Any) -> dict[str, Any]:
+    """Lines of a tree's files, as ``tour mcp`` gives them."""
+    return {
+        "query": told.query,
+        "tree": tree_row(tree, None),
+        "excerpts": [
+            {
+                "symbol": excerpt.symbol,
+                **_in_tree(excerpt.file),
+                "line": excerpt.first,
+                "end_line": excerpt.last,
+                "lines": excerpt.of,
+                "cut": excerpt.cut,
+                "text": excerpt.text,
+            }
+            for excerpt in told.excerpts
+        ],
+        "left_out": told.left_out,
+    }
+
+
 def passed(observed: Observation, lang: str) -> dict[str, Any]:
     """What a page is told of cells that ran under watch: each step that can be seen, in words too."""
     from tour.render.words import words
@@ -324,6 +356,7 @@ def _step(step: StepView) -> dict[str, Any]:
     return {
         "id": step.id,
         "title": step.title,
+        "prose": step.prose,
         "symbol": step.symbol,
         "lane": step.lane.value,
         **_in_tree(step.file, step.tree),
