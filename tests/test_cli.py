@@ -280,7 +280,7 @@ def test_the_real_walk(version: str) -> None:
     assert [step["hop"]["grade"] for step in steps[:-1]] == ["exact"] * (len(steps) - 1) and steps[-1]["hop"] is None
     assert [step["hop"]["to"] for step in steps[:-1]] == [step["id"] for step in steps[1:]]
     seen = [step for step in steps if step["witness"] and step["witness"]["state"] == "seen"]
-    assert len(seen) >= 20 and {step["witness"]["device"] for step in seen} == {"cpu"}
+    assert len(seen) >= 20 and all(step["witness"]["device"] and step["witness"]["torch"] for step in seen)
 
 
 CHECKS = Path(__file__).parent / "checks" / "walks.txt"

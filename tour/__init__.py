@@ -575,11 +575,10 @@ def examine(purpose: str | None = None, python: str | None = None) -> list[Check
 
     ``python`` is the one that builds and runs, this one if left out. Raises ``TourError`` where it is no Python.
     """
-    from tour import doctor, projects
+    from tour import doctor, projects, repository
     from tour.doctor import own
     from tour.doctor.general import TreeState
     from tour.model import PYTORCH
-    from tour.resources import folder
     from tour.tree import trees
 
     machine = doctor.look(python, purpose or "")
@@ -592,7 +591,9 @@ def examine(purpose: str | None = None, python: str | None = None) -> list[Check
         )
         for one in (*trees(), *projects.at_hand())
     ]  # fmt: skip
-    return doctor.examine(machine, None, tuple(states), own.look([folder("annotations")]))
+    team = repository.own()
+    folders = dict.fromkeys([*([team] if team else []), repository.ours()])
+    return doctor.examine(machine, None, tuple(states), own.look(list(folders)))
 
 
 def index_state(tree: Tree) -> str:
