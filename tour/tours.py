@@ -7,7 +7,6 @@ in ``annotations/README.md``.
 from __future__ import annotations
 
 import difflib
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tour import figures, resources
+from tour.digests import blake2b
 from tour.errors import AnnotationError, TourError, UnknownName
 from tour.figures import Figure
 from tour.form import Form, read
@@ -235,9 +235,7 @@ def load(name: str, folder: Path) -> Tour:
     if len(set(asked.values())) > 1:
         counts = ", ".join(f"{lang} has {count}" for lang, count in asked.items())
         raise AnnotationError(f"the languages ask unlike questions: {counts}", at=str(file.parent), hint=_HINT)
-    return Tour(
-        name, file, _follows(form, name), steps, prose, hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-    )
+    return Tour(name, file, _follows(form, name), steps, prose, blake2b(text.encode(), digest_size=16).hexdigest())
 
 
 def _read(file: Path) -> str:
