@@ -368,6 +368,20 @@ def test_a_comment_does_not_end_a_macro() -> None:
     assert not parse("a.cpp", source.encode(), Lang.CPP).problems
 
 
+@pytest.mark.parametrize("name", ["MY_API", "__my_api", "not_inline", "_My_API1"])
+def test_an_attribute_is_masked_however_it_is_spelt(name: str) -> None:
+    mask = macros.learn(macros.defined(f"#define {name} __attribute__((noinline))\n".encode()))
+    source = f"{name} int x{name};\n// unsigned"
+    assert macros.blank(source.encode(), mask).decode() == source.replace(name, " " * len(name), 1)
+
+
+def test_types_in_two_words_are_joined_in_every_line_that_holds_them() -> None:
+    source = "FN(unsigned int, 1)\nunsigned x; FN(unsigned char)\nFN(int)\n\nGN(T, unsigned long)"
+    joined = "FN(unsigned_int, 1)\nunsigned x; FN(unsigned_char)\nFN(int)\n\nGN(T, unsigned_long)"
+    for ending in ("", "\n"):
+        assert macros.blank((source + ending).encode(), macros.Mask()).decode() == joined + ending
+
+
 def test_macros_in_directives_stay() -> None:
     mask = macros.Mask(frozenset({"MY_API"}))
     source = b"#define OTHER MY_API \\\n MY_API\nMY_API int x;\n"

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tour.digests import blake2b
 from tour.model import At, Grade, Lane, Link, LinkKind
 
 MAIN_KEYS = (

@@ -10,7 +10,6 @@ the numbers of the files.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 import sys
@@ -26,6 +25,7 @@ from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from tour.digests import blake2b
 from tour.errors import StaleIndex
 from tour.model import PYTORCH, At, Kind, Lang, MentionFields, Role, SymbolFields
 
@@ -125,7 +125,7 @@ ROWS = 1 << 22
 
 def digest_of(source: bytes) -> bytes:
     """What tells whether a file's bytes are those that were read."""
-    return hashlib.blake2b(source, digest_size=16).digest()
+    return blake2b(source, digest_size=16).digest()
 
 
 def symbol_rows(file: int, scheme: str, symbols: Sequence[SymbolFields]) -> list[tuple[Any, ...]]:
@@ -150,24 +150,25 @@ def pack(mentions: Sequence[MentionFields]) -> PackedMentions:
     The columns are ``Mention``'s fields by line; a string stands as its place in the strings, counted from 1 in the
     target, and a scope counts from 1 too, for 0 is none.
     """
-    ordered = sorted(mentions, key=_line_of)
+    columns = list(zip(*sorted(mentions, key=_line_of), strict=True)) or [()] * 8
+    roles, names, targets = columns[:3]
     numbers: defaultdict[str, int] = defaultdict(count().__next__)
-    columns = list(zip(*ordered, strict=True)) or [()] * 8
-    roles = map(numbers.__getitem__, columns[0])
-    names = map(numbers.__getitem__, columns[1])
-    targets = (0 if target is None else numbers[target] + 1 for target in columns[2])
-    scopes = (scope + 1 for scope in columns[7])
-    places = b"".join(array("I", column).tobytes() for column in (roles, names, targets, *columns[3:7], scopes))
-    told = _last_parts(zip(columns[0], columns[1], strict=True))
-    ties = ((role, name) for role, name in zip(columns[0], columns[2], strict=True) if role in _TIES)
-    return json.dumps(list(numbers)), places, told, _last_parts(ties)
+    role_numbers, name_numbers = [numbers[role] for role in roles], [numbers[name] for name in names]
+    of_targets = {target: 0 if target is None else numbers[target] + 1 for target in dict.fromkeys(targets)}
+    target_numbers = [of_targets[target] for target in targets]
+    scopes = [scope + 1 for scope in columns[7]]
+    packed = [array("I", column) for column in (role_numbers, name_numbers, target_numbers, *columns[3:7], scopes)]
+    told = _last_parts(zip(roles, names, strict=True))
+    ties = () if _TIES.isdisjoint(roles) else zip(roles, targets, strict=True)
+    tied = _last_parts((role, target) for role, target in ties if role in _TIES)
+    return json.dumps(list(numbers)), b"".join(packed), told, tied
 
 
 def _last_parts(roles_and_names: Iterable[tuple[str, str | None]]) -> Told:
     by_role: defaultdict[str, set[str]] = defaultdict(set)
     for role, name in set(roles_and_names):
         if name is not None:
-            by_role[role].add(last_part(name))
+            by_role[role].add(last_part(name) if "." in name or ":" in name else name)
     return {role: list(names) for role, names in by_role.items()}
 
 

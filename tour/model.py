@@ -1,4 +1,4 @@
-"""The words that every other module shares: languages, kinds, and the records that parsers give and linkers yield.
+"""The words that every other module shares: languages, kinds, and the records that linkers yield.
 
 Positions: lines count from 1, columns from 0 in bytes, ends are excluded for columns and included for lines.
 Only parsers and renderers convert to or from anything else.
@@ -6,7 +6,6 @@ Only parsers and renderers convert to or from anything else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -153,60 +152,14 @@ class Lane(StrEnum):
     PROCESS = "process"
 
 
-@dataclass(frozen=True, slots=True)
-class Symbol:
-    """A named definition (or a declaration, where ``is_definition`` is false) in one file."""
-
-    kind: Kind
-    qualname: str
-    """Whole name without the scheme: ``torch.nn.modules.module.Module.to``, ``at::native::batch_norm_cpu``."""
-    signature: str
-    """Parameter list as normalised text, ``""`` where there is none; tells overloads apart."""
-    line: int
-    """Line that holds the name."""
-    column: int
-    start_line: int
-    """First line of the definition: decorators, ``template <…>`` and a return type count."""
-    end_line: int
-    parent: int
-    """Position of the enclosing symbol in the same file's list; -1 at the top."""
-    is_definition: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Mention:
-    """A place that names a symbol."""
-
-    role: Role
-    name: str
-    """The name as written there: ``self._apply``, ``torch::autograd::initTorchFunctions``."""
-    target: str | None
-    """What the place ties the name to (an import's alias, a table entry's C function); see ``Role``."""
-    line: int
-    column: int
-    end_line: int
-    end_column: int
-    scope: int
-    """Position of the symbol around it in the same file's list; -1 outside all of them."""
-
-
 SymbolFields = tuple[str, str, str, int, int, int, int, int, bool]
-"""What a ``Symbol`` holds, in its order, the kind as text."""
+"""What a ``parsers.facts.Symbol`` holds, in its order, the kind as text."""
 
 MentionFields = tuple[str, str, str | None, int, int, int, int, int]
-"""What a ``Mention`` holds, in its order, the role as text.
+"""What a ``parsers.facts.Mention`` holds, in its order, the role as text.
 
 A tree has more than a million of them on their way into the index; a record takes a hundred times as long to make.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something in a file that could not be read; reported, never a stop."""
-
-    path: str
-    line: int
-    what: str
 
 
 PYTORCH = "pytorch"

@@ -7,7 +7,6 @@ in ``annotations/README.md``.
 from __future__ import annotations
 
 import difflib
-import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from typing import Any
 
 from tour import figures, repository
 from tour.crosslinks import relinked
+from tour.digests import blake2b
 from tour.errors import AnnotationError, TourError, UnknownName
 from tour.figures import Figure
 from tour.form import Form, read
@@ -274,7 +274,7 @@ def _load(name: str, folder: Path, within: tuple[Path, ...]) -> Tour:
         counts = ", ".join(f"{lang} has {count}" for lang, count in asked.items())
         raise AnnotationError(f"the languages ask unlike questions: {counts}", at=str(file.parent), hint=_HINT)
     said = "\0".join([text, *(other.digest for other in taken.values())])
-    digest = hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
+    digest = blake2b(said.encode(), digest_size=16).hexdigest()
     return Tour(name, file, _follows(form, name), steps, prose, digest)
 
 

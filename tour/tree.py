@@ -10,7 +10,6 @@ and other projects' repositories inside it (bundled third-party code). What the 
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
 import os
@@ -24,6 +23,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from tour.digests import blake2b
 from tour.errors import TreeError
 from tour.model import PYTORCH, Lang, inside, told, tree_of
 
@@ -341,7 +341,7 @@ def generated_home(tree: Tree) -> Path:
 
 def _cache_name(tree: Tree) -> str:
     """One for each folder, such that a person can tell them apart."""
-    mark = hashlib.blake2b(os.fsencode(os.path.realpath(tree.root)), digest_size=5).hexdigest()
+    mark = blake2b(os.fsencode(os.path.realpath(tree.root)), digest_size=5).hexdigest()
     # a project's version changes as people work on it, and its index goes on
     return f"pytorch-{tree.version}-{mark}" if tree.name == PYTORCH else f"{tree.name}-{mark}"
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from tour.index import Index, StoredMention, StoredSymbol
 from tour.links import python_calls
@@ -53,8 +53,7 @@ _ONLY_ANNOTATED = re.compile(rb"\s*\w+\s*:[^=]*$")
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """What one place may run."""
 
     symbol: StoredSymbol
@@ -177,14 +176,14 @@ class _Reader:
                 yield Run(symbol, "descriptor", receiver.is_sure, receiver.candidates)
             if getter is not None:
                 sure = receiver.is_sure and not described and not self._scopes.is_abstract(getter)
-                yield from self._with_overrides(getter, replace(receiver, is_sure=sure), "property")
+                yield from self._with_overrides(getter, receiver._replace(is_sure=sure), "property")
             if described or getter is not None:
                 return
             if self._binds(owner, name):
                 return
         inherited = self._scopes.members(receiver.owner, name)
         if any(value.is_foreign for value in inherited):
-            receiver = replace(receiver, is_sure=False)  # a base outside the tree may have it
+            receiver = receiver._replace(is_sure=False)  # a base outside the tree may have it
         yield from self._not_found(receiver, name)
 
     def _binds(self, owner: StoredSymbol, name: str) -> bool:
@@ -325,7 +324,7 @@ class _Reader:
                 if runs or any(not value.is_foreign for value in bound):
                     break
                 if bound:
-                    receiver = replace(receiver, is_sure=False)  # a base outside the tree may have it
+                    receiver = receiver._replace(is_sure=False)  # a base outside the tree may have it
         if not found and near and not self.receivers.value(at, scope):
             yield from self._nearest(names[0], scope, rule)
 
@@ -443,7 +442,7 @@ class _Reader:
         """A callee by the class that its object, or the object it is an attribute of, is guessed to have."""
         if isinstance(at, ast.Attribute):
             found = [
-                replace(value, is_sure=False)
+                value._replace(is_sure=False)
                 for receiver in self.receivers.of(at.value, scope)
                 for value in self._scopes.members(receiver.owner, at.attr)
             ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from tour.index import Index, StoredSymbol
 from tour.links.inheritance import subclasses
@@ -53,8 +53,7 @@ DEEPEST = 5
 _PROPERTY = re.compile(r"(?:^|\.|_)(?:cached_|abstract)?property$")
 
 
-@dataclass(frozen=True, slots=True)
-class Receiver:
+class Receiver(NamedTuple):
     """A class whose object, or the class itself, an expression may be."""
 
     owner: StoredSymbol
@@ -111,7 +110,7 @@ class Receivers:
         """What a property gives; any other value as it is."""
         if value.symbol is None or value.is_instance or not self.is_property(value.symbol):
             return [value]
-        return [replace(given, is_sure=False) for given in self._results(value, DEEPEST - 1, False)]
+        return [given._replace(is_sure=False) for given in self._results(value, DEEPEST - 1, False)]
 
     def heirs(self, owner: StoredSymbol) -> list[StoredSymbol]:
         """The classes that inherit from one, at any distance."""
@@ -149,7 +148,7 @@ class Receivers:
         self._busy.add(question)
         found = {}
         for value in self._infer(node, scope, depth, passed):
-            found[value.qualname, value.symbol and value.symbol.row, value.is_instance] = replace(value, is_sure=False)
+            found[value.qualname, value.symbol and value.symbol.row, value.is_instance] = value._replace(is_sure=False)
         self._busy.discard(question)
         if outermost or not self._was_cut:  # what hung on a question that led back to itself is not kept
             self._inferred[key] = list(found.values())
@@ -225,7 +224,7 @@ class Receivers:
                 for name in names:
                     for value in self._scopes.values(name, maker.symbol):
                         if value.symbol is not None and value.symbol.kind is Kind.CLASS:
-                            yield replace(value, is_instance=True)
+                            yield value._replace(is_instance=True)
 
     def _attribute_of(self, value: Value, name: str, depth: int, passed: bool) -> Iterator[Value]:
         found = self._scopes.attribute(value, name)
@@ -245,7 +244,7 @@ class Receivers:
         name = (shape(call.func) or "").rpartition(".")[2]
         if name == "type" and len(call.args) == 1:
             for value in self.inferred(call.args[0], scope, depth, passed=passed):
-                yield replace(value, is_instance=False)
+                yield value._replace(is_instance=False)
         elif name == "getattr" and len(call.args) > 1:
             yield from self._named_by_prefix(call, scope)
         elif name in _HANDING_ON and len(call.args) > _HANDING_ON[name]:

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from tour.index import Index, StoredMention, StoredSymbol, last_part
 from tour.links.nodes import Node, node
@@ -29,8 +29,7 @@ _DEEPEST = 12
 """Re-exports are followed this far; deeper chains are loops."""
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """What an expression stands for."""
 
     qualname: str
@@ -238,7 +237,7 @@ class PythonScopes:
             return []
         if symbol.kind is Kind.CLASS:
             if not value.is_instance:
-                return [replace(value, is_instance=True)]
+                return [value._replace(is_instance=True)]
             called = self._member(symbol, "__call__")
             return [given for found in called if found.symbol is not symbol for given in self.returned(found)]
         if symbol.kind in _FUNCTIONS:
@@ -334,7 +333,7 @@ class PythonScopes:
             return [_of(last)]
         if ties := names.ties.get((scope.row, name)):
             tied = self._tied_all(ties, True)
-            return [replace(value, via=last) for value in tied] or [_of(last)]
+            return [value._replace(via=last) for value in tied] or [_of(last)]
         # `f = wrapped(f)` after `def f` is still f to a reader
         others = [symbol for symbol in found if symbol.kind is not Kind.VARIABLE]
         return [_of(others[-1] if others else last)]
@@ -344,7 +343,7 @@ class PythonScopes:
         parts = [self._tied(tie) for tie in ties]
         sure = sure and all(parts)
         found = _distinct(value for part in parts for value in part)
-        return found if sure else [replace(value, is_sure=False) for value in found]
+        return found if sure else [value._replace(is_sure=False) for value in found]
 
     def _tied(self, tie: StoredMention) -> list[Value]:
         if tie.scope is None:
@@ -357,7 +356,7 @@ class PythonScopes:
     def _instance(self, value: Value) -> list[Value]:
         """What ``C(…)`` makes and an annotation ``C`` promises, where ``C`` was resolved."""
         if value.symbol is None and not value.is_foreign:
-            return [replace(value, is_instance=True)]
+            return [value._replace(is_instance=True)]
         return self.returned(value)
 
     def attribute(self, value: Value, name: str) -> list[Value]:
@@ -372,11 +371,11 @@ class PythonScopes:
             found = self._module_attribute(symbol, name, _DEEPEST) or self._brought(symbol, name)
         elif symbol.kind is Kind.CLASS:
             made = value.is_instance and name == "__class__"
-            found = [replace(value, is_instance=False)] if made else self._member(symbol, name)
+            found = [value._replace(is_instance=False)] if made else self._member(symbol, name)
         elif symbol.kind is Kind.METHOD and not value.is_instance:
             # Only of a property does one ask for attributes.
             found = [further for given in self.returned(value) for further in self.attribute(given, name)]
-        return found if value.is_sure else [replace(further, is_sure=False) for further in found]
+        return found if value.is_sure else [further._replace(is_sure=False) for further in found]
 
     def _member(self, owner: StoredSymbol, name: str, *, own: bool = True) -> list[Value]:
         """A member of a class, else of its bases in order, else of a base that lies outside Python or the tree."""

@@ -10,7 +10,7 @@ are lambdas.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tour.index import Index, StoredMention, StoredSymbol, last_part
 from tour.links.nodes import Node, mentions_in, node, stored
@@ -25,8 +25,7 @@ _MOST_NAMES = 50
 """Names of one queue after which a search for more gives up."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Queue:
+class _Queue(NamedTuple):
     """One name of a queue: where it is bound, and what it is called there."""
 
     scope: int

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass, fields
 from operator import attrgetter
 
-from tour.model import Kind, Lang, Mention, MentionFields, Problem, Role, Symbol, SymbolFields
+from tour.model import Kind, Lang, MentionFields, Role, SymbolFields
 from tour.parsers import c_family, expansions, macros, op_yaml, python
+from tour.parsers.facts import Mention, Problem, Symbol
 from tour.parsers.treesitter import Records
 
 NO_MASK = macros.Mask()

@@ -212,7 +212,8 @@ def _held_in(call: Node, name: Node, source: bytes) -> str:
 def _called(node: Node, captures: Captures, source: bytes) -> str | None:
     """``a::b::c`` without template arguments; ``.f`` for a call through an object or pointer."""
     if found := _THROUGH.fullmatch(source, node.start_byte, node.end_byte):
-        return f"{'this' if found[1] == b'this->' else ''}.{found[2].decode()}"
+        through, name = found.groups()
+        return f"{'this' if through == b'this->' else ''}.{name.decode()}"
     if node.type == "field_expression":
         field = node.child_by_field_name("field")
         receiver = node.child_by_field_name("argument")
@@ -294,6 +295,8 @@ _DIALECT = Dialect(
         Role.LAUNCH: _last_identifier,
         Role.ALIAS: _last_identifier,
     },
+    by_text=frozenset({Role.CALL, Role.BASE}),
+    ties_plainly=False,
     mention_target=_target,
     role=lambda role, node, source: role,
     function_kind=_function_kind,

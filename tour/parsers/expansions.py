@@ -30,6 +30,7 @@ _DEFINE = re.compile(
 _COMMENT = re.compile(rb"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _TOKEN = re.compile(rb"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|\w+")
 """A word, or a literal, in which nothing is replaced."""
+_STRINGED, _PASTED = re.compile(rb"(?<!#)#\s*(\w+)"), re.compile(rb"\s*##\s*")
 _IN_WORDS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 _BLANKS = bytes(byte if byte in b"\r\n" else 0x20 for byte in range(256))
 _WORD = re.compile(rb"\w+")
@@ -175,7 +176,8 @@ def _macros(source: bytes, all_of_them: bool) -> Iterator[tuple[bytes, _Macro]]:
 
 
 def _plain(text: bytes) -> bytes:
-    return _COMMENT.sub(b" ", text.replace(b"\\\r\n", b"\n").replace(b"\\\n", b"\n")).strip()
+    text = text.replace(b"\\\r\n", b"\n").replace(b"\\\n", b"\n")
+    return (_COMMENT.sub(b" ", text) if b"/" in text else text).strip()
 
 
 def _calls(source: bytes, made: dict[bytes, _Macro], own: dict[bytes, _Macro]) -> list[_Call]:
@@ -261,15 +263,17 @@ def _substituted(
     elif len(macro.parameters) != len(arguments):
         return None
     whole = {name: _replaced(value, made, hidden) for name, value in values.items()}
-    text = re.sub(rb"(?<!#)#\s*(\w+)", lambda found: b'"' + values.get(found[1], found[1]) + b'"', macro.body)
+    text = macro.body
+    if b"#" in text:
+        text = _STRINGED.sub(lambda found: b'"' + values.get(found[1], found[1]) + b'"', text)
+        text = _PASTED.sub(b"##", text)
 
     def value(found: re.Match[bytes]) -> bytes:
         if found[0] not in values:
             return found[0]
-        pasted = text[: found.start()].endswith(b"##") or text.startswith(b"##", found.end())
+        pasted = text.endswith(b"##", 0, found.start()) or text.startswith(b"##", found.end())
         return (values if pasted else whole)[found[0]]
 
-    text = re.sub(rb"\s*##\s*", b"##", text)
     return _TOKEN.sub(value, text).replace(b"##", b"")
 
 

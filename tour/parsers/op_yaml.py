@@ -15,7 +15,8 @@ from collections.abc import Iterator
 
 import yaml
 
-from tour.model import Kind, Mention, Problem, Role, Symbol
+from tour.model import Kind, Role
+from tour.parsers.facts import Mention, Problem, Symbol
 
 _BRACKET = re.compile(rb"[\[\]{}]")
 _DEEPEST = 1000

@@ -26,6 +26,7 @@ _NO_CLASS = frozenset(
     }
 )  # fmt: skip
 """Names from the standard library that look like classes and lead nowhere in a tree."""
+_BY_TEXT = frozenset({Role.CALL, Role.BASE, Role.SOURCE, Role.ALIAS, Role.INSTANCE, Role.DECORATOR, Role.START})
 _WRAPPERS = frozenset({"_add_docstr", "add_docstr", "partial", "boolean_dispatch"})
 """What gives back the function that it takes, as ``queries/python_wrapped.scm`` knows."""
 
@@ -70,6 +71,8 @@ def parse(path: str, source: bytes, import_path: str | None = None) -> Records:
             Role.START: _plain,
             Role.ARGUMENT: _element,
         },
+        by_text=_BY_TEXT,
+        ties_plainly=True,
         mention_target=_bound,
         role=_role if b"TYPE_CHECKING" in source else _as_captured,
         function_kind=lambda node, name, source: "function",
@@ -82,7 +85,7 @@ def parse(path: str, source: bytes, import_path: str | None = None) -> Records:
 
 def _without_values(symbols: list[SymbolFields], mentions: list[MentionFields]) -> list[MentionFields]:
     """Of all that functions return only the functions and classes defined in them."""
-    inner = {(parent, qualname.rpartition(".")[2]) for _, qualname, *_, parent, _ in symbols if parent > 0}
+    inner = {(symbol[7], symbol[1].rpartition(".")[2]) for symbol in symbols if symbol[7] > 0}
     return [
         mention
         for mention in mentions
@@ -193,20 +196,20 @@ def _position(node: Node, starter: str) -> int:
     return at - 1 if starter == "submit" else at + (starter in {"spawn", "start_processes"})
 
 
-def _as_captured(role: Role, node: Node, source: bytes) -> Role:
+def _as_captured(role: str, node: Node, source: bytes) -> str:
     return role
 
 
-def _role(role: Role, node: Node, source: bytes) -> Role:
-    """``TYPING`` for an import in the first branch of an ``if TYPE_CHECKING:``."""
-    if role not in {Role.IMPORT, Role.FROM}:
+def _role(role: str, node: Node, source: bytes) -> str:
+    """``typing`` for an import in the first branch of an ``if TYPE_CHECKING:``."""
+    if role not in {"import", "from"}:
         return role
     child, parent = node, node.parent
     while parent is not None:
         if parent.type == "if_statement" and child == parent.child_by_field_name("consequence"):
             condition = parent.child_by_field_name("condition")
             if condition is not None and text(condition, source).rpartition(".")[2] == "TYPE_CHECKING":
-                return Role.TYPING
+                return Role.TYPING.value
         child, parent = parent, parent.parent
     return role
 

@@ -14,13 +14,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from io import BytesIO
 from itertools import accumulate, chain
 from operator import itemgetter
 from pathlib import Path
+from typing import NamedTuple
 
 from tree_sitter import Language, Node, Parser, Query, QueryCursor, Tree
 
-from tour.model import Lang, MentionFields, Problem, Role, SymbolFields
+from tour.model import Lang, MentionFields, Role, SymbolFields
+from tour.parsers.facts import Problem
 
 _JOINTS = (
     (b"PyMethodDef", "c_method_tables.scm"),
@@ -69,6 +72,9 @@ _NEAR = frozenset({"python_wrapped.scm", "python_threads.scm", "c_stubs.scm"})
 
 In ``GRAMMARS`` such bytes may be a part of what is meant (``partial(`` of ``functools.partial(``), never more."""
 
+_SELDOM_IN_CUDA = frozenset({"c_method_tables.scm", "c_objects.scm", "c_pybind.scm", "c_launch_calls.scm"})
+"""What ties C++ to Python stands beside the kernels, not among them; it is read where it does."""
+
 LONGEST_NAME, LONGEST_SIGNATURE = 300, 3000
 """Bytes of a name and of a signature that are kept: template arguments in a generated file can run to kilobytes, and
 overloads are told apart by the last parameter of twenty."""
@@ -78,7 +84,8 @@ LONGEST_QUALNAME = 3000
 
 _BODIES = frozenset({"function", "method", "kernel"})
 _CONTAINERS = _BODIES | {"class", "namespace", "enum"}
-_ROLES = {f"mention.{role.value}": role for role in Role}
+_ROLES = {f"mention.{role.value}": role.value for role in Role}
+_CAPTURE, _QUERY_COMMENT = re.compile(r"@([\w.]+)"), re.compile(r"^\s*;.*", re.MULTILINE)
 _NO_LOCALS = frozenset({"variable", "alias"})
 _UNSCOPED = frozenset({"module", "macro", "operator"})
 """What is called the same wherever it stands: an extension module in a ``setup.py``, a macro in a namespace."""
@@ -103,9 +110,13 @@ class Dialect:
     """The last part or parts of a definition's name; ``None`` drops the symbol."""
     mention_names: dict[Role, NameReader]
     """How a mention's name reads, by role; ``None`` from a reader drops the mention."""
+    by_text: frozenset[Role]
+    """The roles whose names are told by their text alone, where a pattern captures nothing else."""
+    ties_plainly: bool
+    """Whether such a mention's ``@target`` reads as it stands."""
     mention_target: TargetReader
     """What a mention's ``@target`` reads as."""
-    role: Callable[[Role, Node, bytes], Role]
+    role: Callable[[str, Node, bytes], str]
     """The role that a mention has where it stands."""
     function_kind: Callable[[Node, Node, bytes], str]
     """``function``, or what kind of function a definition is, given it and its name."""
@@ -126,17 +137,41 @@ def _grammar(lang: Lang) -> tuple[Language, Parser]:
     return language, Parser(language)
 
 
+class _Pattern(NamedTuple):
+    """What one pattern of a query file finds, as its captures say."""
+
+    label: str
+    """The capture of the whole: ``mention.call``, ``symbol.function.declaration``."""
+    role: str | None
+    """Of a mention."""
+    is_plain: bool
+    """Whether it captures nothing but the whole, a name, and what that is tied to."""
+    is_tied: bool
+    """Whether it captures what the name is tied to."""
+
+
 @cache
-def _query(lang: Lang, file: str) -> tuple[Query, dict[int, str]]:
-    """The query of a file, and for each of its patterns the capture that says what it finds, learnt as it goes."""
-    return Query(_grammar(lang)[0], (Path(__file__).parent / "queries" / file).read_text()), {}
+def _query(lang: Lang, file: str) -> tuple[Query, list[_Pattern]]:
+    """The query of a file, and what each of its patterns finds."""
+    written = (Path(__file__).parent / "queries" / file).read_bytes()
+    query = Query(_grammar(lang)[0], written.decode())
+    patterns = []
+    for number in range(query.pattern_count):
+        pattern = written[query.start_byte_for_pattern(number) : query.end_byte_for_pattern(number)]
+        captured = set(_CAPTURE.findall(_QUERY_COMMENT.sub("", pattern.decode())))
+        label = next(name for name in captured if name.startswith(("mention.", "symbol.")))
+        is_plain = captured <= {label, "name", "target"}
+        patterns.append(_Pattern(label, _ROLES.get(label), is_plain, "target" in captured))
+    return query, patterns
 
 
 def prepare() -> None:
-    """Read every query now: a third of a second, which a process that forks others spends once for all of them."""
+    """Read every query now that most trees need: a third of a second, which a process that forks others spends once
+    for all of them."""
     for lang, (_, always, extra) in GRAMMARS.items():
         for file in dict.fromkeys([*always, *(added for _, added in extra)]):
-            _query(lang, file)
+            if lang is not Lang.CUDA or file not in _SELDOM_IN_CUDA:
+                _query(lang, file)
 
 
 def text(node: Node, source: bytes, most: int = LONGEST_NAME) -> str:
@@ -197,41 +232,52 @@ def records(parsed: Syntax, path: str, dialect: Dialect, module: str | None = No
     always = GRAMMARS[lang][1]
     found: list[_Found] = []
     mentions: list[_Placeless] = []
-    called: dict[bytes, str | None] = {}
-    """How what is called reads, by its text. One file's, for a cache of all is too large for the processor's."""
-    is_plain, call_name = dialect.plain_name.fullmatch, dialect.mention_names[Role.CALL]
+    read: dict[str, dict[bytes, str | None]] = {role._value_: {} for role in dialect.by_text}
+    """How names read, by their text. One file's, for a cache of all is too large for the processor's."""
+    readers = {role._value_: reader for role, reader in dialect.mention_names.items()}
+    called, read_call, is_plain = read["call"], readers["call"], dialect.plain_name.fullmatch
     for file, needles in chain(((file, ()) for file in always), _added(lang, source, called)):
-        query, labels = _query(lang, file)
-        no_class: set[bytes] = set()
-        """What is called or annotated without being a class: four in five, and a query's patterns tell by the text."""
-        for pattern, captures in _matches(query, file, root, source, needles):
-            label = labels.get(pattern) or labels.setdefault(pattern, _label(captures))
+        query, patterns = _query(lang, file)
+        for number, captures in _matches(query, file, root, source, needles):
+            label, role, by_text, is_tied = patterns[number]
             node = captures[label][0]
-            if label == "mention.call":
+            start = node.start_byte
+            if role == "call":
                 # Nine mentions in ten are calls, of the same few thousand names over and over.
-                start, end = node.start_byte, node.end_byte
-                if end - start <= LONGEST_NAME:
-                    raw = source[start:end]
-                    if raw not in called:
-                        called[raw] = raw.decode() if is_plain(raw) else call_name(node, captures, source) or None
-                    if (name := called[raw]) is not None:
-                        mentions.append((start, start, end, "call", name, None))
+                stop = node.end_byte
+                if stop - start > LONGEST_NAME:
+                    called[source[stop - LONGEST_NAME - 1 : stop]] = None  # by its end, for ``_added``
+                    if name := read_call(node, captures, source):
+                        mentions.append((start, start, stop, role, name, None))
                     continue
-                called[source[end - LONGEST_NAME - 1 : end]] = None  # by its end, for ``_added``
-            if label[0] == "m":
-                raw = b""
-                if label == "mention.instance":
-                    named = captures["name"][0]
-                    if (raw := source[named.start_byte : named.end_byte]) in no_class:
-                        continue
-                if mention := _mention(label, node, captures, source, dialect):
-                    mentions.append(mention)
-                elif raw:
-                    no_class.add(raw)
-            else:
+                raw = source[start:stop]
+                if raw not in called:
+                    called[raw] = raw.decode() if is_plain(raw) else read_call(node, captures, source) or None
+                if (name := called[raw]) is not None:
+                    mentions.append((start, start, stop, role, name, None))
+            elif role is None:
                 # Of a definition in pieces the name is where it begins; what is before it may be anything.
-                start = captures["name"][0].start_byte if node.is_error else node.start_byte
-                found.append((start, -node.end_byte, label, node, captures))
+                place = captures["name"][0].start_byte if node.is_error else start
+                found.append((place, -node.end_byte, label, node, captures))
+            else:
+                named = captures["name"][0]
+                begin, stop = named.start_byte, named.end_byte
+                known = read.get(role) if by_text and stop - begin <= LONGEST_NAME else None
+                if known is None:
+                    name = readers[role](named, captures, source)
+                elif (raw := source[begin:stop]) in known:
+                    name = known[raw]
+                else:
+                    name = known[raw] = readers[role](named, captures, source) or None
+                if not name:
+                    continue
+                target: str | None
+                if is_tied and known is not None and dialect.ties_plainly:
+                    target = text(captures["target"][0], source)
+                else:
+                    target = dialect.mention_target(named, captures, source)
+                    role = dialect.role(role, named, source)
+                mentions.append((start, begin, stop, role, name, target))
     found.sort(key=itemgetter(0, 1))
     mentions.sort(key=itemgetter(0))
     lines = _lines(source)
@@ -280,14 +326,11 @@ _Placeless = tuple[int, int, int, str, str, str | None]
 
 def _lines(source: bytes) -> list[int]:
     """Where each line begins, and a place behind all: a node's own ``start_point`` is made anew for each who asks."""
-    lengths = map(len, source.split(b"\n"))
-    starts = [*accumulate(lengths, lambda start, length: start + length + 1, initial=0)]
+    starts = [*accumulate(map(len, BytesIO(source)), initial=0)]
+    if source.endswith(b"\n") or not source:
+        return [*starts, sys.maxsize]
     starts[-1] = sys.maxsize
     return starts
-
-
-def _label(captures: Captures) -> str:
-    return next(label for label in captures if label.startswith(("mention.", "symbol.")))
 
 
 def _nest(
@@ -370,19 +413,6 @@ def _kind(label: str) -> tuple[str, bool]:
 def _in_block(node: Node) -> bool:
     """Whether a definition stands among statements: in the body of a lambda outside any function."""
     return (around := node.parent) is not None and around.type == "compound_statement"
-
-
-def _mention(label: str, node: Node, captures: Captures, source: bytes, dialect: Dialect) -> _Placeless | None:
-    start = node.start_byte
-    if label != "mention.call":
-        node = captures["name"][0]
-    role = _ROLES[label]
-    name = dialect.mention_names[role](node, captures, source)
-    if not name:
-        return None
-    role = dialect.role(role, node, source)
-    target = dialect.mention_target(node, captures, source)
-    return start, node.start_byte, node.end_byte, role._value_, name, target
 
 
 def _place(mentions: list[_Placeless], spans: list[tuple[int, int, int]], lines: list[int]) -> list[MentionFields]:
