@@ -119,7 +119,7 @@ LAYERS: dict[str, set[str]] = {
     "library": {"errors", "model", "tree", "index", "links", "operators", "views", "render"},
     "stock": {"errors", "model", "tree", "index", "links", "operators", "symbols", "views"},
     "site": {"errors", "model", "stock", "views", "render", "resources", "policy"},
-    "fences": {"errors", "model", "tours", "views", "render"},
+    "fences": {"errors", "model", "repository", "tours", "views", "render"},
     "server": {"errors", "model", "resources", "server"},
     "mcp": {"errors", "model", "tree", "tours", "resources", "render"},
     "cli": {"*"},

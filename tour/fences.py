@@ -33,6 +33,7 @@ import tour
 from tour.errors import TourError, UnknownName
 from tour.model import LANGS
 from tour.render import embed
+from tour.repository import ours
 from tour.tours import NAME, names
 from tour.views import StepView, TourView
 
@@ -190,7 +191,7 @@ class TourExtension(Extension):
         """How a tour stands in the page; links to tours of ours lead to the site that was named, if one was."""
         site = self.getConfig("site").rstrip("/")
         root = site if view.lang == LANGS[0] else f"{site}/{view.lang}"
-        there = set(tour.names()) - set(self._mine()) if site else set()
+        there = set(names(ours())) - set(self._mine()) if site else set()
 
         def elsewhere(other: str, step: str | None) -> str | None:
             return f"{root}/tours/{other}/{f'#{step}' if step else ''}" if other in there else None
