@@ -132,6 +132,44 @@ APART int statements(int x) {
   return y;
 }
 
+APART int straight(int x) {
+  if (x > 100) {
+    x -= 100;
+  }
+  x *= 7;
+  return x;
+}
+
+namespace {
+APART int secret(int x) {
+  return x * 9;
+}
+} // namespace
+
+APART int around(int x) {
+  if (x < 0) {
+    return secret(x);
+  }
+  x *= 5;
+  return x;
+}
+
+APART int throws(int x) {
+  x *= 3;
+  if (x != 0) {
+    throw x;
+  }
+  return x;
+}
+
+inline __attribute__((always_inline)) int silent(int x) {
+  return x ^ 21;
+}
+
+APART int loud(int x) {
+  return silent(x) + 1;
+}
+
 APART int crash(int x) {
   return *reinterpret_cast<volatile int*>(x - x);
 }
@@ -145,6 +183,14 @@ extern "C" int relu(int x) {
 
 extern "C" int statements(int x) {
   return at::native::statements(x);
+}
+
+extern "C" int straight(int x) {
+  try {
+    at::native::throws(x);
+  } catch (int) {
+  }
+  return at::native::straight(x) + at::native::around(x) + at::native::loud(x);
 }
 
 extern "C" int crash(int x) {

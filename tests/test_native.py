@@ -68,6 +68,50 @@ def test_native_steps_are_seen_with_their_stacks(machine: Callable[..., Machine]
     assert seen["inlined"].detail == "at::native::leaf"
 
 
+PASSED = """\
+  - {id: straight, lane: cpp, anchor: {symbol: "cpp:at::native::straight", statement: "x *= 7;"}}
+  - {id: around, lane: cpp, anchor: {symbol: "cpp:at::native::around", statement: "x *= 5;"}}
+  - {id: throws, lane: cpp, anchor: {symbol: "cpp:at::native::throws", statement: "x *= 3;"}}
+  - {id: silent, lane: cpp, anchor: {symbol: "cpp:at::native::silent"}}
+  - {id: secret, lane: cpp, anchor: {symbol: "cpp:at::native::secret"}}
+  - {id: own, lane: cpp, anchor: {symbol: "cpp:at::native::own"}}
+"""
+
+
+def test_what_no_way_leads_around_is_passed_where_its_function_returns(
+    machine: Callable[..., Machine], debugger: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fake_torch, "tell", partial(fake_torch.tell, steps=fake_torch.STEPS + PASSED))
+    seen = machine(native=True).watch("import torch\ntorch.native.straight(5)\n", debugger=True).record.steps
+    told = {step: (seen[step].state, seen[step].why, seen[step].detail) for step in ("straight", "around", "silent")}
+    assert told == {
+        "straight": ("seen", "always", "at::native::straight"),
+        "around": ("not-visible", "statement", "at::native::around"),
+        "silent": ("seen", "always", "at::native::loud"),
+    }
+    assert seen["throws"].state == "not-visible", "it threw, so nobody knows how far it came"
+
+
+OWN = """\
+import ctypes, subprocess, torch
+open("own.cpp", "w").write("namespace at { namespace native { template <class T> T own(T x) { return x + 1; } } }\\n"
+                           'extern "C" int call(int x) { return at::native::own(x); }')
+subprocess.run(["g++", "-shared", "-fPIC", "-O0", "-o", "own.so", "own.cpp"], check=True)
+ctypes.CDLL("./own.so").call(1)
+"""
+
+
+def test_a_library_that_the_program_builds_is_watched_too(
+    machine: Callable[..., Machine], debugger: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fake_torch, "tell", partial(fake_torch.tell, steps=fake_torch.STEPS + PASSED))
+    made = machine(native=True)
+    header = made.tree.root / "aten/src/ATen/native/Own.h"
+    header.write_text("namespace at { namespace native {\ntemplate <class T>\nT own(T x) {\n  return x + 1;\n}\n} }\n")
+    tour.update(made.tree)
+    assert made.watch(OWN, debugger=True).record.steps["own"].state == "seen"
+
+
 def test_what_stands_in_a_header_may_be_inlined_anywhere() -> None:
     for is_in_header in (False, True):
         way = Way(How.ENTRY, "at::f", is_in_header=is_in_header)
@@ -80,13 +124,15 @@ def test_each_run_begins_in_an_empty_folder(machine: Callable[..., Machine], deb
     assert (seen["relu"].state, seen["native"].state) == ("seen", "seen")
 
 
-def test_in_a_stripped_library_what_is_hidden_is_not_visible(machine: Callable[..., Machine], debugger: None) -> None:
-    observed = machine(native=True, strip=True).watch(CELL, debugger=True)
-    told = states(observed)
-    assert (told["native"], told["leaf"], told["hidden"]) == ("seen", "seen", "not-visible")
-    assert observed.record.steps["hidden"].why == "stripped", "whether it was inlined cannot be told there"
-    assert told["call-hidden"] == "not-visible"
-    assert observed.record.steps["call-hidden"].detail == "at::native::statements"
+def test_in_a_stripped_library_what_is_hidden_is_not_visible(
+    machine: Callable[..., Machine], debugger: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fake_torch, "tell", partial(fake_torch.tell, steps=fake_torch.STEPS + PASSED))
+    observed = machine(native=True, strip=True).watch(f"{CELL}torch.native.straight(-5)\n", debugger=True)
+    told = {step: (one.state, one.why) for step, one in observed.record.steps.items()}
+    assert (told["native"], told["leaf"]) == (("seen", None), ("seen", None))
+    assert told["secret"] == ("not-visible", "stripped"), "whether it was inlined cannot be told there"
+    assert told["hidden"] == told["call-hidden"] == ("seen", "always"), "its caller returned, and always calls it"
     assert any("only exported functions have names" in note for note in observed.notes)
 
 

@@ -54,6 +54,8 @@ class Session:
         self.kernels = {}
         self.rows_left = [target for target in spec["targets"] if target["kind"] == "row"]
         self.read = set()
+        self.returns, self.caught = [], None
+        self.until_return = {target["slot"] for target in spec["targets"] if target.get("returns")}
         self.crash = None
         self.crash_told = 0
         self.asking = False
@@ -160,6 +162,14 @@ class Session:
             told = {"native": native, "python": python, "cell": self.cell(), "process": gdb.selected_inferior().pid}
             for slot in seen:
                 self.write("hit", slot=slot, **told)
+            wanted = [slot for slot in seen if slot in self.until_return]
+            if wanted and gdb.selected_inferior().pid:
+                try:
+                    self.caught = self.caught or Catch(self)
+                    self.returns.append(Return(self, wanted))
+                    self.caught.enabled = True
+                except (gdb.error, ValueError):
+                    pass  # the outermost frame, one that cannot be unwound, or no C++ that could throw
         for slot, kernel in waiting:
             if slot == "kernel":
                 self.follow(kernel)
@@ -298,6 +308,37 @@ class Point(gdb.Breakpoint):
         if self.misses > MISSES or all(target["slot"] in self.session.capped for target in self.targets):
             self.enabled = False
         return hold
+
+
+class Catch(gdb.Breakpoint):
+    """Where C++ begins to handle an exception: what a thread was inside of may not have returned."""
+
+    def __init__(self, session):
+        super().__init__("*%d" % integer("&__cxa_begin_catch"), internal=True)
+        self.silent = True
+        self.session = session
+
+    def stop(self):
+        thread = gdb.selected_thread().global_num
+        self.session.returns = [one for one in self.session.returns if one.thread != thread]
+        self.enabled = bool(self.session.returns)
+        return False
+
+
+class Return(gdb.FinishBreakpoint):
+    """The return of a function that has just been entered."""
+
+    def __init__(self, session, slots):
+        super().__init__(gdb.newest_frame(), internal=True)
+        self.silent = True
+        self.session, self.slots, self.thread = session, slots, gdb.selected_thread().global_num
+
+    def stop(self):
+        if self in self.session.returns:  # a handler may go on where the function would have returned to
+            self.session.returns.remove(self)
+            for slot in self.slots:
+                self.session.write("returned", slot=slot)
+        return False
 
 
 def integer(expression):

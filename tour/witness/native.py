@@ -87,6 +87,8 @@ class Target:
             told["kernel"] = self.kernel
         if self.way.rows:
             told["rows"] = self.way.rows
+        if self.way.is_always:
+            told["returns"] = True
         return told
 
 
@@ -101,6 +103,8 @@ class Hit:
     python: tuple[tuple[str, int, str], ...]
     cell: int
     detail: str | None = None
+    has_returned: bool = False
+    """Of a function that was watched until then: whether it was seen to return, rather than to throw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,9 +371,12 @@ def watch(
     folder: Path,
     seconds: float,
     environment: Mapping[str, str],
+    bare: Path,
     workers: bool = False,
 ) -> Run:
     """Run a command under gdb and see its targets; with ``workers`` in the processes that it forks too.
+
+    It runs in ``bare``, which is emptied first of what other runs left. What was seen is kept in ``folder``.
 
     Raises ``TourError`` where gdb cannot be used here.
     """
@@ -392,7 +399,7 @@ def watch(
     written = folder / "native.json"
     written.write_text(json.dumps(spec))
     (folder / "traceback").write_text("")
-    bare = folder / ("native-empty-workers" if workers else "native-empty")  # without the files that other runs left
+    shutil.rmtree(bare, ignore_errors=True)
     bare.mkdir()
     gdb = ["gdb", "-nx", "-batch", "-iex", "set auto-load no", "-iex", "set demangle-style none", "-x", str(SCRIPT)]
     ended = run(
@@ -410,6 +417,7 @@ def read(out: Path, ended: Ended) -> Run:
     counts: dict[int, int] = {}
     capped: set[int] = set()
     rows: dict[int, list[list[str | None]]] = {}
+    returned: set[int] = set()
     crash, whole, trouble = None, False, None
     text = out.read_text(encoding="utf-8", errors="replace") if out.exists() else ""
     for line in text.splitlines():
@@ -425,6 +433,8 @@ def read(out: Path, ended: Ended) -> Run:
                 set(told["capped"]),
                 True,
             )
+        elif told["kind"] == "returned":
+            returned.add(told["slot"])
         elif told["kind"] == "row":
             rows[told["slot"]] = told["rows"]
         elif told["kind"] == "crash":
@@ -438,6 +448,7 @@ def read(out: Path, ended: Ended) -> Run:
             _stack(told["native"]),
             _python(told["python"]),
             told["cell"],
+            has_returned=slot in returned,
         )
         for slot, told in hits.items()
     }

@@ -36,6 +36,12 @@ TELLING = 4000
 CHILD = "TOUR_WITNESS_SPEC"
 """Tells a Python child which places are watched."""
 
+try:
+    HERE = os.getcwd() + os.sep
+except OSError:
+    HERE = os.sep
+"""Where the program begins: a library there is its own."""
+
 SITE = "TOUR_WITNESS_SITE"
 """The folder whose ``sitecustomize`` starts the watch in a child."""
 
@@ -709,7 +715,7 @@ def _libraries():
                 base = os.path.basename(name)
                 if name.startswith("/") and name not in found and (".so" in base or base.startswith("python")):
                     near = base.startswith(("libtorch", "libc10", "libcaffe2", "libpython", "python", "_C"))
-                    if near or os.sep + "torch" + os.sep in name:
+                    if near or os.sep + "torch" + os.sep in name or (os.sep != HERE and name.startswith(HERE)):
                         found.append(name)
     except OSError:
         pass

@@ -230,6 +230,7 @@ class Watch:
         written.write_text(json.dumps(spec))
         command = [self.runtime.executable, str(PROBE), str(written)]
         options: dict[str, Any] = {"folder": folder, "seconds": seconds, "environment": environment()}
+        options["bare"] = folder / "empty"  # the same, so that what the program builds there is the same
         first = native.watch(chosen, command, **options)
         natives.add(first)
         observed.seconds["native"] = first.ended.seconds
@@ -322,7 +323,7 @@ class Watch:
         if step.id not in natives.steps or natives.why is not None:
             return operator or Sighting("", "not-run", why="gdb")
         hit = natives.first(step.id)
-        if hit is not None and not hit[0].way.is_around:
+        if hit is not None and _is_passed(*hit):
             target, seen = hit
             stack = told.frames(seen.native, seen.python, index)
             if target.way.how is How.KERNEL and stop.tree.symbol and stack[0].name.startswith("?"):
@@ -409,10 +410,8 @@ class _Natives:
 
     def first(self, step: str) -> tuple[native.Target, native.Hit] | None:
         """The best way in which a step was seen."""
-        for target in self.visible(step):
-            if target.slot in self.hits:
-                return target, self.hits[target.slot]
-        return None
+        found = [(target, self.hits[target.slot]) for target in self.visible(step) if target.slot in self.hits]
+        return next((one for one in found if _is_passed(*one)), found[0] if found else None)
 
     def unseen(self) -> set[str]:
         return {target.step for target in self.targets} - {
@@ -425,6 +424,11 @@ def _has_begun(folder: Path) -> bool:
     return any('"begin"' in file.read_text(encoding="utf-8", errors="replace") for file in folder.glob("seen-*.jsonl"))
 
 
+def _is_passed(target: native.Target, hit: native.Hit) -> bool:
+    """Whether what was seen shows the step: of a function around it that it returned, and that nothing leads around."""
+    return not target.way.is_around or (target.way.is_always and hit.has_returned)
+
+
 def _manner(target: native.Target, hit: native.Hit, stop: Stop) -> tuple[str | None, str | None]:
     """Detail and word for how a native step was seen, where not by itself."""
     way = target.way
@@ -433,6 +437,8 @@ def _manner(target: native.Target, hit: native.Hit, stop: Stop) -> tuple[str | N
         return hit.detail, "row"
     if way.how is How.KERNEL:
         return way.through, "hidden"
+    if way.is_always:
+        return way.through or way.name, "always"
     if way.how is How.LAMBDA:
         return None, "statement-lambda" if stop.tree.statement else "inlined-lambda"
     if way.how in {How.CALL, How.STUB} and way.through:

@@ -18,6 +18,7 @@ from tour.anchors import Place, Reader
 from tour.index import Index, StoredSymbol, last_part, split_id
 from tour.links import Links, Node, node
 from tour.model import Grade, Kind, Link, LinkKind, Role
+from tour.witness.always import passes
 
 CALLEES, CALLERS = 24, 8
 """How many calls of a step, and callers of an inlined function, are looked at."""
@@ -80,6 +81,8 @@ class Way:
     """What was seen in the step's stead: a callee, or the function that it was inlined into."""
     is_around: bool = False
     """It shows no more than that the function around the step's lines ran."""
+    is_always: bool = False
+    """Every way through that function passes the step (``always``): it is enough that the function returned."""
 
 
 class Ways:
@@ -121,6 +124,8 @@ class Ways:
                 continue  # pybind11 wraps it in the same way
             if around := wrapper or self._around(symbol, callee):
                 yield replace(callee, within=around, wrapped=wrapper)
+        if not wrapper:
+            yield from self._through(symbol)
 
     def _statement(self, symbol: StoredSymbol, lines: tuple[int, int], following: Sequence[Place]) -> Iterator[Way]:
         here = node(symbol)
@@ -145,7 +150,30 @@ class Ways:
                         yield replace(
                             callee, within=within, wrapped=wrapper, through=through, overload=overload, rivals=rivals
                         )
-        yield Way(How.ENTRY, symbol.qualname, symbol.signature, rivals=rivals, is_around=True)
+        always = not wrapper and self._always(symbol, lines[0])
+        yield Way(How.ENTRY, symbol.qualname, symbol.signature, rivals=rivals, is_around=True, is_always=always)
+        if always:
+            yield from self._through(symbol)
+
+    def _through(self, symbol: StoredSymbol, deeper: bool = True) -> Iterator[Way]:
+        """Functions through which every way leads into another, which may have been inlined into them."""
+        for link in self.links.arriving(node(symbol), MOST_FILES):
+            sure = link.grade is Grade.EXACT or link.candidates == 1
+            if link.kind is not LinkKind.CALLS or not sure or link.target_at not in {None, symbol.at}:
+                continue
+            caller = self.links.placed(link)
+            for whole in self.index.symbols_at(caller.qualname, caller.scheme, caller.at) if caller.at else ():
+                if whole.is_definition and self._always(whole, link.at.line, symbol.name):
+                    rivals = self._rivals(whole)
+                    way = Way(How.ENTRY, whole.qualname, whole.signature, rivals=rivals, through=whole.qualname)
+                    yield replace(way, is_around=True, is_always=True)
+                    if deeper:
+                        yield from self._through(whole, deeper=False)
+
+    def _always(self, symbol: StoredSymbol, line: int, name: str | None = None) -> bool:
+        text = self.read(symbol.file).decode("utf-8", "replace").splitlines()
+        body = "\n".join(text[symbol.start_line - 1 : symbol.end_line])
+        return passes(body, line - symbol.start_line, name)
 
     def _has_the_lambda(self, symbol: StoredSymbol, lines: tuple[int, int]) -> bool:
         """Whether a function has lambdas, and on these lines alone: a binary does not tell those of other lines."""
