@@ -39,6 +39,8 @@ def function(body: str) -> str:
         ("do {\n  HERE;\n} while (flag);\n", False),
         ("switch (x) {\n  case 1:\n    HERE;\n}\n", False),
         ("return HERE;\n", True),
+        ("if (\n    HERE\n    && flag) {\n  a();\n}\n", True),
+        ("if (flag\n    && HERE) {\n  a();\n}\n", False),
         ("y =\n  HERE;\n", False),
     ],
 )  # fmt: skip

@@ -61,9 +61,9 @@ def passes(text: str, line: int, name: str | None = None) -> bool:
     if begun is None:
         return False
     before = bare[begun:at]
-    if name is None:
-        return not before.strip()
     head = _HEAD.match(before)
+    if name is None:
+        return not (before[head.end() :] if head else before).strip()
     inside = head is None or _depth(before[head.end() :]) >= 0
     return inside and "[" not in before and "{" not in before and not _CHOICE.search(before)
 
