@@ -112,6 +112,14 @@ def test_a_link_to_a_file_of_any_name_leads_there() -> None:
         assert unquote(parts.path) == f"../../{file}" and parts.fragment == "L3" and not parts.query
 
 
+def test_a_source_page_leads_to_its_file_and_who_wrote_it_in_the_public_repository() -> None:
+    there = [attrs["href"] for _, attrs in source_page().of("source-public")]
+    (_, file) = places.source_address("9.1.0", sample.FILE).removesuffix(".html").split("9.1.0/", 1)
+    kinds = dict.fromkeys(address.split("/")[5] for address in there)
+    assert list(kinds) == ["blob", "blame"]
+    assert {unquote(address).partition("/v9.1.0/")[2] for address in there} == {f"{file}#L1"}
+
+
 def test_a_source_page_leads_back_in_both_languages() -> None:
     page = source_page()
     links = [attrs for tag, attrs in page.elements if tag == "a" and "hreflang" in attrs]
