@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import tour
 from tour import proof, repository, tours, views
 from tour.errors import AnnotationError
 from tour.index import Index
@@ -212,3 +213,12 @@ def test_a_team_takes_a_stretch_of_one_of_ours(tmp_path: Path) -> None:
             same = whole[one.step.id.removeprefix("batch-norm-cpu.")]
             assert one.place == same.place
             assert one.step.hop is None or (one.proof is not None and one.proof.grade == same.proof.grade)  # type: ignore[union-attr]
+
+
+def test_who_holds_steps_of_an_edited_tour(tmp_path: Path) -> None:
+    folder = team(tmp_path, f"{OWN}  - include: mini#pyinit..manager\n")
+    with repository.taken(folder):
+        assert tour.including(["mini"]) == ["team"]
+        assert tour.including(["team"]) == [] and tour.including([]) == []
+        (folder / "team/tour.yaml").write_text("steps: [")
+        assert tour.including(["mini"]) == [], "what cannot be read holds none"

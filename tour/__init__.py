@@ -7,7 +7,7 @@ everything else is in the modules that these call. Imports stand inside, so that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -677,6 +677,21 @@ def publish(
     with ExitStack() as stack:
         opened = [(one, stack.enter_context(_opened(one))) for one in (tree, *others)]
         return site.build(*pages(told, opened, progress, sources, operators), out, url=url, progress=progress)
+
+
+def including(edited: Collection[str]) -> list[str]:
+    """The tours that hold steps of others; one that cannot be read holds none."""
+    from tour import tours
+
+    found = []
+    for name in names() if edited else ():
+        try:
+            steps = tours.named(name).steps
+        except TourError:
+            continue
+        if name not in edited and any(step.included and step.included.tour in edited for step in steps):
+            found.append(name)
+    return found
 
 
 def republish(name: str, trees: Sequence[Tree], out: Path) -> None:

@@ -224,11 +224,13 @@ def _follow(specs: Sequence[str], out: Path) -> None:
         while True:
             time.sleep(EVERY)
             now = _edited(folders)
-            for name in (name for name, when in now.items() if known.get(name) != when):
+            edited = [name for name, when in now.items() if known.get(name) != when]
+            for name in [*edited, *tour.including(edited)]:
                 start = time.monotonic()
                 try:
                     tour.republish(name, _editions(specs), out)
-                    click.echo(f"{name} was edited: its pages are new ({time.monotonic() - start:.1f} s).", err=True)
+                    what = "was edited" if name in edited else "holds steps of it"
+                    click.echo(f"{name} {what}: its pages are new ({time.monotonic() - start:.1f} s).", err=True)
                 except (TourError, OSError) as error:
                     click.echo(f"{name} was edited, and its pages stay as they were: {error}", err=True)
             known = now
