@@ -254,7 +254,7 @@ def test_the_command_says_what_it_could_not_anchor(tree: Tree, tmp_path: Path, m
     done = CliRunner().invoke(cli.main, words)
     assert done.exit_code == 1 and "step 2 has no anchor" in done.output
     assert (tmp_path / "tours/a-walk/tour.yaml").is_file()
-    monkeypatch.setattr("tour.cli.walks.ready", lambda spec: tree)
+    monkeypatch.setattr("tour.cli.walks.ready", lambda spec, **options: tree)
     done = CliRunner().invoke(cli.main, ["check", str(tmp_path / "tours/a-walk")])
     assert done.exit_code == 0, done.output
     done = CliRunner().invoke(cli.main, words)

@@ -92,6 +92,15 @@ def test_what_no_way_leads_around_is_passed_where_its_function_returns(
     assert seen["throws"].state == "not-visible", "it threw, so nobody knows how far it came"
 
 
+def test_a_caller_that_did_not_run_says_nothing_of_what_was_inlined_into_it(
+    machine: Callable[..., Machine], debugger: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fake_torch, "tell", partial(fake_torch.tell, steps=fake_torch.STEPS + PASSED))
+    seen = machine(native=True).watch("import torch\ntorch.relu(3)\n", debugger=True).record.steps
+    assert (seen["silent"].state, seen["silent"].why) == ("not-visible", "inlined")
+    assert seen["straight"].state == "not-seen", "its own function did not run"
+
+
 OWN = """\
 import ctypes, subprocess, torch
 open("own.cpp", "w").write("namespace at { namespace native { template <class T> T own(T x) { return x + 1; } } }\\n"

@@ -72,7 +72,8 @@ class Target:
     @property
     def is_telling(self) -> bool:
         """Whether it would have been hit if the step had been passed: a call may also be inlined, or be a jump."""
-        by_itself = self.way.how is How.ENTRY and not (self.is_inlined or self.way.is_in_header)
+        is_caller = self.way.is_around and self.way.through is not None  # one of those that may lead there
+        by_itself = self.way.how is How.ENTRY and not (self.is_inlined or self.way.is_in_header or is_caller)
         return by_itself or self.way.how in {How.ROW, How.KERNEL} or (self.way.how is How.STUB and not self.way.within)
 
     def fields(self) -> dict[str, Any]:
