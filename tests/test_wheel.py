@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -40,7 +41,8 @@ def test_the_installed_wheel_works(tmp_path: Path) -> None:
     assert {step["located"] for step in told["steps"]} == {"exact"}
     assert "return initModule();" in run(tour, "trace", "import-torch", "--lang", "zh", "--tree", "2.6.0")
     (elsewhere / "page.md").write_text("```tour import-torch steps=pyinit tree=2.6.0\n```\n")
-    assert "return initModule();" in run(tmp_path / "env/bin/python", "-m", "markdown", "-x", "tour", "page.md")
+    page = run(tmp_path / "env/bin/python", "-m", "markdown", "-x", "tour", "page.md")
+    assert "return initModule();" in re.sub(r"<[^>]*>", "", page)
     run(tour, "build", "--tree", "2.6.0", "--out", elsewhere / "site")
     for page in ("index.html", "zh/tours/import-torch/index.html", "source/2.6.0/torch/csrc/stub.c.html"):
         assert (elsewhere / "site" / page).is_file()
