@@ -8,7 +8,7 @@ everything else is in the modules that these call. Imports stand inside, so that
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tour.index import Index
     from tour.library import Library
     from tour.model import Link
+    from tour.paths import LearningPath
     from tour.repairs import Repair
     from tour.scip import Written
     from tour.stock import Stock
@@ -55,6 +56,7 @@ __all__ = [
     "open_tree",
     "own_names",
     "path",
+    "proposed",
     "publish",
     "record",
     "source",
@@ -184,14 +186,9 @@ def follow(program: Program, tree: Tree | None = None, *, python: str | None = N
     A ``tree`` with an index gives operators and kernels their places. Raises ``TourError`` where that Python has no
     torch or the program cannot be started.
     """
-    from contextlib import ExitStack
-
-    from tour.index import Index
-    from tour.tree import index_path
     from tour.witness import programs, runtimes
 
-    with ExitStack() as stack:
-        index = stack.enter_context(Index(index_path(tree))) if tree else None
+    with _opened(tree) if tree else nullcontext() as index:
         return programs.passage(program, runtimes.runtime(python), seconds=seconds, index=index)
 
 
@@ -395,8 +392,6 @@ def mended(names: Iterable[str], trees: Sequence[Tree]) -> Iterator[tuple[Path, 
 
 def proposed(found: Iterable[Finding]) -> str:
     """The first proposal for each step that a check found fault with, as one diff that ``git apply`` takes."""
-    import difflib
-
     from tour import repairs, tours
     from tour.render.findings import named
 
@@ -407,11 +402,9 @@ def proposed(found: Iterable[Finding]) -> str:
     parts: list[str] = []
     for file in dict.fromkeys(file for file, _ in first):
         mine = [repair for (other, _), repair in first.items() if other == file]
-        told = tours.named(file)
         before = mine[0].before
-        after = repairs.applied(before, Path(file), mine, told)
-        old, new, name = before.splitlines(keepends=True), after.splitlines(keepends=True), named(Path(file))
-        parts += difflib.unified_diff(old, new, f"a/{name}", f"b/{name}")
+        after = repairs.applied(before, Path(file), mine, tours.named(file))
+        parts.append(repairs.diff(before, after, named(Path(file))))
     return "".join(parts)
 
 
@@ -633,7 +626,8 @@ def export(
         raise TourError(f"a {to} holds a whole tour", hint="Only an embed may show some of its steps.")
     told = [tours.named(name) for name in dict.fromkeys(names)]
     with _opened(tree) as index:
-        made = [views.tour_views(one, tree, index, langs, paths=paths.at_hand()) for one in told]
+        on = paths.at_hand()
+        made = [views.tour_views(one, tree, index, langs, paths=on) for one in told]
     files = {}
     for lang in langs:
         together = {page[lang].name: page[lang] for page in made}
@@ -696,12 +690,12 @@ def including(edited: Collection[str]) -> list[str]:
 
 def republish(name: str, trees: Sequence[Tree], out: Path) -> None:
     """Write a tour's pages anew into the site in ``out``, which was built from the same trees, after it was edited."""
-    from tour import site, tours
+    from tour import paths, site, tours
 
     told = tours.named(name)
     with ExitStack() as stack:
         opened = [(one, stack.enter_context(_opened(one))) for one in trees]
-        site.refresh(_editions(told, opened), out)
+        site.refresh(_editions(told, opened, paths.at_hand()), out)
 
 
 def pages(
@@ -715,12 +709,12 @@ def pages(
 
     The views of those are made as the site is written: until then the indexes stay open.
     """
-    from tour import stock
+    from tour import paths, stock
 
-    made = []
+    made, on = [], paths.at_hand()
     for done, tour in enumerate(told):
         progress("Locating tours", done, len(told))
-        made.append(_editions(tour, opened))
+        made.append(_editions(tour, opened, on))
     stocks = []
     for number, (one, index) in enumerate(opened):
         passing = [page["en"] if number == 0 else _edition(page["en"], number - 1) for page in made]
@@ -728,13 +722,12 @@ def pages(
     return made, stocks
 
 
-def _editions(told: Tour, opened: Sequence[tuple[Tree, Index]]) -> Mapping[str, TourView]:
-    """A tour's views by language in the first of several trees, with those of the others."""
+def _editions(told: Tour, opened: Sequence[tuple[Tree, Index]], on: Sequence[LearningPath]) -> Mapping[str, TourView]:
+    """A tour's views by language in the first of several trees, with those of the others; ``on`` are all paths."""
     from dataclasses import replace
 
-    from tour import changes, families, paths, views
+    from tour import changes, families, views
 
-    on = paths.at_hand()
     each = [views.tour_views(told, tree, index, LANGS, context=views.WIDE, paths=on) for tree, index in opened]
     sides = [changes.Side(tree.version, index, views.reader(tree, index)) for tree, index in opened]
     others = []

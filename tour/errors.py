@@ -6,6 +6,15 @@ is raised is a bug of ours and keeps its traceback.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+
+def nearest(name: str, known: Iterable[str], most: int = 3) -> tuple[str, ...]:
+    """Of the names that are known those most like one that nothing bears, the most alike first."""
+    from difflib import get_close_matches  # only a mistake pays for it
+
+    return tuple(get_close_matches(name, list(known), n=most, cutoff=0.4))
+
 
 class TourError(Exception):
     """A user's mistake, or a machine that cannot do what was asked.

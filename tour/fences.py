@@ -15,7 +15,6 @@ the option ``strict`` it ends the build in any generator. Indexes are read, neve
 
 from __future__ import annotations
 
-import difflib
 import logging
 import os
 import re
@@ -30,7 +29,7 @@ from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
 
 import tour
-from tour.errors import TourError, UnknownName
+from tour.errors import TourError, UnknownName, nearest
 from tour.model import LANGS
 from tour.render import embed
 from tour.repository import ours
@@ -212,8 +211,8 @@ class TourExtension(Extension):
             raise TourError(f"{name!r} is no name of a tour", hint="`tour list` has them.")
         mine = self._mine()
         if name not in (known := [*mine, *tour.names()]):
-            nearest = tuple(difflib.get_close_matches(name, known, n=3, cutoff=0.4))
-            raise UnknownName(f"there is no tour {name!r}", nearest, hint=None if nearest else "`tour list` has ours.")
+            near = nearest(name, known)
+            raise UnknownName(f"there is no tour {name!r}", near, hint=None if near else "`tour list` has ours.")
         spec = str(Path(self.getConfig("annotations"), name).resolve()) if name in mine else name
         return tour.trace(spec, tour.open_tree(tree or self.getConfig("tree") or None), lang)
 

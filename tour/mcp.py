@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from mcp.server import MCPServer
@@ -19,7 +18,7 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 
 import tour
-from tour.errors import TourError, TreeError, UnknownName
+from tour.errors import TourError, TreeError, UnknownName, nearest
 from tour.model import LANGS
 from tour.render import data
 
@@ -189,7 +188,7 @@ def _offer(made: MCPServer[Any], name: str, lang: str, tree_of: Callable[[str | 
 def _among(what: str, name: str, known: Sequence[str]) -> None:
     """Raise ``UnknownName`` for a name that is not among those known; a path to some other folder never is."""
     if name not in known:
-        near = tuple(get_close_matches(name, known, n=3, cutoff=0.4))
+        near = nearest(name, known)
         raise UnknownName(
             f"there is no {what} {name!r}", near, hint=None if near else f"There are: {', '.join(known)}."
         )

@@ -6,12 +6,11 @@ of ours. A path of a team hides one of ours of the same id, as its tours do.
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
 from tour import form, repository
-from tour.errors import AnnotationError
+from tour.errors import AnnotationError, nearest
 
 FILE = "path.yaml"
 """In a folder of annotations."""
@@ -66,7 +65,7 @@ def load(folder: Path) -> tuple[LearningPath, ...]:
         for place, leg in enumerate(path["tours"]):
             name = leg["tour"]
             if name not in there:
-                near = difflib.get_close_matches(name, sorted(there), n=1, cutoff=0.4)
+                near = nearest(name, sorted(there), 1)
                 hint = f"The nearest is {near[0]}." if near else None
                 raise written.wrong(
                     f"path {path['id']!r}: there is no tour {name!r}", *where, "tours", place, hint=hint

@@ -73,9 +73,14 @@ class Repair:
 
     def diff(self, name: str) -> str:
         """The change as a unified diff of a file of that name, as ``git apply`` takes it."""
-        old, new = self.before.splitlines(keepends=True), self.after.splitlines(keepends=True)
-        name = name.lstrip("/")
-        return "".join(difflib.unified_diff(old, new, f"a/{name}", f"b/{name}"))
+        return diff(self.before, self.after, name)
+
+
+def diff(before: str, after: str, name: str) -> str:
+    """The change of a file of that name as a unified diff, as ``git apply`` takes it."""
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    name = name.lstrip("/")
+    return "".join(difflib.unified_diff(old, new, f"a/{name}", f"b/{name}"))
 
 
 def repairs(tour: Tour, index: Index, read: Reader, version: str) -> dict[str, list[Repair]]:

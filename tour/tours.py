@@ -16,7 +16,7 @@ from typing import Any
 from tour import figures, repository
 from tour.crosslinks import relinked
 from tour.digests import blake2b
-from tour.errors import AnnotationError, TourError, UnknownName
+from tour.errors import AnnotationError, TourError, UnknownName, nearest
 from tour.figures import Figure
 from tour.form import Form, read
 from tour.model import LANGS, PYTORCH, Lane, LinkKind
@@ -279,9 +279,10 @@ def _load(name: str, folder: Path, within: tuple[Path, ...]) -> Tour:
 
 
 def _unknown(name: str, known: Sequence[str]) -> UnknownName:
-    nearest = tuple(difflib.get_close_matches(name, known, n=3, cutoff=0.4))
-    hint = f"The nearest: {', '.join(nearest)}." if nearest else f"There are: {', '.join(known) or 'none'}."
-    return UnknownName(f"there is no tour {name!r}", nearest, hint=hint)
+    near = nearest(name, known)
+    return UnknownName(
+        f"there is no tour {name!r}", near, hint=None if near else f"There are: {', '.join(known) or 'none'}."
+    )
 
 
 def _read(file: Path) -> str:
@@ -358,7 +359,7 @@ def _stretch(form: Form, number: int, known: set[str], within: tuple[Path, ...],
     home = next((one for one in repository.beside(form.file.parents[1]) if (one / name / "tour.yaml").is_file()), None)
     if home is None:
         there = [other for one in repository.beside(form.file.parents[1]) for other in names(one)]
-        near = difflib.get_close_matches(name, there, n=1, cutoff=0.4)
+        near = nearest(name, there, 1)
         hint = f"The nearest is {near[0]}." if near else None
         raise form.wrong(f"there is no tour {name!r} to take steps from", *where, hint=hint)
     if (home / name / "tour.yaml").resolve() in within:
@@ -368,7 +369,7 @@ def _stretch(form: Form, number: int, known: set[str], within: tuple[Path, ...],
     ends = [asked["first"] or ids[0], (asked["last"] or ids[-1]) if asked["to"] or not asked["first"] else ""]
     for end in ends:
         if end and end not in ids:
-            near = difflib.get_close_matches(end, ids, n=1, cutoff=0.4)
+            near = nearest(end, ids, 1)
             hint = f"The nearest is {near[0]}." if near else f"Its steps: {', '.join(ids)}."
             raise form.wrong(f"{name} has no step {end!r}", *where, hint=hint)
     first, last = ids.index(ends[0]), ids.index(ends[1] or ends[0])

@@ -13,7 +13,7 @@ import tour
 from tour.cli.arguments import annotations_option, complete_tours, complete_trees, json_option, lang_option, tree_option
 from tour.cli.files import write_whole
 from tour.cli.trees import is_source, read_precisely, ready
-from tour.errors import TourError, UnknownName
+from tour.errors import TourError, UnknownName, nearest
 
 if TYPE_CHECKING:
     from tour.views import Finding
@@ -50,8 +50,6 @@ def list_command(path: str | None, tree: str | None, lang: str, as_json: bool) -
 
 
 def _list_paths(asked: str, lang: str, as_json: bool) -> None:
-    import difflib
-
     from tour import tours
     from tour.render import data, terminal
 
@@ -61,7 +59,7 @@ def _list_paths(asked: str, lang: str, as_json: bool) -> None:
         ids = [path.id for path in known]
         raise UnknownName(
             f"there is no learning path {asked!r}",
-            tuple(difflib.get_close_matches(asked, ids, n=3, cutoff=0.4)),
+            nearest(asked, ids),
             hint=f"There are: {', '.join(ids) or 'none'}.",
         )
     steps = {leg.tour: len(tours.named(leg.tour).steps) for path in found for leg in path.legs}
@@ -90,10 +88,7 @@ def known(name: str, step: str | None) -> None:
         return
     known = [found.id for found in tours.named(name).steps]
     if step is not None and step not in known:
-        import difflib
-
-        nearest = tuple(difflib.get_close_matches(step, known, n=3, cutoff=0.4))
-        raise UnknownName(f"{name} has no step {step!r}", nearest)
+        raise UnknownName(f"{name} has no step {step!r}", nearest(step, known))
 
 
 @click.command(

@@ -17,7 +17,7 @@ from typing import Any
 from markupsafe import Markup
 
 from tour.crosslinks import plain, relinked
-from tour.errors import TourError, UnknownName
+from tour.errors import TourError, UnknownName, nearest
 from tour.model import At, Lang
 from tour.policy import framed, secured
 from tour.recordings import Output
@@ -68,13 +68,10 @@ def stretch(view: TourView, asked: Sequence[str] = ()) -> list[StepView]:
 
 
 def _known(step: str, ids: Sequence[str], tour: str) -> str:
-    import difflib
-
     if step in ids:
         return step
-    nearest = tuple(difflib.get_close_matches(step, ids, n=3, cutoff=0.4))
-    hint = None if nearest else f"Its steps: {', '.join(ids)}."
-    raise UnknownName(f"{tour} has no step {step!r}", nearest, hint=hint)
+    near = nearest(step, ids)
+    raise UnknownName(f"{tour} has no step {step!r}", near, hint=None if near else f"Its steps: {', '.join(ids)}.")
 
 
 def part(view: TourView, asked: Sequence[str] = (), setting: Setting | None = None) -> Markup:

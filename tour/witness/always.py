@@ -96,7 +96,8 @@ def _statement(bare: str, at: int) -> int | None:
                 begun = place + 1
         elif character == ";" and len(blocks) == 1 and parentheses == 0:
             begun = place + 1
-        elif blocks and not any(blocks[1:]) and (leaves := _LEAVES.match(bare, place)) and not _within(bare, place):
+        elif blocks and not any(blocks[1:]) and (leaves := _LEAVES.match(bare, place)):
+            # the statement that is asked about may itself be what leaves
             if not (len(blocks) == 1 and begun is not None and not bare[begun:place].strip() and leaves.end() <= at
                     and ";" not in bare[place:at]):  # fmt: skip
                 return None
@@ -105,11 +106,6 @@ def _statement(bare: str, at: int) -> int | None:
     if len(blocks) != 1 or begun is None:
         return None
     return _after_macros(bare, begun, at)
-
-
-def _within(bare: str, place: int) -> bool:
-    """Whether a place is in the middle of a word."""
-    return place > 0 and (bare[place - 1].isalnum() or bare[place - 1] == "_")
 
 
 def _after_macros(bare: str, begun: int, at: int) -> int:
